@@ -1,0 +1,148 @@
+// Package rules is what the operator writes: what to look for, what it is worth, and what to do about it.
+//
+// Load reads rules.yaml and everything it includes into a Set, strictly: it reports every finding with its
+// place. A Set is immutable once loaded and may be shared by any number of goroutines.
+//
+//	set, findings := rules.Load(os.DirFS(dir), "rules.yaml", known)
+//	if findings.Err() != nil { ... print each finding, keep the old set ... }
+//	policy := set.PolicyFor("bob@example.org")
+//
+// The package knows nothing of mail, DNS or SMTP: filters read their own section's types (Zone, Bulk, Pattern),
+// scoring reads symbols, combinations, caps and policies.
+package rules
+
+import (
+	"fmt"
+	"time"
+)
+
+// Action is what a verdict tells the proxy to do. A later one is worse for the sender.
+type Action uint8
+
+// The actions, in rising order.
+const (
+	Pass   Action = iota // deliver
+	Tag                  // deliver with X-Spam-Flag: YES
+	Defer                // 451, the sender may try again
+	Reject               // 5xx
+)
+
+var actionNames = [...]string{"pass", "tag", "defer", "reject"}
+
+// String is the action's name in rules, records and headers.
+func (a Action) String() string { return actionNames[a] }
+
+// MarshalText writes the action's name.
+func (a Action) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText reads an action's name.
+func (a *Action) UnmarshalText(b []byte) error {
+	for i, name := range actionNames {
+		if name == string(b) {
+			*a = Action(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown action %q", b)
+}
+
+// Mode says how a symbol's presence counts.
+type Mode uint8
+
+// The modes of a zone, an answer or a rule.
+const (
+	Weighted Mode = iota // its points are added at the end of DATA
+	Hard                 // it refuses alone, at RCPT when it is known by then
+	Shadow               // it is recorded and scores nothing
+)
+
+// Src is where in the operator's files something was said. File is as included; builtin files are "builtin:NAME".
+type Src struct {
+	File      string
+	Line, Col int
+}
+
+// String writes "rules.yaml:61:9".
+func (s Src) String() string {
+	if s.Line == 0 {
+		return s.File
+	}
+	return fmt.Sprintf("%s:%d:%d", s.File, s.Line, s.Col)
+}
+
+// Symbol is one thing that can be true of a message, and everything the operator said of it.
+// A filter reports it by Name; what it is worth stands here and nowhere else.
+type Symbol struct {
+	Name    string
+	About   string // one sentence for humans
+	Points  Points
+	Mode    Mode
+	Family  string    // the family whose cap it counts under; "" for none
+	Public  string    // what the sender may be told, ready to print; "" for nothing
+	Until   time.Time // the end of a rule on trial; zero for none
+	OneOf   string    // of the symbols sharing this key only the heaviest counts (a zone's `combine: max`)
+	CapAt   *Cap      // the presence of this symbol caps a family (bulk.exempt); nil for most
+	Src     Src
+	Changed []Override // overrides applied, in order
+}
+
+// Override is one applied entry of `override:`.
+type Override struct {
+	Was Points
+	Why string
+	Src Src
+}
+
+// Cap limits the sum of the positive points of a family.
+type Cap struct {
+	Family string
+	Points Points
+	Src    Src
+}
+
+// Threshold is the points from which an action holds; Off means never.
+type Threshold struct {
+	Points Points
+	Off    bool
+}
+
+// Reached reports whether p is at or above the threshold.
+func (t Threshold) Reached(p Points) bool { return !t.Off && p >= t.Points }
+
+// Thresholds of one policy. The highest reached wins.
+type Thresholds struct {
+	Tag, Defer, Reject Threshold
+}
+
+// Policy is how one group of recipients wants its mail judged. What a policy does not say, Load has filled in from
+// the set, so readers need no fallback.
+type Policy struct {
+	ID         string // "default" for the last one, which matches everybody
+	Thresholds Thresholds
+	ZoneMode   *Mode // overrides the mode of every zone answer; nil leaves them as written
+	Src        Src
+	rcpt       addressPatterns
+}
+
+// Set is one loaded generation of rules.
+type Set struct {
+	Digest     string             // "sha256:…" over all files read, in order
+	Symbols    map[string]*Symbol // by name
+	Patterns   []Pattern          // for filters/pattern
+	Combos     []Combo            // `when:` rules, each after those it reads
+	Zones      []Zone             // for filters/dnsbl
+	Bulk       Bulk               // for filters/bulk
+	Lists      map[string]*List
+	Caps       []Cap
+	Policies   []*Policy // first match wins; the last is the default
+	RejectText string    // template of the 5xx text; fields .reasons and .id
+	Proofs     []Proof   // the hit/miss tests beside each rule
+	Tests      []Test    // the whole-message tests
+	Files      []string  // every file read, for watching and for messages
+}
+
+// Combo is a `when:` rule: a symbol that holds when an expression over other symbols and features does.
+type Combo struct {
+	Symbol string
+	When   *Condition
+}

@@ -1,0 +1,162 @@
+package rules
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Where says what part of a message a Pattern reads.
+type Where uint8
+
+// The targets of patterns.
+const (
+	InHeader  Where = iota // the decoded, unfolded value of each header named Header
+	InBody                 // the visible text
+	InURLHost              // the host of each URL
+	InURL                  // each URL whole
+)
+
+// Pattern is a rule that reads the message by RE2 expressions; filters/pattern runs them all in one pass.
+type Pattern struct {
+	Symbol  string
+	Where   Where
+	Header  string   // the header's name for InHeader
+	Missing bool     // InHeader only: holds when no such header exists; Any is empty then
+	Any     []string // RE2 expressions, valid
+	AtLeast int      // how many different expressions must match; at least 1
+}
+
+// Ask is what of a session or message is looked up in a zone.
+type Ask uint8
+
+// The keys a zone can be asked for.
+const (
+	AskClientIP Ask = iota
+)
+
+// Zone is one DNS list.
+type Zone struct {
+	ID      string
+	Zone    string // the suffix to query, without final dot; may hold a secret key
+	Display string // the suffix with any secret removed: for replies, logs and errors
+	Ask     []Ask
+	Answers []Answer
+	Errors  []ZoneError
+	Hard    bool // at least one answer can refuse at RCPT under some policy
+	Src     Src
+}
+
+// Answer maps the addresses a zone may answer with to a symbol.
+type Answer struct {
+	Symbol string // ZONE_ANSWER
+	Match  AddrMatch
+}
+
+// ZoneError maps answers that are not listings to their meaning.
+type ZoneError struct {
+	Match AddrMatch
+	Means string
+}
+
+// AddrMatch is a set of IPv4 answers: all given conditions must hold.
+type AddrMatch struct {
+	Ranges []AddrRange // the address lies in one of them; empty means anywhere in 127.0.0.0/8
+	Octets [4]int16    // a required value of each octet, -1 for any
+	Bits   byte        // every set bit must be set in the last octet; 0 for no condition
+}
+
+// AddrRange is an inclusive range of addresses.
+type AddrRange struct{ From, To netip.Addr }
+
+// Matches reports whether the answer a is in the set.
+func (m AddrMatch) Matches(a netip.Addr) bool {
+	a = a.Unmap()
+	if !a.Is4() {
+		return false
+	}
+	octets := a.As4()
+	for i, want := range m.Octets {
+		if want >= 0 && int16(octets[i]) != want {
+			return false
+		}
+	}
+	if octets[3]&m.Bits != m.Bits {
+		return false
+	}
+	if len(m.Ranges) == 0 {
+		return octets[0] == 127
+	}
+	for _, r := range m.Ranges {
+		if a.Compare(r.From) >= 0 && a.Compare(r.To) <= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Bulk is the counting of alike messages.
+type Bulk struct {
+	Windows []Window
+	Exempt  []Exempt
+}
+
+// Window is one symbol of bulk counting: it holds when at least the given numbers were seen within Over.
+type Window struct {
+	Symbol     string
+	Over       time.Duration
+	Alike      int // messages alike, this one included
+	Networks   int // distinct client networks (/24, /64); 0 for no condition
+	Senders    int // distinct envelope sender domains
+	Recipients int // distinct recipients
+}
+
+// Exempt is wanted bulk: Symbol holds when a domain proven to have sent the message is in Signers.
+// The Symbol's CapAt then caps the family "bulk".
+type Exempt struct {
+	Symbol  string
+	Signers *List
+}
+
+// Proof is one hit or miss written beside a rule.
+type Proof struct {
+	Rule    string
+	Hit     bool     // the rule must hold, or must not
+	Text    string   // a header line "Name: value" for header rules, else a text
+	Symbols []string // for `when:` rules: the symbols that are set
+	Src     Src
+}
+
+// Test is a whole message judged with given circumstances.
+type Test struct {
+	Name    string
+	Session TestSession
+	Message string              // empty: the test ends at RCPT
+	DNS     map[string][]string // name -> A records; names not given do not exist
+	Auth    []string            // domains given as proven
+	At      time.Time           // the clock; zero for now
+	Want    Want
+	Src     Src
+}
+
+// TestSession is the client and envelope of a Test.
+type TestSession struct {
+	IP   netip.Addr
+	Helo string
+	RDNS string
+	User string
+	From string
+	To   []string
+}
+
+// Want is what a Test expects; what is not said is not checked.
+type Want struct {
+	Action *Action
+	At     string // connect | rcpt | data
+	Code   int
+	Reply  string   // a part of the reply's text
+	Score  *Points  // exactly
+	Hits   []string // symbols that must be present
+	Misses []string // symbols that must be absent
+	Errors []string // zones or checks that must have failed
+	Policy string
+}
