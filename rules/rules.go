@@ -78,6 +78,7 @@ type Symbol struct {
 	Points  Points
 	Mode    Mode
 	Family  string    // the family whose cap it counts under; "" for none
+	Zone    string    // the ID of the zone whose answer it is; "" for others. A policy's ZoneMode acts on these
 	Public  string    // what the sender may be told, ready to print; "" for nothing
 	Until   time.Time // the end of a rule on trial; zero for none
 	OneOf   string    // of the symbols sharing this key only the heaviest counts (a zone's `combine: max`)

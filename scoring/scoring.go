@@ -5,6 +5,7 @@
 package scoring
 
 import (
+	"weir/filters"
 	"weir/rules"
 )
 
@@ -30,10 +31,52 @@ type Line struct {
 type Verdict struct {
 	Action     rules.Action
 	Points     rules.Points // the sum of Why
-	Why        []Line
-	Shadow     []Line // what would have counted, were it not on trial
+	Why        []Line       // heaviest first, then by name; corrections (caps) after what they correct
+	Shadow     []Line       // what would have counted, were it not on trial
 	Thresholds rules.Thresholds
 	Policy     string
 	By         By
-	Reasons    []string // public texts of the heaviest symbols, at most three, for the reply
+	Reasons    []string          // public texts of the heaviest symbols, at most three, for the reply
+	Problems   []filters.Problem // expressions that could not be evaluated; they count as false
+}
+
+// Facts are all that a verdict depends on besides the rules.
+type Facts struct {
+	Hits     []filters.Hit
+	Features rules.Features
+}
+
+// FactsOf collects the facts of a mail from the results of its checks.
+func FactsOf(m filters.Mail, results []filters.Result) Facts {
+	var f Facts
+	for _, r := range results {
+		f.Hits = append(f.Hits, r.Hits...)
+	}
+	f.Features = features(m, filters.Gather(results))
+	return f
+}
+
+func features(m filters.Mail, facts filters.Facts) rules.Features {
+	var f rules.Features
+	if s := m.Session; s != nil {
+		f.User, f.Helo, f.RDNS, f.TLS, f.Listener = s.User, s.Hello, s.ReverseName, s.TLS != "", s.Listener
+	}
+	if r := facts.Reverse; r != nil {
+		f.RDNS = r.Name
+	}
+	if e := m.Envelope; e != nil {
+		f.From, f.Recipients = e.From, len(e.To)
+	}
+	if msg := m.Message; msg != nil {
+		f.Size, f.Parts, f.URLs = msg.Size(), len(msg.Parts()), len(msg.URLs())
+		f.Attachments, f.Hops = msg.Attachments(), len(msg.Header("Received"))
+		f.FromDomain = msg.FromDomain()
+	}
+	if b := facts.Bulk; b != nil {
+		f.Bulk = rules.BulkFeatures{
+			Alike: b.Alike, AlikeStrict: b.AlikeStrict,
+			Networks: b.Networks, Senders: b.Senders, Recipients: b.Recipients,
+		}
+	}
+	return f
 }

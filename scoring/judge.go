@@ -1,0 +1,201 @@
+package scoring
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"weir/filters"
+	"weir/rules"
+)
+
+// maxReasons is how many public texts a reply names.
+const maxReasons = 3
+
+// Judge weighs facts by the rules of set under policy p. Order and repetition of hits do not matter; symbols that
+// set does not know are worth nothing, but may be read by conditions.
+func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
+	v := Verdict{Thresholds: p.Thresholds, Policy: p.ID, By: ByScore}
+	found := details(f.Hits)
+	v.Problems = combine(set, found, &f.Features)
+
+	var counted []*rules.Symbol
+	for name, detail := range found {
+		symbol := set.Symbols[name]
+		if symbol == nil {
+			continue
+		}
+		line := Line{Rule: name, Points: symbol.Points, Detail: detail, Src: symbol.Src.String()}
+		if modeUnder(p, symbol) == rules.Shadow {
+			v.Shadow = append(v.Shadow, line)
+			continue
+		}
+		v.Why = append(v.Why, line)
+		counted = append(counted, symbol)
+	}
+	slices.SortFunc(v.Why, byWeight)
+	slices.SortFunc(v.Shadow, byWeight)
+	slices.SortFunc(counted, func(a, b *rules.Symbol) int {
+		return cmp.Or(cmp.Compare(b.Points, a.Points), cmp.Compare(a.Name, b.Name))
+	})
+
+	v.Why = append(v.Why, onlyHeaviest(counted)...)
+	v.Why = append(v.Why, capped(set.Caps, counted, v.Why)...)
+	for _, l := range v.Why {
+		v.Points += l.Points
+	}
+	v.Action = actionFor(p.Thresholds, v.Points)
+	v.force(p, counted)
+	v.Reasons = reasons(p, counted)
+	return v
+}
+
+// details maps each symbol to its evidence. Of a repeated symbol the smaller text is kept, whatever the order.
+func details(hits []filters.Hit) map[string]string {
+	found := make(map[string]string, len(hits)+4)
+	for _, h := range hits {
+		if old, seen := found[h.Symbol]; !seen || h.Detail < old {
+			found[h.Symbol] = h.Detail
+		}
+	}
+	return found
+}
+
+// combine adds the `when:` symbols that hold to found.
+func combine(set *rules.Set, found map[string]string, f *rules.Features) []filters.Problem {
+	var problems []filters.Problem
+	has := func(symbol string) bool { _, ok := found[symbol]; return ok }
+	for _, c := range set.Combos {
+		holds, err := c.When.Holds(has, f)
+		switch {
+		case err != nil:
+			problems = append(problems, filters.Problem{
+				Check: "when", Rule: c.Symbol, Kind: filters.KindFailed, Detail: err.Error(),
+			})
+		case holds:
+			found[c.Symbol] = ""
+		}
+	}
+	return problems
+}
+
+// modeUnder is the mode of a symbol under a policy: a policy may change how zones count, but a trial stays a trial.
+func modeUnder(p *rules.Policy, s *rules.Symbol) rules.Mode {
+	if s.Zone != "" && p.ZoneMode != nil && s.Mode != rules.Shadow {
+		return *p.ZoneMode
+	}
+	return s.Mode
+}
+
+func byWeight(a, b Line) int {
+	return cmp.Or(cmp.Compare(b.Points, a.Points), cmp.Compare(a.Rule, b.Rule))
+}
+
+// onlyHeaviest takes back the points of all but the heaviest symbol of each OneOf group. symbols come heaviest first.
+func onlyHeaviest(symbols []*rules.Symbol) []Line {
+	var back []Line
+	heaviest := map[string]string{}
+	for _, s := range symbols {
+		if s.OneOf == "" {
+			continue
+		}
+		if first, ok := heaviest[s.OneOf]; ok {
+			back = append(back, Line{
+				Rule: "max:" + s.Name, Points: -s.Points, Src: s.Src.String(),
+				Detail: fmt.Sprintf("of %s only the heaviest answer counts, %s", s.OneOf, first),
+			})
+			continue
+		}
+		heaviest[s.OneOf] = s.Name
+	}
+	return back
+}
+
+// capped returns the lines that bring each family's positive points down to its cap. A cap is said by `caps:` or by
+// the presence of a symbol that caps its family; the lowest holds.
+func capped(caps []rules.Cap, symbols []*rules.Symbol, lines []Line) []Line {
+	inForce := slices.Clone(caps)
+	for _, s := range symbols {
+		if s.CapAt != nil {
+			inForce = append(inForce, *s.CapAt)
+		}
+	}
+	sums := positiveSums(symbols, lines)
+	slices.SortStableFunc(inForce, func(a, b rules.Cap) int {
+		return cmp.Or(cmp.Compare(a.Family, b.Family), cmp.Compare(a.Points, b.Points))
+	})
+	var down []Line
+	for i, c := range inForce {
+		lowest := i == 0 || inForce[i-1].Family != c.Family
+		if over := sums[c.Family] - c.Points; lowest && over > 0 {
+			down = append(down, Line{
+				Rule: "cap:" + c.Family, Points: -over, Src: c.Src.String(),
+				Detail: fmt.Sprintf("%s together count at most %s", c.Family, c.Points),
+			})
+		}
+	}
+	return down
+}
+
+// positiveSums adds up the positive points of each family, less what OneOf groups took back.
+func positiveSums(symbols []*rules.Symbol, lines []Line) map[string]rules.Points {
+	back := map[string]rules.Points{}
+	for _, l := range lines {
+		if name, ok := cutMax(l.Rule); ok {
+			back[name] = l.Points
+		}
+	}
+	sums := map[string]rules.Points{}
+	for _, s := range symbols {
+		if s.Points > 0 {
+			sums[s.Family] += s.Points + back[s.Name]
+		}
+	}
+	return sums
+}
+
+func cutMax(rule string) (string, bool) {
+	const prefix = "max:"
+	if len(rule) > len(prefix) && rule[:len(prefix)] == prefix {
+		return rule[len(prefix):], true
+	}
+	return "", false
+}
+
+func actionFor(t rules.Thresholds, p rules.Points) rules.Action {
+	switch {
+	case t.Reject.Reached(p):
+		return rules.Reject
+	case t.Defer.Reached(p):
+		return rules.Defer
+	case t.Tag.Reached(p):
+		return rules.Tag
+	}
+	return rules.Pass
+}
+
+// force makes the verdict a refusal when a hard symbol counts, with a line of no points for each.
+func (v *Verdict) force(p *rules.Policy, symbols []*rules.Symbol) {
+	for _, s := range symbols {
+		if modeUnder(p, s) != rules.Hard {
+			continue
+		}
+		v.Action, v.By = rules.Reject, ByHard
+		v.Why = append(v.Why, Line{Rule: "hard:" + s.Name, Detail: s.Name + " refuses alone", Src: s.Src.String()})
+	}
+}
+
+// reasons picks the public texts of what spoke against the sender, the hard first, then the heaviest.
+func reasons(p *rules.Policy, symbols []*rules.Symbol) []string {
+	var out []string
+	add := func(wanted func(*rules.Symbol) bool) {
+		for _, s := range symbols {
+			if s.Public != "" && wanted(s) && !slices.Contains(out, s.Public) && len(out) < maxReasons {
+				out = append(out, s.Public)
+			}
+		}
+	}
+	add(func(s *rules.Symbol) bool { return modeUnder(p, s) == rules.Hard })
+	add(func(s *rules.Symbol) bool { return s.Points > 0 })
+	return out
+}

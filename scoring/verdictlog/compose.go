@@ -1,0 +1,130 @@
+package verdictlog
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"weir/filters"
+	"weir/rules"
+	"weir/scoring"
+)
+
+const maxURLHosts = 50
+
+// Compose makes the record of a verdict from what was seen. The caller adds what only it knows: ID, Origin, Rules,
+// Verdict.At and Reply, recipients refused, backend and timings beyond the checks'.
+func Compose(m filters.Mail, results []filters.Result, v scoring.Verdict) Record {
+	facts := filters.Gather(results)
+	r := Record{
+		Schema:  Schema,
+		Time:    m.At.UTC(),
+		Verdict: verdictOf(v),
+		Hits:    orEmpty(v.Why),
+		Shadow:  orEmpty(v.Shadow),
+		Errors:  problemsOf(results, v),
+		Outcome: Outcome{Bulk: facts.Bulk, Timing: Timing{Checks: checkTimes(results)}},
+	}
+	if m.Session != nil {
+		r.Session = sessionOf(m.Session, facts.Reverse)
+	}
+	if m.Envelope != nil {
+		r.Envelope = Envelope{From: m.Envelope.From, To: orEmpty(m.Envelope.To)}
+	}
+	if m.Message != nil {
+		r.Message = messageOf(m.Message)
+		r.Envelope.Size = m.Message.Size()
+	}
+	if m.Auth != nil {
+		r.Auth = &Auth{SPF: m.Auth.SPF.Result, DKIM: orEmpty(m.Auth.DKIM), Domains: m.Auth.Domains}
+	}
+	return r
+}
+
+func verdictOf(v scoring.Verdict) Verdict {
+	return Verdict{
+		Action: v.Action,
+		Score:  v.Points,
+		Thresholds: Thresholds{
+			Tag:    pointsOf(v.Thresholds.Tag),
+			Defer:  pointsOf(v.Thresholds.Defer),
+			Reject: pointsOf(v.Thresholds.Reject),
+		},
+		Policy: v.Policy,
+		By:     v.By,
+	}
+}
+
+func pointsOf(t rules.Threshold) *rules.Points {
+	if t.Off {
+		return nil
+	}
+	return &t.Points
+}
+
+func sessionOf(s *filters.Session, reverse *filters.Reverse) Session {
+	out := Session{
+		ID: s.ID, Listener: s.Listener, Proto: s.Proto, TLS: s.TLS, User: s.User, Helo: s.Hello,
+		Client: Client{Port: s.Addr.Port(), RDNS: s.ReverseName, RDNSOK: s.ReverseOK},
+	}
+	if s.Addr.IsValid() {
+		out.Client.IP = s.Addr.Addr().Unmap().String()
+	}
+	if reverse != nil {
+		out.Client.RDNS, out.Client.RDNSOK = reverse.Name, reverse.OK
+	}
+	return out
+}
+
+func messageOf(m *filters.Message) *Message {
+	sum := sha256.Sum256(m.Raw())
+	out := &Message{
+		MessageID:   m.MessageID(),
+		HeaderFrom:  m.FromAddress(),
+		Subject:     m.Subject(),
+		Parts:       len(m.Parts()),
+		Attachments: m.Attachments(),
+		URLs:        len(m.URLs()),
+		URLHosts:    []string{},
+		SHA256:      hex.EncodeToString(sum[:]),
+	}
+	if d := m.Header("Date"); len(d) > 0 {
+		out.Date = d[0]
+	}
+	for _, u := range m.URLs() {
+		if len(out.URLHosts) == maxURLHosts {
+			break
+		}
+		if u.Host != "" && !slices.Contains(out.URLHosts, u.Host) {
+			out.URLHosts = append(out.URLHosts, u.Host)
+		}
+	}
+	return out
+}
+
+func problemsOf(results []filters.Result, v scoring.Verdict) []filters.Problem {
+	all := []filters.Problem{}
+	for _, r := range results {
+		all = append(all, r.Problems...)
+	}
+	return append(all, v.Problems...)
+}
+
+func checkTimes(results []filters.Result) map[string]int64 {
+	times := make(map[string]int64, len(results))
+	for _, r := range results {
+		times[r.Check] = Micros(r.Took)
+	}
+	return times
+}
+
+// Micros is d in whole microseconds, as records hold durations.
+func Micros(d time.Duration) int64 { return d.Microseconds() }
+
+func orEmpty[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
+}

@@ -1,0 +1,174 @@
+// Package verdictlog keeps what was decided: one Record a transaction, as JSON lines in daily files that are
+// rotated, expired, searched and followed.
+//
+// The Record is the product's one account of a decision. Headers, console and metrics are views of it; nothing else
+// writes down why.
+package verdictlog
+
+import (
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"weir/filters"
+	"weir/rules"
+	"weir/scoring"
+)
+
+// Schema is the version of the record's form. Within a version fields are only ever added.
+const Schema = "verdict/1"
+
+// NewID returns a new identifier, a ULID: unique, and sortable by the time t.
+func NewID(t time.Time) string {
+	return ulid.MustNew(ulid.Timestamp(t), ulid.DefaultEntropy()).String()
+}
+
+// IDTime returns the time within an identifier of NewID, to the millisecond.
+func IDTime(id string) (time.Time, bool) {
+	u, err := ulid.ParseStrict(id)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return ulid.Time(u.Time()).UTC(), true
+}
+
+// Record is one transaction, or one session refused before any.
+type Record struct {
+	Schema   string            `json:"schema"`
+	Time     time.Time         `json:"time"`
+	ID       string            `json:"id"`
+	Path     string            `json:"path,omitempty"` // the file judged, for check and stream
+	Origin   Origin            `json:"origin,omitzero"`
+	Rules    RulesID           `json:"rules"`
+	Session  Session           `json:"session"`
+	Envelope Envelope          `json:"envelope"`
+	Message  *Message          `json:"message,omitempty"` // nil before DATA
+	Auth     *Auth             `json:"auth,omitempty"`
+	Verdict  Verdict           `json:"verdict"`
+	Hits     []scoring.Line    `json:"hits"` // their scores sum to Verdict.Score
+	Shadow   []scoring.Line    `json:"shadow"`
+	Errors   []filters.Problem `json:"errors"`
+	Outcome
+}
+
+// Origin is the weir that judged.
+type Origin struct {
+	Host    string `json:"host,omitempty"`
+	Version string `json:"version,omitempty"`
+}
+
+// Outcome is what followed from the verdict and how long it took.
+type Outcome struct {
+	Bulk    *filters.Bulk `json:"bulk,omitempty"`
+	Timing  Timing        `json:"timing_us"`
+	Backend *Backend      `json:"backend,omitempty"` // nil when the backend was not asked
+}
+
+// RulesID names the generation of rules that judged.
+type RulesID struct {
+	Digest     string `json:"digest"`
+	Generation int    `json:"generation"`
+}
+
+// Session is the client's side.
+type Session struct {
+	ID       string `json:"id"`
+	Listener string `json:"listener"`
+	Proto    string `json:"proto"`
+	TLS      string `json:"tls"`
+	User     string `json:"user"`
+	Client   Client `json:"client"`
+	Helo     string `json:"helo"`
+}
+
+// Client is the address that connected.
+type Client struct {
+	IP     string `json:"ip"`
+	Port   uint16 `json:"port"`
+	RDNS   string `json:"rdns"`
+	RDNSOK bool   `json:"rdns_ok"`
+}
+
+// Envelope is the transaction's sender and recipients.
+type Envelope struct {
+	From         string         `json:"from"`
+	To           []string       `json:"to"`
+	RcptRejected []RcptRejected `json:"rcpt_rejected,omitempty"`
+	Size         int            `json:"size"` // bytes of the message as received, 0 before DATA
+}
+
+// RcptRejected is a recipient that was refused, and the reply that said so.
+type RcptRejected struct {
+	To    string `json:"to"`
+	Reply string `json:"reply"`
+}
+
+// Message is what identifies the message's content.
+type Message struct {
+	MessageID   string   `json:"message_id"`
+	HeaderFrom  string   `json:"header_from"`
+	Subject     string   `json:"subject"`
+	Date        string   `json:"date"`
+	Parts       int      `json:"parts"`
+	Attachments int      `json:"attachments"`
+	URLs        int      `json:"urls"`
+	URLHosts    []string `json:"url_hosts"` // distinct, at most maxURLHosts
+	SHA256      string   `json:"sha256"`
+	Stripped    int      `json:"stripped,omitempty"` // headers of ours that came from outside and were removed
+}
+
+// Auth is who was proven to have sent it.
+type Auth struct {
+	SPF     string              `json:"spf"`
+	DKIM    []filters.Signature `json:"dkim"`
+	Domains []string            `json:"domains,omitempty"` // proven and aligned with the From header
+}
+
+// Verdict is the decision.
+type Verdict struct {
+	Action     rules.Action `json:"action"`
+	Score      rules.Points `json:"score"`
+	Thresholds Thresholds   `json:"thresholds"`
+	Policy     string       `json:"policy"`
+	At         string       `json:"at"` // connect | rcpt | data
+	By         scoring.By   `json:"by"`
+	Shadow     bool         `json:"shadow"` // decided, but not enforced
+	Reply      Reply        `json:"reply"`
+}
+
+// Stages of a dialogue at which a verdict falls, for Verdict.At.
+const (
+	AtConnect = "connect"
+	AtRcpt    = "rcpt"
+	AtData    = "data"
+)
+
+// Thresholds of the policy; nil where the action is off.
+type Thresholds struct {
+	Tag    *rules.Points `json:"tag"`
+	Defer  *rules.Points `json:"defer,omitempty"`
+	Reject *rules.Points `json:"reject"`
+}
+
+// Reply is what the client was told.
+type Reply struct {
+	Code     int    `json:"code"`
+	Enhanced string `json:"enhanced"`
+	Text     string `json:"text"`
+}
+
+// Timing is how long it took, in microseconds.
+type Timing struct {
+	Connect int64            `json:"connect"` // from accept to MAIL
+	DNS     int64            `json:"dns"`     // the slowest check that asks DNS
+	Parse   int64            `json:"parse"`
+	Checks  map[string]int64 `json:"checks"`
+	Backend int64            `json:"backend"`
+	Total   int64            `json:"total"` // from MAIL to the final reply
+}
+
+// Backend is the server behind and its last word.
+type Backend struct {
+	Addr  string `json:"addr"`
+	Reply string `json:"reply"`
+}
