@@ -18,15 +18,16 @@ type Mail struct {
 
 // Session is the client's side of one SMTP session.
 type Session struct {
-	ID          string
-	Listener    string // the listener's name in weir.yaml
-	Addr        netip.AddrPort
-	ReverseName string // "" if none is known
-	ReverseOK   bool   // ReverseName points back to Addr
-	Hello       string // the argument of HELO or EHLO
-	Proto       string // SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA (RFC 3848)
-	TLS         string // "TLS1.3", or "" in clear
-	User        string // the authenticated user, or ""
+	ID           string
+	Listener     string // the listener's name in weir.yaml
+	Addr         netip.AddrPort
+	ReverseName  string // "" if none is known
+	ReverseOK    bool   // ReverseName points back to Addr
+	ReverseKnown bool   // the reverse name was found, or found to be none; false when the lookup failed
+	Hello        string // the argument of HELO or EHLO
+	Proto        string // SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA (RFC 3848)
+	TLS          string // "TLS1.3", or "" in clear
+	User         string // the authenticated user, or ""
 }
 
 // Envelope is the sender and recipients of one transaction, without angle brackets.

@@ -91,25 +91,27 @@ func byWeight(a, b Line) int {
 	return cmp.Or(cmp.Compare(b.Points, a.Points), cmp.Compare(a.Rule, b.Rule))
 }
 
-// onlyHeaviest takes back the points of all but the heaviest symbol of each OneOf group. symbols come heaviest first.
+// onlyHeaviest takes back the points of all but the heaviest symbol, good or bad, of each OneOf group.
 func onlyHeaviest(symbols []*rules.Symbol) []Line {
-	var back []Line
-	heaviest := map[string]string{}
+	heaviest := map[string]*rules.Symbol{}
 	for _, s := range symbols {
-		if s.OneOf == "" {
-			continue
+		if h := heaviest[s.OneOf]; s.OneOf != "" && (h == nil || weight(s.Points) > weight(h.Points)) {
+			heaviest[s.OneOf] = s
 		}
-		if first, ok := heaviest[s.OneOf]; ok {
+	}
+	var back []Line
+	for _, s := range symbols {
+		if h := heaviest[s.OneOf]; h != nil && h != s {
 			back = append(back, Line{
 				Rule: "max:" + s.Name, Points: -s.Points, Src: s.Src.String(),
-				Detail: fmt.Sprintf("of %s only the heaviest answer counts, %s", s.OneOf, first),
+				Detail: fmt.Sprintf("of %s only the heaviest answer counts, %s", s.OneOf, h.Name),
 			})
-			continue
 		}
-		heaviest[s.OneOf] = s.Name
 	}
 	return back
 }
+
+func weight(p rules.Points) rules.Points { return max(p, -p) }
 
 // capped returns the lines that bring each family's positive points down to its cap. A cap is said by `caps:` or by
 // the presence of a symbol that caps its family; the lowest holds.
