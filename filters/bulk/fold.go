@@ -1,0 +1,126 @@
+package bulk
+
+import (
+	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// lookalikes says which letters a reader takes for which small Latin one, beyond what decomposition (NFKD) already
+// makes equal: accents, full width, mathematical and circled letters. A whole family becomes one letter, also where a
+// language tells its members apart: two words that fall together cost little, one that does not is a way out.
+var lookalikes = [...]struct {
+	letter rune
+	seen   string
+}{
+	{'a', "ɑαаΑАᴀɐᗅꓮ𐊠Ꭺ∂əәӘƏ@⍺æӕÆӔ"},
+	{'b', "ВвΒβƀɓƃƂЬьЪъƄƅᏏᏴꓐ𐊂Ᏼᖯʙßϐ"},
+	{'c', "сСϲϹᴄⅽꮯᏟꓚ𐐕ƈćɕςϛҪҫ¢ꞔ"},
+	{'d', "ԁɗɖđĐÐðᏧᗞꓓᎠᴅժƌƊƉԀ₫ꝺ"},
+	{'e', "еЕΕεҽҼɛєЄэЭзЗҘҙ℮ꬲɘǝƎɜɝεꓰᎬᴇ€ԐԑӠӡƐҾҿ"},
+	{'f', "ƒϝϜꞘꞙꬵꓝϐƑẝſᶂ"},
+	{'g', "ɡԌɢƓɠցǥǤᏀᏳꓖᶃᵷɣ"},
+	{'h', "НнΗһҺհҤҥӇӈҢңʜᎻᕼꓧћЋђЂħĦɦԋԊꜦⱧⱨ"},
+	{'i', "іІιΙӀӏıɪɩⅼlLІ|∣ǀᎥᏞւɭŀłŁƚɫℓǃӏߊוןاᛁꓲꓡʟɨƗΊίљ"},
+	{'j', "јЈϳͿɉɈᎫꓙʝȷյ"},
+	{'k', "кКκΚκᴋҚқҜҝҞҟҠҡӃӄᏦꓗƙƘĸϰ"},
+	{'m', "мМΜϺᴍⅿʍӍӎꓟᎷᛖ₥ɱμµ"},
+	{'n', "пПΝոηռɴƞɲŋŊꓠᴨПΠπ∩иИͶңŋղ"},
+	{'o', "оОοΟσօՕөӨɵƟøØᴏ०੦૦໐๐০୦ഠဝ၀०⚬〇ꓳΘθϴσоѳѲʘᴑ"},
+	{'p', "рРρΡϱϼᏢꓑᴘƿƥƤþÞ⍴"},
+	{'q', "ԛԚգզʠɋɊ"},
+	{'r', "гГᴦяЯʀɾɼꮢᏒᎡꓣгɍɌґҐⲅꭇꭈꮁɽɹ"},
+	{'s', "ѕЅꜱʂꓢᏚᏕսʃƽƨƧʂՏ§"},
+	{'t', "тТτΤҬҭтᴛƭƬŧŦꓔᎢ†ϯτ⊤ᴛƫ"},
+	{'u', "υսՍᴜʋʊꞟꓴ∪ᴗцЦμʉɄυҵ"},
+	{'v', "ѵѴνᴠⅴ∨ᐯᏙꓦѷѶʌ√ϑ"},
+	{'w', "ԝԜѡѠωшШщЩɯᴡᎳꓪաϖψʍԱꮃѽ"},
+	{'x', "хХχΧ×ҲҳӼӽӾӿ᙭ᕽꓫ⨯ж"},
+	{'y', "уУγΥҮүҰұʏƴƳჸყỿꓬɏɎўЎӮӯϒчЧ¥ɣ"},
+	{'z', "ᴢƶƵȥȤʐʑζΖꓜᏃʒƷӡ"},
+}
+
+// invisible are letters to Unicode and nothing to the eye.
+var invisible = map[rune]bool{0x115f: true, 0x1160: true, 0x17b4: true, 0x17b5: true, 0x2800: true, 0x3164: true, 0xffa0: true}
+
+// What folding makes of a rune besides a letter or digit.
+const (
+	separator rune = 0  // ends a word
+	nothing   rune = -1 // is not seen
+	several   rune = -2 // stands for more than one letter
+)
+
+// folder maps runes to one skeleton alphabet: what looks alike becomes one small letter.
+type folder struct {
+	common [0x2000]rune // ready answers for the scripts of most mail
+	alike  map[rune]rune
+}
+
+func newFolder() *folder {
+	f := &folder{alike: map[rune]rune{}}
+	for _, family := range lookalikes {
+		for _, r := range family.seen {
+			if _, taken := f.alike[r]; !taken {
+				f.alike[r] = family.letter
+			}
+		}
+	}
+	for r := range f.common {
+		f.common[r] = f.slow(rune(r))
+	}
+	return f
+}
+
+// fold returns the skeleton of r: a small letter, a digit '0' to '9', or one of separator, nothing and several.
+func (f *folder) fold(r rune) rune {
+	if int(r) < len(f.common) {
+		return f.common[r]
+	}
+	return f.slow(r)
+}
+
+func (f *folder) slow(r rune) rune {
+	if r < 0x80 && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+		return separator
+	}
+	if s, ok := f.alike[r]; ok {
+		return s
+	}
+	if invisible[r] || unicode.In(r, unicode.Cf, unicode.Mn, unicode.Me) {
+		return nothing
+	}
+	parts := norm.NFKD.AppendString(nil, string(r))
+	found := separator
+	for _, p := range string(parts) {
+		s := f.single(p)
+		switch {
+		case s == nothing || s == separator:
+		case found != separator:
+			return several
+		default:
+			found = s
+		}
+	}
+	return found
+}
+
+// single folds a rune that has no decomposition.
+func (f *folder) single(r rune) rune {
+	if s, ok := f.alike[r]; ok {
+		return s
+	}
+	if unicode.In(r, unicode.Cf, unicode.Mn, unicode.Me) {
+		return nothing
+	}
+	low := unicode.ToLower(r)
+	if s, ok := f.alike[low]; ok {
+		return s
+	}
+	switch {
+	case r >= '0' && r <= '9', unicode.IsLetter(r):
+		return low
+	case unicode.IsDigit(r):
+		return '0' // which one does not matter: numbers are dropped
+	}
+	return separator
+}

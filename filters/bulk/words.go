@@ -1,0 +1,190 @@
+package bulk
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// text is the canonical form of what a reader sees: skeleton words in a row.
+type text struct {
+	buf     []byte // the words, each followed by one space
+	words   []word
+	numbers []word // the numbers and identifiers, in the lexer's buffer
+}
+
+// word is a word's place in buf.
+type word struct{ start, end int32 }
+
+func (t *text) at(i int) []byte { return t.buf[t.words[i].start:t.words[i].end] }
+
+// Words longer than this are tokens: keys, hashes, encoded data.
+const longest = 24
+
+// token is a run of letters and digits as the lexer finds it.
+type token struct {
+	start, end int32 // in lexer.buf
+	runes      uint8 // stops at 255
+	digits     uint8
+	sep        rune // the only rune between it and the token before it; 0 for none or several
+}
+
+// lexer finds tokens. Its buffers are used again for each message.
+type lexer struct {
+	folder *folder
+	buf    []byte
+	tokens []token
+}
+
+// canonical returns the canonical form of s: look-alikes folded, digits inside words read as letters, spaced-out words
+// joined; numbers, long tokens and the words in skip left out.
+func (x *lexer) canonical(s string, skip map[string]bool) text {
+	x.scan(s)
+	t := text{buf: make([]byte, 0, len(x.buf)+len(x.tokens)), words: make([]word, 0, len(x.tokens))}
+	for i := 0; i < len(x.tokens); {
+		start := len(t.buf)
+		if n := x.spaced(i); n > 0 {
+			for _, k := range x.tokens[i : i+n] {
+				t.buf = append(t.buf, x.buf[k.start:k.end]...)
+			}
+			i += n
+		} else {
+			k := x.tokens[i]
+			i++
+			if !isWord(k, x.buf[k.start:k.end]) {
+				if k.digits > 1 {
+					t.numbers = append(t.numbers, word{k.start, k.end})
+				}
+				continue
+			}
+			t.buf = append(t.buf, x.buf[k.start:k.end]...)
+		}
+		readDigits(t.buf[start:])
+		if skip[string(t.buf[start:])] {
+			t.buf = t.buf[:start]
+			continue
+		}
+		t.words = append(t.words, word{int32(start), int32(len(t.buf))})
+		t.buf = append(t.buf, ' ')
+	}
+	return t
+}
+
+// scan fills tokens from s.
+func (x *lexer) scan(s string) {
+	x.buf, x.tokens = x.buf[:0], x.tokens[:0]
+	var open bool    // a token is being read
+	var gap int      // separators since the last token
+	var between rune // the last of them
+	for i, r := range s {
+		f := x.folder.fold(r)
+		if f == nothing || open && isJoint(s, i, r) {
+			continue
+		}
+		if f == separator {
+			open, between = false, r
+			gap++
+			continue
+		}
+		if !open || isIdeograph(r) {
+			if gap != 1 {
+				between = 0
+			}
+			x.tokens = append(x.tokens, token{start: int32(len(x.buf)), end: int32(len(x.buf)), sep: between})
+			gap, open = 0, !isIdeograph(r)
+		}
+		x.letter(f, r)
+	}
+}
+
+// letter adds a folded rune to the token being read; r is the rune before folding.
+func (x *lexer) letter(f, r rune) {
+	k := &x.tokens[len(x.tokens)-1]
+	if f == several {
+		for _, p := range norm.NFKD.String(string(r)) {
+			if s := x.folder.single(p); s > 0 {
+				x.letter(s, p)
+			}
+		}
+		return
+	}
+	x.buf = utf8.AppendRune(x.buf, f)
+	k.end = int32(len(x.buf))
+	k.runes += min(1, 255-k.runes)
+	if f >= '0' && f <= '9' {
+		k.digits += min(1, 255-k.digits)
+	}
+}
+
+// isJoint reports whether the rune r at s[i], inside a token, does not end it: an apostrophe.
+func isJoint(s string, i int, r rune) bool {
+	if r != '\'' && r != '’' && r != '`' && r != '´' && r != 'ʼ' {
+		return false
+	}
+	next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
+	return unicode.IsLetter(next)
+}
+
+// isIdeograph reports whether r is a word of its own, in scripts that put no space between words.
+func isIdeograph(r rune) bool {
+	return r >= 0x0e00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+}
+
+// spaced returns how many tokens from i on are the letters of one word written apart, as in "f-r-e-e"; 0 if it is none.
+func (x *lexer) spaced(i int) int {
+	if x.tokens[i].runes != 1 || x.tokens[i].digits != 0 {
+		return 0
+	}
+	if r, _ := utf8.DecodeRune(x.buf[x.tokens[i].start:]); isIdeograph(r) {
+		return 0
+	}
+	n, sep := 1, rune(0)
+	for ; i+n < len(x.tokens) && n < longest; n++ {
+		k := x.tokens[i+n]
+		if n == 1 {
+			sep = k.sep
+		}
+		if k.runes != 1 || k.sep != sep || sep == 0 {
+			break
+		}
+	}
+	if n < 3 || unicode.IsSpace(sep) && n < 4 {
+		return 0
+	}
+	return n
+}
+
+// isWord reports whether the token k, whose text is b, is a word: not a number, no identifier and not too long.
+// Digits that stand for letters may be inside a word, not in a row.
+func isWord(k token, b []byte) bool {
+	if k.runes > longest || k.digits*2 > k.runes {
+		return false
+	}
+	if k.digits == 0 {
+		return true
+	}
+	row := 0
+	for _, c := range b {
+		switch {
+		case c < '0' || c > '9':
+			row = 0
+		case strings.IndexByte("269", c) >= 0, row == 1 && k.runes < 6, row == 2:
+			return false
+		default:
+			row++
+		}
+	}
+	return true
+}
+
+// readDigits replaces the digits in b by the letters they look like.
+func readDigits(b []byte) {
+	const letters = "oizeasbtbg"
+	for i, c := range b {
+		if c >= '0' && c <= '9' {
+			b[i] = letters[c-'0']
+		}
+	}
+}

@@ -1,0 +1,70 @@
+package store
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// Hasher is a keyed hash, SipHash-1-3 of Aumasson and Bernstein: whoever does not know the key cannot make two inputs
+// that collide, nor one that falls where he wants.
+type Hasher struct{ k0, k1 uint64 }
+
+// NewHasher makes the hash of a secret key.
+func NewHasher(secret [16]byte) Hasher {
+	return Hasher{binary.LittleEndian.Uint64(secret[:8]), binary.LittleEndian.Uint64(secret[8:])}
+}
+
+type sip struct{ v0, v1, v2, v3 uint64 }
+
+func (s *sip) round() {
+	s.v0 += s.v1
+	s.v2 += s.v3
+	s.v1 = bits.RotateLeft64(s.v1, 13) ^ s.v0
+	s.v3 = bits.RotateLeft64(s.v3, 16) ^ s.v2
+	s.v0 = bits.RotateLeft64(s.v0, 32)
+	s.v2 += s.v1
+	s.v0 += s.v3
+	s.v1 = bits.RotateLeft64(s.v1, 17) ^ s.v2
+	s.v3 = bits.RotateLeft64(s.v3, 21) ^ s.v0
+	s.v2 = bits.RotateLeft64(s.v2, 32)
+}
+
+func (s *sip) block(b uint64) {
+	s.v3 ^= b
+	s.round()
+	s.v0 ^= b
+}
+
+func (h Hasher) begin() sip {
+	return sip{h.k0 ^ 0x736f6d6570736575, h.k1 ^ 0x646f72616e646f6d, h.k0 ^ 0x6c7967656e657261, h.k1 ^ 0x7465646279746573}
+}
+
+func (s *sip) end() uint64 {
+	s.v2 ^= 0xff
+	s.round()
+	s.round()
+	s.round()
+	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3
+}
+
+// Sum returns the hash of b.
+func (h Hasher) Sum(b []byte) uint64 {
+	s := h.begin()
+	last := uint64(len(b)) << 56
+	for ; len(b) >= 8; b = b[8:] {
+		s.block(binary.LittleEndian.Uint64(b))
+	}
+	for i, c := range b {
+		last |= uint64(c) << (8 * i)
+	}
+	s.block(last)
+	return s.end()
+}
+
+// Pair returns the hash of two values in their order.
+func (h Hasher) Pair(a, b uint64) uint64 {
+	s := h.begin()
+	s.block(a)
+	s.block(b)
+	return s.end()
+}

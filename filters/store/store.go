@@ -1,0 +1,150 @@
+// Package store is the shared memory of filters: things that are counted and expire.
+//
+// There are two kinds. A counter adds numbers and counts distinct members, and answers for any window that ends now.
+// A posting list says which owners a mark was left by, at most four. Both forget what is older than its lifetime, and
+// both live within a number of bytes that is given once and never passed.
+//
+//	memory := store.NewMemory(256 << 20)
+//	counts, err := memory.Add(ctx, now, store.Delta{Key: "rate/192.0.2.1", N: 1, Life: time.Minute})
+//
+// The clock is the caller's: every call says what time it is. Times may come out of order, so that mail can be judged
+// again as if it were its day; what is older than all that a counter knows is counted with its oldest.
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+)
+
+// Delta is one addition to the counter named Key.
+type Delta struct {
+	Key    string
+	N      int64         // added to the counter's number; may be 0
+	Member string        // counted once however often it is added; "" for none
+	Life   time.Duration // how long this addition counts; one counter always has the same
+}
+
+// Counter is what a counter holds within a window.
+type Counter struct {
+	N        int64     // the sum of what was added
+	Distinct int64     // different members: exact up to 128, then within about a tenth
+	Since    time.Time // the oldest addition that still counts; zero if there is none
+}
+
+// Memory keeps counters and posting lists in this process. It is safe for any number of goroutines.
+type Memory struct {
+	hasher Hasher
+
+	mu       sync.Mutex
+	counters *simplelru.LRU[string, *counter]
+	used     int64 // bytes of counters, estimated
+	max      int64
+	lists    lists
+}
+
+// NewMemory makes an empty memory of at most maxBytes bytes: half for counters, half for posting lists. The least
+// recently used is forgotten first. Its secret is random.
+func NewMemory(maxBytes int64) *Memory {
+	var secret [16]byte
+	rand.Read(secret[:]) // never fails
+	return NewSeeded(maxBytes, secret)
+}
+
+// NewSeeded is NewMemory with a given secret, for results that repeat and for memories that several processes share.
+func NewSeeded(maxBytes int64, secret [16]byte) *Memory {
+	counters, err := simplelru.NewLRU[string, *counter](math.MaxInt, nil)
+	if err != nil {
+		panic(err) // cannot happen: the size is positive
+	}
+	return &Memory{hasher: NewHasher(secret), counters: counters, max: maxBytes / 2, lists: newLists(maxBytes / 2)}
+}
+
+// Hasher returns the keyed hash that everybody who shares this memory uses. Who does not know the secret cannot
+// foresee or aim its values.
+func (m *Memory) Hasher() Hasher { return m.hasher }
+
+// Add makes all additions and returns each counter as it is then, within its lifetime. It fails only when ctx has ended.
+func (m *Memory) Add(ctx context.Context, at time.Time, deltas ...Delta) ([]Counter, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("adding to counters: %w", err)
+	}
+	out := make([]Counter, len(deltas))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := secondsOf(at)
+	for i, d := range deltas {
+		c := m.counter(d, now)
+		before := c.size()
+		c.number(now, d.N)
+		if d.Member != "" {
+			c.members.add(uint32(m.hasher.Sum([]byte(d.Member))>>32), now, now-min(now, c.life))
+		}
+		m.used += c.size() - before
+		out[i] = c.within(now, c.life)
+	}
+	for m.used > m.max && m.counters.Len() > 0 {
+		key, c, _ := m.counters.RemoveOldest()
+		m.used -= sizeOf(key, c)
+	}
+	return out, nil
+}
+
+// counter returns the live counter of d, a new one if need be. m.mu is held.
+func (m *Memory) counter(d Delta, now uint32) *counter {
+	c, found := m.counters.Get(d.Key)
+	if found && !c.expired(now) {
+		return c
+	}
+	if found {
+		m.used -= sizeOf(d.Key, c)
+	}
+	c = &counter{life: uint32(min(max(d.Life/time.Second, 1), math.MaxUint32))}
+	m.counters.Add(d.Key, c)
+	m.used += sizeOf(d.Key, c)
+	return c
+}
+
+// Get returns the counters named keys, each within its lifetime; the zero Counter for one that is not there.
+func (m *Memory) Get(ctx context.Context, at time.Time, keys ...string) ([]Counter, error) {
+	return m.Within(ctx, at, 0, keys...)
+}
+
+// Within is Get for the window of length over that ends at at; 0 means each counter's lifetime. It counts nothing
+// older than the window; of a counter that has run longer than that, up to a twelfth of the window may be left out.
+func (m *Memory) Within(ctx context.Context, at time.Time, over time.Duration, keys ...string) ([]Counter, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("reading counters: %w", err)
+	}
+	out := make([]Counter, len(keys))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := secondsOf(at)
+	for i, key := range keys {
+		c, found := m.counters.Get(key)
+		if !found || c.expired(now) {
+			continue
+		}
+		window := c.life
+		if over > 0 {
+			window = min(window, uint32(min(max(over/time.Second, 1), math.MaxUint32)))
+		}
+		out[i] = c.within(now, window)
+	}
+	return out, nil
+}
+
+// Usage returns how many counters there are and the estimated bytes of counters and posting lists in use.
+func (m *Memory) Usage() (counters int, bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.counters.Len(), m.used + m.lists.bytes()
+}
+
+// secondsOf is t as the store keeps it: seconds since 1970, until 2106.
+func secondsOf(t time.Time) uint32 { return uint32(min(max(t.Unix(), 0), math.MaxUint32)) }
