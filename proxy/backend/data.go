@@ -1,0 +1,130 @@
+package backend
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"time"
+)
+
+const (
+	bodyBuffer = 16 << 10
+	bodyChunk  = 64 << 10 // the largest write under one deadline
+	lastWords  = time.Second
+)
+
+var errEarly = errors.New("the server answered before the end of the message")
+
+// Data sends a message, the parts one after another, and returns the server's last word. The parts must have CRLF
+// line ends alone; leading dots are doubled here. No error and class 2 mean that the server owns the message now;
+// anything else means that nobody but the sender does.
+func (c *Conn) Data(parts ...[]byte) (Reply, error) {
+	if c.broken {
+		return Reply{}, errBroken
+	}
+	if err := c.send("DATA\r\n"); err != nil {
+		return Reply{}, fmt.Errorf("DATA: %w", err)
+	}
+	reply, err := c.read(time.Now().Add(c.backend.wait()))
+	switch {
+	case err != nil:
+		return Reply{}, fmt.Errorf("DATA: %w", err)
+	case reply.Refusal():
+		return reply, nil
+	case reply.Code != 354 || c.r.Buffered() > 0:
+		c.broken = true
+		return Reply{}, fmt.Errorf("DATA: %w: %s", errCode, reply)
+	}
+	return c.transfer(parts)
+}
+
+// transfer sends the message while it listens: a server may refuse before it has read all.
+func (c *Conn) transfer(parts [][]byte) (Reply, error) {
+	if err := c.net.SetReadDeadline(time.Time{}); err != nil { // every write has a deadline; the reading follows it
+		c.broken = true
+		return Reply{}, err
+	}
+	w := &bodyWriter{conn: c, spoke: make(chan struct{})}
+	done := make(chan struct{})
+	go func() { // ends with the first byte of the answer, or with the deadline set below
+		defer close(done)
+		_, _ = c.r.Peek(1) // an error is met again by the read below
+		close(w.spoke)
+		_ = c.net.SetWriteDeadline(time.Unix(1, 0)) // wakes a writer that the server does not read from
+	}()
+	sent := w.message(parts)
+	wait := c.backend.wait()
+	if sent != nil {
+		wait = min(wait, lastWords) // it may have said why
+	}
+	deadline := time.Now().Add(wait)
+	_ = c.net.SetReadDeadline(deadline) // fails only when closed, which Peek has met
+	<-done
+	reply, err := c.read(deadline)
+	switch {
+	case sent != nil:
+		c.broken = true
+		if err == nil && reply.Refusal() {
+			return reply, nil
+		}
+		return Reply{}, fmt.Errorf("sending the message: %w", sent)
+	case err != nil:
+		return Reply{}, fmt.Errorf("waiting for the answer to the message: %w", err)
+	case !reply.OK() && !reply.Refusal():
+		c.broken = true
+		return Reply{}, fmt.Errorf("answer to the message: %w: %s", errCode, reply)
+	}
+	return reply, nil
+}
+
+// bodyWriter writes under a deadline that moves on with each chunk, until the server speaks.
+type bodyWriter struct {
+	conn  *Conn
+	spoke chan struct{}
+}
+
+func (w *bodyWriter) Write(p []byte) (int, error) {
+	n := 0
+	for n < len(p) {
+		if err := w.conn.net.SetWriteDeadline(time.Now().Add(w.conn.backend.wait())); err != nil {
+			return n, err
+		}
+		select {
+		case <-w.spoke:
+			return n, errEarly
+		default:
+		}
+		m, err := w.conn.net.Write(p[n:min(len(p), n+bodyChunk)])
+		n += m
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// message writes the parts, dots doubled (RFC 5321 4.5.2), and the end of data.
+func (w *bodyWriter) message(parts [][]byte) error {
+	buffer := bufio.NewWriterSize(w, bodyBuffer)
+	lineStart := true
+	for _, part := range parts {
+		for len(part) > 0 {
+			if lineStart && part[0] == '.' {
+				_ = buffer.WriteByte('.') // the buffer keeps its error for Flush
+			}
+			end := bytes.Index(part, []byte("\n."))
+			if end < 0 {
+				end = len(part) - 1
+			}
+			_, _ = buffer.Write(part[:end+1])
+			lineStart = part[end] == '\n'
+			part = part[end+1:]
+		}
+	}
+	if !lineStart {
+		_, _ = buffer.WriteString("\r\n")
+	}
+	_, _ = buffer.WriteString(".\r\n")
+	return buffer.Flush()
+}
