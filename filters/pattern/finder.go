@@ -1,0 +1,179 @@
+package pattern
+
+import (
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+
+	"github.com/wasilibs/go-re2/experimental"
+)
+
+const (
+	// setMemory bounds each set: its program and the states it keeps, in bytes.
+	setMemory = 32 << 20
+
+	// searchBudget is how many bytes package regexp reads for the evidence of one find. Beyond it, the word of
+	// the set stands without evidence.
+	searchBudget = 4 << 20
+)
+
+// finder finds which of its expressions match in texts. It is immutable and safe for many goroutines.
+type finder struct {
+	expressions []*regexp.Regexp
+	alone       []int // those too large for a set
+	sets        []set
+	single      bool // find is given one text; the sets are then exact
+}
+
+// set is some of the expressions, searched for in one pass.
+type set struct {
+	members  []int
+	compiled *experimental.Set
+}
+
+// match is one expression that matches in at least one text.
+type match struct {
+	expression int
+	excerpt    string // of the first place it matches; "" if that was not looked for
+}
+
+// newFinder compiles expressions. single says that find will be given one text at a time.
+func newFinder(expressions []string, single bool) (*finder, error) {
+	f := &finder{single: single}
+	all := make([]int, len(expressions))
+	for i, expression := range expressions {
+		re, err := regexp.Compile(expression)
+		if err != nil {
+			return nil, err
+		}
+		f.expressions = append(f.expressions, re)
+		all[i] = i
+	}
+	if len(all) == 0 { // only patterns for what is missing
+		return f, nil
+	}
+	return f, f.gather(all, expressions)
+}
+
+// gather makes sets of the members, halving them as long as RE2 finds them too large together.
+func (f *finder) gather(members []int, expressions []string) error {
+	spelled := make([]string, len(members))
+	for i, member := range members {
+		expression, err := spellOut(expressions[member], f.single)
+		if err != nil {
+			return err
+		}
+		spelled[i] = expression
+	}
+	compiled, err := experimental.CompileSetWithOptions(spelled, experimental.CompileOptions{MaxMem: setMemory})
+	if err == nil {
+		_, err = compiled.FindAllStringWithError("", -1) // a set without room for its states says so only now
+	}
+	switch {
+	case err == nil:
+		f.sets = append(f.sets, set{members, compiled})
+		return nil
+	case len(members) == 1:
+		f.alone = append(f.alone, members[0])
+		return nil
+	}
+	half := len(members) / 2
+	if err := f.gather(members[:half], expressions); err != nil {
+		return err
+	}
+	return f.gather(members[half:], expressions)
+}
+
+// spellOut returns expression with its character classes spelled out, so that two libraries with Unicode tables of
+// different years agree. If it is not for single texts, the result also matches in texts joined by line ends
+// wherever expression matches in one of them: what holds at the ends of a text then holds at the ends of a line.
+func spellOut(expression string, single bool) (string, error) {
+	tree, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return "", fmt.Errorf("%q: %w", expression, err)
+	}
+	if !single {
+		loosen(tree)
+	}
+	return tree.String(), nil
+}
+
+func loosen(tree *syntax.Regexp) {
+	switch tree.Op {
+	case syntax.OpBeginText:
+		tree.Op = syntax.OpBeginLine
+	case syntax.OpEndText:
+		tree.Op = syntax.OpEndLine
+	}
+	for _, sub := range tree.Sub {
+		loosen(sub)
+	}
+}
+
+// candidate is an expression that may match; sure if a set says exactly that it does.
+type candidate struct {
+	expression int
+	sure       bool
+}
+
+// find returns the expressions that match in any of the texts, in order.
+func (f *finder) find(texts []string) []match {
+	if len(texts) == 0 {
+		return nil
+	}
+	clean := make([]string, len(texts)) // invalid bytes are where the two libraries differ
+	for i, text := range texts {
+		clean[i] = strings.ToValidUTF8(text, "\uFFFD")
+	}
+	var matches []match
+	budget := searchBudget
+	for _, c := range f.candidates(clean) {
+		if c.sure && budget <= 0 {
+			matches = append(matches, match{expression: c.expression})
+		} else if excerpt, ok := locate(f.expressions[c.expression], clean, &budget); ok {
+			matches = append(matches, match{c.expression, excerpt})
+		}
+	}
+	return matches
+}
+
+// candidates returns the expressions worth trying on texts, in order.
+func (f *finder) candidates(texts []string) []candidate {
+	var all []candidate
+	for _, expression := range f.alone {
+		all = append(all, candidate{expression: expression})
+	}
+	joined := ""
+	if len(f.sets) > 0 {
+		joined = strings.Join(texts, "\n")
+	}
+	for _, s := range f.sets {
+		found, err := s.compiled.FindAllStringWithError(joined, -1)
+		if err != nil { // it ran out of memory: nothing is known of its members
+			for _, expression := range s.members {
+				all = append(all, candidate{expression: expression})
+			}
+		}
+		for _, n := range found {
+			all = append(all, candidate{s.members[n], f.single})
+		}
+	}
+	slices.SortFunc(all, func(a, b candidate) int { return a.expression - b.expression })
+	return all
+}
+
+// locate looks for re in the texts and returns an excerpt of the first place it matches. It takes what it reads from
+// budget.
+func locate(re *regexp.Regexp, texts []string, budget *int) (excerpt string, ok bool) {
+	for _, text := range texts {
+		place := re.FindStringIndex(text)
+		if place != nil {
+			*budget -= place[1]
+			return excerptOf(text, place[0], place[1]), true
+		}
+		*budget -= len(text)
+	}
+	return "", false
+}

@@ -1,0 +1,273 @@
+package pattern
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// oddExpressions are those in which two regexp libraries are most likely to differ.
+var oddExpressions = []string{
+	`^`, `$`, `\A`, `\z`, `^$`, `(?m)^fund$`, `(?m)^$`, `^fund`, `fund$`, `\bfund\b`, `\Bund\b`, `(?i)FUND`, `(?i)ſ`, `(?i)k`,
+	`.`, `(?s).`, `(?s)^.*$`, `^.*$`, `[^a]`, `\s`, `\S`, `\d{3,}`, `\W`, `[[:punct:]]`, `\x{FFFD}`, `[\x00-\x08]`,
+	`\p{Latin}[\p{Cyrillic}\p{Greek}]|[\p{Cyrillic}\p{Greek}]\p{Latin}`, `\p{Lu}{5}`, `\P{L}`, `[\x{1F4B0}\x{1F911}]`,
+	`(?i)перевод`, `(?i)выигра[лт]`, `(a|b)*c`, `(?U)a+`, `a{0}`, `(?:)`, `x*`, `(?i:transfer)\s+of`, `fund.{0,30}bank`,
+	`bank[^\n]{0,40}next`, `\Qa.b\E`, `(?P<word>kin)`, `^(?i:dear)`, `[Ѐ-ӿ]{4,}`, `é`, `\n`, `\r`, `\t`, `a\nb`, `$\n^`,
+}
+
+var vocabulary = strings.Split("fund,FUND,funds,Bank,bank,dear,Dear,transfer of,next of kin,kin,lottery,\n,\r\n,\t,  ,.,!!!,a.b,abc,bbbc,"+
+	"1234,€,é,ſtop,K,Bаnk,перевод,ПЕРЕВОД,выиграл,Рассылка,💰,\x00,\x07,\xff,\xc3,\uFFFD,\u200b,http://a.example/x,x", ",")
+
+func randomText(r *rand.Rand, words int) string {
+	var b strings.Builder
+	for range words {
+		b.WriteString(vocabulary[r.IntN(len(vocabulary))])
+		if r.IntN(3) > 0 {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()
+}
+
+// manyExpressions are n made-up rules like those of real rule sets.
+func manyExpressions(n int) []string {
+	verbs := []string{"claim", "verify", "confirm", "transfer", "release", "unlock", "update", "collect", "review", "renew"}
+	things := []string{"prize", "account", "password", "parcel", "fund", "invoice", "wallet", "refund", "mailbox", "card"}
+	forms := []string{`(?i)\b%s (?:your|the) %s\b`, `(?i)%s.{0,20}%s`, `\b%s[a-z]{0,5}\s+%s\d{2,6}`, `(?i)(?:%s|now) +%s[.!]`}
+	var all []string
+	for i := range n {
+		form := forms[i%len(forms)]
+		tail := ""
+		if i >= 400 {
+			tail = fmt.Sprintf(` no%d`, i)
+		}
+		all = append(all, fmt.Sprintf(form, verbs[i/len(forms)%10], things[i/40%10])+tail)
+	}
+	return all
+}
+
+func mustFind(t testing.TB, expressions []string, single bool) *finder {
+	t.Helper()
+	f, err := newFinder(expressions, single)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// plain is what a finder must find, by the plainest means.
+func plain(expressions, texts []string) []int {
+	var found []int
+	for i, e := range expressions {
+		re := regexp.MustCompile(e)
+		if slices.ContainsFunc(texts, re.MatchString) {
+			found = append(found, i)
+		}
+	}
+	return found
+}
+
+func numbers(matches []match) []int {
+	var found []int
+	for _, m := range matches {
+		found = append(found, m.expression)
+	}
+	return found
+}
+
+func compareWithPlain(t *testing.T, f *finder, expressions, texts []string) {
+	t.Helper()
+	matches := f.find(texts)
+	got, want := numbers(matches), plain(expressions, texts)
+	if !slices.Equal(got, want) {
+		t.Errorf("in %q:\n found %v\nwanted %v", texts, named(expressions, got), named(expressions, want))
+	}
+	for _, m := range matches {
+		if n := utf8.RuneCountInString(m.excerpt); n > maxExcerpt || strings.ContainsAny(m.excerpt, "\r\n\t\x00") {
+			t.Errorf("excerpt of %d characters: %q", n, m.excerpt)
+		}
+	}
+}
+
+func named(expressions []string, numbers []int) []string {
+	var names []string
+	for _, n := range numbers {
+		names = append(names, expressions[n])
+	}
+	return names
+}
+
+func TestFinderAgreesWithRegexp(t *testing.T) {
+	expressions := append(slices.Clone(oddExpressions), manyExpressions(200)...)
+	single, several := mustFind(t, expressions, true), mustFind(t, expressions, false)
+	if len(single.sets) == 0 || len(several.sets) == 0 {
+		t.Fatal("no set is used")
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 300 {
+		compareWithPlain(t, single, expressions, []string{randomText(r, r.IntN(60))})
+		texts := make([]string, 1+r.IntN(5))
+		for i := range texts {
+			texts[i] = randomText(r, r.IntN(8))
+		}
+		compareWithPlain(t, several, expressions, texts)
+	}
+}
+
+func TestFinderAgreesWithRegexpOnTestdata(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.eml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no messages: %v", err)
+	}
+	expressions := append(slices.Clone(oddExpressions), manyExpressions(100)...)
+	single, several := mustFind(t, expressions, true), mustFind(t, expressions, false)
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		compareWithPlain(t, single, expressions, []string{string(data)})
+		compareWithPlain(t, several, expressions, strings.Split(string(data), "\n"))
+	}
+}
+
+func TestTooLargeTogetherIsSplitAndTooLargeAloneIsTriedAlone(t *testing.T) {
+	expressions := []string{`(?i)\pL{1000}\pN{1000}`, `a`, `b`, `c`, `d`, `e`}
+	f := mustFind(t, expressions, true)
+	if !slices.Contains(f.alone, 0) || len(f.sets) == 0 {
+		t.Errorf("alone %v, sets %d", f.alone, len(f.sets))
+	}
+	compareWithPlain(t, f, expressions, []string{strings.Repeat("x", 1000) + strings.Repeat("1", 1000) + "c"})
+}
+
+func TestEvidenceHasABudgetButHitsDoNot(t *testing.T) {
+	var expressions []string
+	for i := range 30 {
+		expressions = append(expressions, fmt.Sprintf("needle%d$", i), fmt.Sprintf("needle%d", i))
+	}
+	text := strings.Repeat("hay ", searchBudget/40)
+	for i := range 30 {
+		text += fmt.Sprintf("needle%d ", i)
+	}
+	matches := mustFind(t, expressions, true).find([]string{text})
+	if len(matches) != 30 {
+		t.Fatalf("%d matches, want 30", len(matches))
+	}
+	if matches[0].excerpt == "" || matches[29].excerpt != "" {
+		t.Errorf("excerpts %q and %q", matches[0].excerpt, matches[29].excerpt)
+	}
+}
+
+func TestExcerpt(t *testing.T) {
+	text := "Dear friend,\r\n\tI am a\x00 banker\u202e; " + strings.Repeat("я", 100)
+	for _, c := range []struct {
+		what string
+		want string
+	}{
+		{"Dear", "Dear friend, I am…"},
+		{"banker", "…iend, I am a banker�; яяяяяяяяяяяяя…"},
+		{strings.Repeat("я", 100), "…am a banker�; " + strings.Repeat("я", 44) + "…"},
+	} {
+		at := strings.Index(text, c.what)
+		got := excerptOf(text, at, at+len(c.what))
+		if got != c.want || utf8.RuneCountInString(got) > maxExcerpt {
+			t.Errorf("%.20q: %q, want %q", c.what, got, c.want)
+		}
+	}
+}
+
+// benchText is n bytes of made-up prose.
+func benchText(n int) string {
+	r := rand.New(rand.NewPCG(3, 4))
+	words := strings.Fields("the of and to in we order your you is for on that with this be are from our will account have at as please " +
+		"delivery can price all if any more has new see their which item they one time update when here was how week free about meeting " +
+		"project report review team tomorrow thanks regards attached document number street invoice payment customer service email phone")
+	var b strings.Builder
+	for b.Len() < n {
+		b.WriteString(words[r.IntN(len(words))])
+		if r.IntN(12) == 0 {
+			b.WriteString(".\n")
+		} else {
+			b.WriteByte(' ')
+		}
+	}
+	return b.String()[:n]
+}
+
+func BenchmarkBody10KB(b *testing.B) {
+	texts := []string{benchText(10 << 10)}
+	for _, n := range []int{3, 30, 300, 3000} {
+		expressions := manyExpressions(n)
+		b.Run(fmt.Sprintf("compile-%d", n), func(b *testing.B) {
+			for b.Loop() {
+				mustFind(b, expressions, true)
+			}
+		})
+		f := mustFind(b, expressions, true)
+		b.Run(fmt.Sprintf("find-%d", n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				f.find(texts)
+			}
+			b.ReportMetric(float64(len(f.find(texts))), "hits")
+		})
+		b.Run(fmt.Sprintf("parallel-%d", n), func(b *testing.B) {
+			b.RunParallel(func(p *testing.PB) {
+				for p.Next() {
+					f.find(texts)
+				}
+			})
+		})
+	}
+}
+
+func BenchmarkHeader(b *testing.B) {
+	texts := []string{"Re: the delivery of your order 12345 is on its way"}
+	for _, n := range []int{1, 2, 4, 6, 8, 12, 16, 32, 100} {
+		expressions := manyExpressions(n)
+		for _, mode := range []string{"set", "alone"} {
+			f := mustFind(b, expressions, false)
+			all := slices.Collect(func(yield func(int) bool) {
+				for i := range n {
+					yield(i)
+				}
+			})
+			f.alone, f.sets = all, nil
+			if mode == "set" {
+				f.alone = nil
+				if err := f.gather(all, expressions); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.Run(fmt.Sprintf("%s-%d", mode, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					f.find(texts)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkHostile is bodies made of the rules' own words in ever new order, so that the sets' states are of little
+// use again and many expressions match late.
+func BenchmarkHostile64KB(b *testing.B) {
+	f := mustFind(b, manyExpressions(300), true)
+	r := rand.New(rand.NewPCG(5, 6))
+	words := strings.Fields("claim verify confirm transfer release unlock update collect review renew prize account password parcel fund invoice no 12 ! your the now")
+	b.ReportAllocs()
+	for b.Loop() {
+		var text strings.Builder
+		for text.Len() < 64<<10 {
+			text.WriteString(words[r.IntN(len(words))][r.IntN(2):])
+			text.WriteString("    "[r.IntN(4):])
+		}
+		f.find([]string{text.String()})
+	}
+}

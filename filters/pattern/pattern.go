@@ -1,0 +1,167 @@
+// Package pattern runs the rules that read a message by regular expressions, all in one pass.
+//
+// The expressions of all rules are gathered by what they read: each header, the visible text, the hosts of links,
+// the links. Where they are many, an RE2 set finds in one pass those that may match, and only these are tried one by
+// one by package regexp, which has the last word and shows where. Few expressions are tried one by one at once.
+package pattern
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"weir/filters"
+	"weir/rules"
+)
+
+// Readme is the manual of the check.
+//
+//go:embed README.md
+var Readme string
+
+// maxEvidence is how many excerpts the detail of a hit shows.
+const maxEvidence = 3
+
+// scanner holds all patterns, ready to run.
+type scanner struct {
+	patterns []rules.Pattern
+	targets  []target
+}
+
+// target is one part of messages and the expressions that read it.
+type target struct {
+	where  rules.Where
+	header string // lower case, for rules.InHeader
+	finder *finder
+	owners []owner // of the finder's expressions, by number
+}
+
+// owner says which expression of which pattern one is.
+type owner struct{ pattern, expression int }
+
+// New makes the check of all patterns. It compiles them, which takes a second for some thousand. An expression
+// that does not compile is an error.
+func New(patterns []rules.Pattern) (filters.Check, error) {
+	s, err := newScanner(patterns)
+	if err != nil {
+		return filters.Check{}, err
+	}
+	check := filters.Check{
+		Name:  "pattern",
+		Doc:   "Rules that read headers, the visible text and links by regular expressions",
+		Stage: filters.Body,
+		Run:   s.run,
+	}
+	for _, p := range patterns {
+		check.Symbols = append(check.Symbols, p.Symbol)
+	}
+	return check, nil
+}
+
+func newScanner(patterns []rules.Pattern) (*scanner, error) {
+	s := &scanner{patterns: patterns}
+	index := map[string]int{}
+	var expressions [][]string
+	for i, p := range patterns {
+		header := strings.ToLower(p.Header)
+		key := fmt.Sprint(p.Where, header)
+		at, seen := index[key]
+		if !seen {
+			at = len(s.targets)
+			index[key] = at
+			s.targets = append(s.targets, target{where: p.Where, header: header})
+			expressions = append(expressions, nil)
+		}
+		for j, expression := range p.Any {
+			s.targets[at].owners = append(s.targets[at].owners, owner{i, j})
+			expressions[at] = append(expressions[at], expression)
+		}
+	}
+	for i := range s.targets {
+		t := &s.targets[i]
+		finder, err := newFinder(expressions[i], t.where == rules.InBody)
+		if err != nil {
+			return nil, fmt.Errorf("compiling the patterns: %w", err)
+		}
+		t.finder = finder
+	}
+	return s, nil
+}
+
+func (s *scanner) run(ctx context.Context, m filters.Mail) (filters.Report, error) {
+	if m.Message == nil {
+		return filters.Report{}, nil
+	}
+	found := make([][]string, len(s.patterns)) // the evidence of each expression that matched
+	for i := range s.targets {
+		if err := ctx.Err(); err != nil {
+			return filters.Report{}, err
+		}
+		t := &s.targets[i]
+		for _, match := range t.finder.find(t.texts(m.Message)) {
+			p := t.owners[match.expression].pattern
+			found[p] = append(found[p], match.excerpt)
+		}
+	}
+	var report filters.Report
+	for i, p := range s.patterns {
+		switch {
+		case p.Missing:
+			if len(m.Message.Header(p.Header)) == 0 {
+				report.Hits = append(report.Hits, filters.Hit{Symbol: p.Symbol})
+			}
+		case len(found[i]) >= max(p.AtLeast, 1):
+			report.Hits = append(report.Hits, filters.Hit{Symbol: p.Symbol, Detail: detail(found[i])})
+		}
+	}
+	return report, nil
+}
+
+// texts are what the target's expressions read of a message, each on its own.
+func (t *target) texts(m *filters.Message) []string {
+	var texts []string
+	switch t.where {
+	case rules.InHeader:
+		return m.Header(t.header)
+	case rules.InBody:
+		return []string{m.Text()}
+	case rules.InURLHost:
+		for _, u := range m.URLs() {
+			texts = append(texts, u.Host)
+		}
+	case rules.InURL:
+		for _, u := range m.URLs() {
+			texts = append(texts, u.Raw)
+		}
+	}
+	return texts
+}
+
+func detail(evidence []string) string {
+	var shown []string
+	for _, e := range evidence {
+		if e != "" && len(shown) < maxEvidence {
+			shown = append(shown, e)
+		}
+	}
+	return strings.Join(shown, " | ")
+}
+
+// Match reports whether p holds for text: header lines ("Name: value") for a header pattern, else a visible text,
+// in which links are found for the patterns that read them. Text goes the way of a whole message, so that a rule's
+// own proofs mean the same as mail.
+func Match(p rules.Pattern, text string) (bool, error) {
+	s, err := newScanner([]rules.Pattern{p})
+	if err != nil {
+		return false, err
+	}
+	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n") + "\r\n"
+	if p.Where == rules.InHeader {
+		text += "\r\n"
+	} else {
+		text = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + text
+	}
+	report, err := s.run(context.Background(), filters.Mail{Message: filters.ParseMessage([]byte(text))})
+	return len(report.Hits) > 0, err
+}
