@@ -38,7 +38,9 @@ func ParseZone(r io.Reader, file string) (*Zone, error) {
 	p := dns.NewZoneParser(r, ".", file)
 	p.SetDefaultTTL(zoneTTL)
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
-		z.node(rr.Header().Name).add(rr)
+		if err := z.node(rr.Header().Name).add(rr); err != nil {
+			return nil, fmt.Errorf("reading the zone: %s: %s: %w", file, rr.Header().Name, err)
+		}
 	}
 	if err := p.Err(); err != nil {
 		return nil, fmt.Errorf("reading the zone: %w", err)
@@ -99,11 +101,17 @@ func (n *node) parse(name, text string) error {
 	if rr == nil {
 		return errors.New("not an address or a record")
 	}
-	n.add(rr)
-	return nil
+	return n.add(rr)
 }
 
-func (n *node) add(rr dns.RR) { n.records = append(n.records, rr) }
+// add takes a record, unless it has no data: dynamic updates may have such (RFC 2136 §2.4), zones not.
+func (n *node) add(rr dns.RR) error {
+	if len(strings.Fields(strings.TrimPrefix(rr.String(), rr.Header().String()))) == 0 {
+		return fmt.Errorf("%s record without data", dns.Type(rr.Header().Rrtype))
+	}
+	n.records = append(n.records, rr)
+	return nil
+}
 
 // node returns the node of name, made if need be. The caller holds z.mu or is alone.
 func (z *Zone) node(name string) *node {
