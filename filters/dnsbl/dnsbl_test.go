@@ -1,0 +1,421 @@
+package dnsbl
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/filters"
+	"weir/filters/filtertest"
+	"weir/filters/lookup"
+	"weir/filters/lookup/lookuptest"
+	"weir/rules"
+)
+
+// matching reads an address match: "127.0.0.2", "127.0.0.4-127.0.0.7", "127.0.0.0/16", each may be followed by
+// "octet4=3" or "bits=16"; alternatives are parted by "|".
+func matching(text string) rules.AddrMatch {
+	m := rules.AddrMatch{Octets: [4]int16{-1, -1, -1, -1}}
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '|' }) {
+		key, value, named := strings.Cut(word, "=")
+		from, to, ranged := strings.Cut(word, "-")
+		n, _ := strconv.Atoi(value)
+		switch {
+		case key == "bits":
+			m.Bits = byte(n)
+		case named:
+			i, _ := strconv.Atoi(strings.TrimPrefix(key, "octet"))
+			m.Octets[i-1] = int16(n)
+		case ranged:
+			m.Ranges = append(m.Ranges, rules.AddrRange{From: netip.MustParseAddr(from), To: netip.MustParseAddr(to)})
+		case strings.Contains(word, "/"):
+			p := netip.MustParsePrefix(word)
+			last := p.Addr().As4()
+			for i := p.Bits(); i < 32; i++ {
+				last[i/8] |= 0x80 >> (i % 8)
+			}
+			m.Ranges = append(m.Ranges, rules.AddrRange{From: p.Addr(), To: netip.AddrFrom4(last)})
+		default:
+			a := netip.MustParseAddr(word)
+			m.Ranges = append(m.Ranges, rules.AddrRange{From: a, To: a})
+		}
+	}
+	return m
+}
+
+// list makes a zone of entries "NAME match"; with the name "!" they are errors.
+func list(id, zone string, entries ...string) rules.Zone {
+	z := rules.Zone{ID: id, Zone: zone, Display: zone, Ask: []rules.Ask{rules.AskClientIP}}
+	for _, e := range entries {
+		name, match, _ := strings.Cut(e, " ")
+		if name == "!" {
+			z.Errors = append(z.Errors, rules.ZoneError{Match: matching(match), Means: "an error of " + match})
+			continue
+		}
+		z.Answers = append(z.Answers, rules.Answer{Symbol: id + "_" + name, Match: matching(match)})
+	}
+	return z
+}
+
+func TestCases(t *testing.T) {
+	zones := []rules.Zone{
+		list("ZEN", "zen.dnsbl.test", "SBL 127.0.0.2", "XBL 127.0.0.4-127.0.0.7", "DROP 127.0.0.9", "PBL 127.0.0.10|127.0.0.11", "! 127.255.255.254"),
+		list("DNSWL", "list.dnswl.test", "HI 127.0.0.0/16 octet4=3", "MED 127.0.0.0/16 octet4=2", "! 127.0.0.255"),
+		list("MASK", "mask.dnsbl.test", "WEAK bits=16", "STRONG bits=64", "! bits=1"),
+		list("PLAIN", "plain.dnsbl.test", "ANY 127.0.0.0/8"),
+	}
+	filtertest.Run(t, func(r *lookup.Resolver) filters.Check { return New(zones, r) })
+}
+
+// bench is a server of lists and a check that asks it.
+type bench struct {
+	zone     *lookup.Zone
+	server   *lookup.Server
+	resolver *lookup.Resolver
+	check    filters.Check
+	next     byte
+}
+
+func newBench(t testing.TB, timeout time.Duration, zones ...rules.Zone) *bench {
+	t.Helper()
+	z, err := lookup.MapZone(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := lookup.Serve("127.0.0.1:0", z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	r, err := lookup.New(lookup.Options{Servers: []string{s.Addr()}, Timeout: timeout, Budget: 2 * timeout})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(r.Close)
+	return &bench{zone: z, server: s, resolver: r, check: New(zones, r)}
+}
+
+// client returns an address that was not used before.
+func (b *bench) client() netip.Addr {
+	b.next++
+	return netip.AddrFrom4([4]byte{192, 0, 2, b.next})
+}
+
+func (b *bench) say(t testing.TB, client netip.Addr, zone string, codes ...string) {
+	t.Helper()
+	if err := b.zone.Set(lookup.ReverseName(client)+"."+zone, codes...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// run returns the check's symbols and its problems as "!ID kind".
+func (b *bench) run(t testing.TB, client netip.Addr) (hits, problems []string) {
+	t.Helper()
+	report, err := b.check.Run(t.Context(), mailOf(client))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range report.Hits {
+		hits = append(hits, h.Symbol)
+	}
+	for _, p := range report.Problems {
+		problems = append(problems, "!"+p.Rule+" "+p.Kind)
+	}
+	return hits, problems
+}
+
+func mailOf(client netip.Addr) filters.Mail {
+	return filters.Mail{Session: &filters.Session{Addr: netip.AddrPortFrom(client, 40000)}}
+}
+
+// The lists that mail administrators use, with their codes and forms.
+var known = []rules.Zone{
+	list("ZEN", "zen.test", "SBL 127.0.0.2", "CSS 127.0.0.3", "XBL 127.0.0.4-127.0.0.7", "DROP 127.0.0.9", "PBL 127.0.0.10|127.0.0.11", "BCL 127.0.0.30",
+		"! 127.255.255.252", "! 127.255.255.254", "! 127.255.255.255"),
+	list("AUTHBL", "authbl.test", "AUTH 127.0.0.20"),
+	list("DBL", "dbl.test", "SPAM 127.0.1.2", "PHISH 127.0.1.4", "MALWARE 127.0.1.5", "BOTNET 127.0.1.6", "ABUSED 127.0.1.102-127.0.1.103", "ABUSED_BAD 127.0.1.104-127.0.1.106", "! 127.0.1.255"),
+	list("ZRD", "zrd.test", "FRESH 127.0.2.2-127.0.2.4", "YOUNG 127.0.2.5-127.0.2.24", "! 127.0.2.255"),
+	list("SPAMCOP", "spamcop.test", "BL 127.0.0.2"),
+	list("BARRACUDA", "barracuda.test", "BL 127.0.0.2"),
+	list("MAILSPIKE", "mailspike.test", "WAVE 127.0.0.2", "WORST 127.0.0.10", "VERYBAD 127.0.0.11", "BAD 127.0.0.12", "NEUTRAL 127.0.0.13-127.0.0.16", "POSSIBLE 127.0.0.17", "GOOD 127.0.0.18", "VERYGOOD 127.0.0.19", "EXCELLENT 127.0.0.20"),
+	list("DNSWL", "dnswl.test", "NONE 127.0.0.0/16 octet4=0", "LOW 127.0.0.0/16 octet4=1", "MED 127.0.0.0/16 octet4=2", "HI 127.0.0.0/16 octet4=3", "EDU 127.0.11.0/24", "! 127.0.0.255"),
+	list("SURBL", "surbl.test", "DM bits=4", "PH bits=8", "MW bits=16", "CT bits=32", "ABUSE bits=64", "CR bits=128", "! bits=1"),
+	list("HASHBL", "hashbl.test", "PH 127.0.0.8", "MW 127.0.0.16", "ABUSE 127.0.0.64", "CR 127.0.0.128", "EMAIL 127.0.1.0/24"),
+	list("URIBL", "uribl.test", "BLACK bits=2", "GREY bits=4", "RED bits=8", "! 127.0.0.1"),
+	list("EBL", "ebl.test", "BLACK 127.0.0.2-127.0.0.3", "GREY 127.0.1.2-127.0.1.3"),
+	list("SEM", "spameatingmonkey.test", "BL 127.0.0.2"),
+	list("BLOCKLIST", "blocklist.test", "ANY 127.0.0.0/8"),
+	list("VIRUSFREE", "virusfree.test", "BIP 127.0.0.2"),
+	list("PSBL", "psbl.test", "BL 127.0.0.2"),
+	list("KARMA", "hostkarma.test", "BLACK 127.0.0.2", "YELLOW 127.0.0.3", "BROWN 127.0.0.4", "NOBL 127.0.0.5", "DAY 127.0.2.0/24"),
+	list("SCORE", "senderscore.test", "POOR 127.0.4.0-127.0.4.29", "FAIR 127.0.4.30-127.0.4.69", "FINE 127.0.4.70-127.0.4.100"),
+	list("BACKSCATTER", "backscatterer.test", "BL 127.0.0.2"),
+}
+
+func TestEveryCodeOfEveryList(t *testing.T) {
+	b := newBench(t, 10*time.Second, known...)
+	for _, c := range []struct{ id, codes, want string }{
+		{"ZEN", "127.0.0.2", "ZEN_SBL"},
+		{"ZEN", "127.0.0.3", "ZEN_CSS"},
+		{"ZEN", "127.0.0.4", "ZEN_XBL"},
+		{"ZEN", "127.0.0.7", "ZEN_XBL"},
+		{"ZEN", "127.0.0.8", ""},
+		{"ZEN", "127.0.0.2 127.0.0.9", "ZEN_SBL ZEN_DROP"},
+		{"ZEN", "127.0.0.10", "ZEN_PBL"},
+		{"ZEN", "127.0.0.11 127.0.0.4", "ZEN_XBL ZEN_PBL"},
+		{"ZEN", "127.0.0.30", "ZEN_BCL"},
+		{"ZEN", "127.255.255.252", "!ZEN sentinel"},
+		{"ZEN", "127.255.255.254", "!ZEN sentinel"},
+		{"ZEN", "127.255.255.255", "!ZEN sentinel"},
+		{"ZEN", "127.255.255.1", "!ZEN sentinel"},
+		{"ZEN", "127.0.0.2 127.255.255.254", "!ZEN sentinel"},
+		{"AUTHBL", "127.0.0.20", "AUTHBL_AUTH"},
+		{"DBL", "127.0.1.2", "DBL_SPAM"},
+		{"DBL", "127.0.1.4", "DBL_PHISH"},
+		{"DBL", "127.0.1.5", "DBL_MALWARE"},
+		{"DBL", "127.0.1.6", "DBL_BOTNET"},
+		{"DBL", "127.0.1.102", "DBL_ABUSED"},
+		{"DBL", "127.0.1.103", "DBL_ABUSED"},
+		{"DBL", "127.0.1.104", "DBL_ABUSED_BAD"},
+		{"DBL", "127.0.1.106", "DBL_ABUSED_BAD"},
+		{"DBL", "127.0.1.255", "!DBL sentinel"},
+		{"ZRD", "127.0.2.2", "ZRD_FRESH"},
+		{"ZRD", "127.0.2.5", "ZRD_YOUNG"},
+		{"ZRD", "127.0.2.24", "ZRD_YOUNG"},
+		{"ZRD", "127.0.2.255", "!ZRD sentinel"},
+		{"SPAMCOP", "127.0.0.2", "SPAMCOP_BL"},
+		{"BARRACUDA", "127.0.0.2", "BARRACUDA_BL"},
+		{"MAILSPIKE", "127.0.0.2", "MAILSPIKE_WAVE"},
+		{"MAILSPIKE", "127.0.0.10", "MAILSPIKE_WORST"},
+		{"MAILSPIKE", "127.0.0.11", "MAILSPIKE_VERYBAD"},
+		{"MAILSPIKE", "127.0.0.12", "MAILSPIKE_BAD"},
+		{"MAILSPIKE", "127.0.0.14", "MAILSPIKE_NEUTRAL"},
+		{"MAILSPIKE", "127.0.0.17", "MAILSPIKE_POSSIBLE"},
+		{"MAILSPIKE", "127.0.0.18", "MAILSPIKE_GOOD"},
+		{"MAILSPIKE", "127.0.0.19", "MAILSPIKE_VERYGOOD"},
+		{"MAILSPIKE", "127.0.0.20", "MAILSPIKE_EXCELLENT"},
+		{"DNSWL", "127.0.10.0", "DNSWL_NONE"},
+		{"DNSWL", "127.0.5.1", "DNSWL_LOW"},
+		{"DNSWL", "127.0.20.2", "DNSWL_MED"},
+		{"DNSWL", "127.0.11.3", "DNSWL_HI DNSWL_EDU"},
+		{"DNSWL", "127.0.0.255", "!DNSWL sentinel"},
+		{"DNSWL", "127.1.2.3", ""},
+		{"SURBL", "127.0.0.4", "SURBL_DM"},
+		{"SURBL", "127.0.0.8", "SURBL_PH"},
+		{"SURBL", "127.0.0.80", "SURBL_MW SURBL_ABUSE"},
+		{"SURBL", "127.0.0.32", "SURBL_CT"},
+		{"SURBL", "127.0.0.128", "SURBL_CR"},
+		{"SURBL", "127.0.0.2", ""},
+		{"SURBL", "127.0.0.252", "SURBL_DM SURBL_PH SURBL_MW SURBL_CT SURBL_ABUSE SURBL_CR"},
+		{"SURBL", "127.0.0.1", "!SURBL sentinel"},
+		{"SURBL", "127.0.0.65", "!SURBL sentinel"},
+		{"HASHBL", "127.0.0.8", "HASHBL_PH"},
+		{"HASHBL", "127.0.0.16", "HASHBL_MW"},
+		{"HASHBL", "127.0.0.64", "HASHBL_ABUSE"},
+		{"HASHBL", "127.0.0.128", "HASHBL_CR"},
+		{"HASHBL", "127.0.1.17", "HASHBL_EMAIL"},
+		{"URIBL", "127.0.0.1", "!URIBL sentinel"},
+		{"URIBL", "127.0.0.2", "URIBL_BLACK"},
+		{"URIBL", "127.0.0.4", "URIBL_GREY"},
+		{"URIBL", "127.0.0.8", "URIBL_RED"},
+		{"URIBL", "127.0.0.14", "URIBL_BLACK URIBL_GREY URIBL_RED"},
+		{"EBL", "127.0.0.3", "EBL_BLACK"},
+		{"EBL", "127.0.1.2", "EBL_GREY"},
+		{"SEM", "127.0.0.2", "SEM_BL"},
+		{"BLOCKLIST", "127.0.0.17", "BLOCKLIST_ANY"},
+		{"BLOCKLIST", "127.255.254.17", "BLOCKLIST_ANY"},
+		{"BLOCKLIST", "127.0.0.1", "!BLOCKLIST sentinel"},
+		{"BLOCKLIST", "127.255.255.254", "!BLOCKLIST sentinel"},
+		{"BLOCKLIST", "126.255.255.255", "!BLOCKLIST sentinel"},
+		{"BLOCKLIST", "128.0.0.2", "!BLOCKLIST sentinel"},
+		{"BLOCKLIST", "198.51.100.80", "!BLOCKLIST sentinel"},
+		{"VIRUSFREE", "127.0.0.2", "VIRUSFREE_BIP"},
+		{"PSBL", "127.0.0.2", "PSBL_BL"},
+		{"KARMA", "127.0.0.1", "!KARMA sentinel"},
+		{"KARMA", "127.0.0.2", "KARMA_BLACK"},
+		{"KARMA", "127.0.0.3 127.0.2.1", "KARMA_YELLOW KARMA_DAY"},
+		{"KARMA", "127.0.0.4", "KARMA_BROWN"},
+		{"KARMA", "127.0.0.5", "KARMA_NOBL"},
+		{"SCORE", "127.0.4.0", "SCORE_POOR"},
+		{"SCORE", "127.0.4.29", "SCORE_POOR"},
+		{"SCORE", "127.0.4.30", "SCORE_FAIR"},
+		{"SCORE", "127.0.4.99", "SCORE_FINE"},
+		{"SCORE", "127.255.255.255", "!SCORE sentinel"},
+		{"BACKSCATTER", "127.0.0.2", "BACKSCATTER_BL"},
+	} {
+		client := b.client()
+		z := known[slices.IndexFunc(known, func(z rules.Zone) bool { return z.ID == c.id })]
+		b.say(t, client, z.Zone, strings.Fields(c.codes)...)
+		hits, problems := b.run(t, client)
+		if got := strings.Join(slices.Concat(hits, problems), " "); got != c.want {
+			t.Errorf("%s answers %s: got %q, want %q", c.id, c.codes, got, c.want)
+		}
+	}
+}
+
+// Three lists, of which the middle one is in trouble: it is unknown, and the others count.
+func TestTroubleIsNeverAListing(t *testing.T) {
+	for name, c := range map[string]struct {
+		twist lookuptest.Twist
+		kind  string
+	}{
+		"silent":           {lookuptest.Silent, filters.KindTimeout},
+		"wrong id":         {lookuptest.WrongID, filters.KindTimeout},
+		"wrong question":   {lookuptest.WrongQuestion, filters.KindTimeout},
+		"wrong case":       {lookuptest.WrongCase, filters.KindTimeout},
+		"a query":          {lookuptest.AQuery, filters.KindTimeout},
+		"header only":      {lookuptest.HeadOnly, filters.KindTimeout},
+		"always truncated": {lookuptest.AlwaysTruncated, filters.KindTimeout},
+		"cut":              {lookuptest.Cut, filters.KindFailed},
+		"garbled":          {lookuptest.Garbled, filters.KindFailed},
+		"servfail":         {lookuptest.Code(lookuptest.Servfail), filters.KindServfail},
+		"refused":          {lookuptest.Code(lookuptest.Refused), filters.KindRefused},
+		"notimp":           {lookuptest.Code(lookuptest.NotImp), filters.KindFailed},
+		"formerr":          {lookuptest.Code(lookuptest.FormErr), filters.KindFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, time.Second, list("A", "a.test", "X 127.0.0.2"), list("B", "b.test", "X 127.0.0.2"), list("C", "c.test", "X 127.0.0.2"))
+			client := b.client()
+			for _, zone := range []string{"a.test", "b.test", "c.test"} {
+				b.say(t, client, zone, "127.0.0.2")
+			}
+			b.server.Twist(lookuptest.Below(map[string]lookuptest.Twist{"b.test": c.twist}))
+			hits, problems := b.run(t, client)
+			if want := []string{"A_X", "C_X"}; !slices.Equal(hits, want) {
+				t.Errorf("hits %v, want %v", hits, want)
+			}
+			if want := []string{"!B " + c.kind}; !slices.Equal(problems, want) {
+				t.Errorf("problems %v, want %v", problems, want)
+			}
+		})
+	}
+}
+
+// Whatever subset of lists fails in whatever way: the hits are those of the others, no more and no less.
+func TestNoFailureOfAnySubsetAddsAHit(t *testing.T) {
+	zones := []rules.Zone{list("A", "a.test", "X 127.0.0.2"), list("B", "b.test", "X 127.0.0.2", "Y 127.0.0.3"),
+		list("C", "c.test", "X bits=2", "Y bits=4"), list("D", "d.test", "X 127.0.0.0/8"), list("E", "e.test", "X 127.0.0.2")}
+	codes := [][]string{{"127.0.0.2"}, {"127.0.0.2", "127.0.0.3"}, {"127.0.0.6"}, {"127.9.9.9"}, nil}
+	truth := [][]string{{"A_X"}, {"B_X", "B_Y"}, {"C_X", "C_Y"}, {"D_X"}, nil}
+	failures := map[string]any{
+		"servfail": lookuptest.Twist(lookuptest.Code(lookuptest.Servfail)), "refused": lookuptest.Twist(lookuptest.Code(lookuptest.Refused)),
+		"nxdomain": lookuptest.Twist(lookuptest.Code(lookuptest.NXDomain)), "garbled": lookuptest.Twist(lookuptest.Garbled),
+		"cut": lookuptest.Twist(lookuptest.Cut), "silent": lookuptest.Twist(lookuptest.Silent),
+		"error code": "127.255.255.254", "parked": "198.51.100.80", "local host": "127.0.0.1",
+	}
+	for name, failure := range failures {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, 30*time.Second, zones...)
+			for subset := range 1 << len(zones) {
+				client := b.client()
+				twists := map[string]lookuptest.Twist{}
+				var want []string
+				for i, z := range zones {
+					said := codes[i]
+					if subset>>i&1 == 0 {
+						want = append(want, truth[i]...)
+					} else if twist, ok := failure.(lookuptest.Twist); ok {
+						twists[z.Zone] = twist
+					} else {
+						said = append(slices.Clone(said), failure.(string))
+					}
+					b.say(t, client, z.Zone, said...)
+				}
+				b.server.Twist(lookuptest.Below(twists))
+				if hits := b.hitsInTime(t, client, twists); !slices.Equal(hits, want) {
+					t.Errorf("subset %05b fails: hits %v, want %v", subset, hits, want)
+				}
+			}
+		})
+	}
+}
+
+// hitsInTime gives lists that do not answer a moment only. The others have answered before.
+func (b *bench) hitsInTime(t *testing.T, client netip.Addr, troubled map[string]lookuptest.Twist) []string {
+	t.Helper()
+	for _, s := range b.check.Symbols {
+		zone := strings.ToLower(s[:1]) + ".test"
+		if troubled[zone] == nil {
+			if _, err := b.resolver.Lookup(t.Context(), lookup.ReverseName(client)+"."+zone, lookup.A); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	report, err := b.check.Run(ctx, mailOf(client))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hits []string
+	for _, h := range report.Hits {
+		hits = append(hits, h.Symbol)
+	}
+	return hits
+}
+
+func TestEvidenceIsWhole(t *testing.T) {
+	b := newBench(t, 10*time.Second, list("A", "a.test", "X 127.0.0.4-127.0.0.7"))
+	client := b.client()
+	b.say(t, client, "a.test", "127.0.0.7", "127.0.0.4", "127.0.0.4")
+	report, err := b.check.Run(t.Context(), mailOf(client))
+	want := filters.Hit{Symbol: "A_X", Detail: "192.0.2.1 -> 127.0.0.4, 127.0.0.7"}
+	if err != nil || len(report.Hits) != 1 || report.Hits[0] != want {
+		t.Errorf("got %+v, %v", report.Hits, err)
+	}
+}
+
+// A paid key in the zone's name is for the DNS server alone.
+func TestKeysAreNeverShown(t *testing.T) {
+	z := list("DQS", "sesame7.zen.test", "SBL 127.0.0.2")
+	z.Display = "zen.test"
+	for _, twist := range []lookuptest.Twist{lookuptest.Code(lookuptest.Servfail), lookuptest.Garbled, lookuptest.Silent, lookuptest.Twice} {
+		b := newBench(t, 50*time.Millisecond, z)
+		client := b.client()
+		b.say(t, client, z.Zone, "127.0.0.1")
+		b.server.Twist(twist)
+		report, err := b.check.Run(t.Context(), mailOf(client))
+		if text := fmt.Sprintf("%+v %v", report, err); strings.Contains(text, "sesame7") || !strings.Contains(text, "zen.test") {
+			t.Errorf("reported %s", text)
+		}
+	}
+}
+
+func TestKindsAreThoseOfFilters(t *testing.T) {
+	for lookups, ours := range map[string]string{lookup.Timeout: filters.KindTimeout, lookup.Servfail: filters.KindServfail,
+		lookup.Refused: filters.KindRefused, lookup.Failed: filters.KindFailed} {
+		if lookups != ours {
+			t.Errorf("%s is %s", lookups, ours)
+		}
+	}
+}
+
+func BenchmarkTwentyLists(b *testing.B) {
+	for _, cached := range []bool{true, false} {
+		b.Run(fmt.Sprintf("cached=%v", cached), func(b *testing.B) {
+			var zones []rules.Zone
+			for i := range 20 {
+				zones = append(zones, list(fmt.Sprintf("L%d", i), fmt.Sprintf("l%d.test", i), "X 127.0.0.2"))
+			}
+			bench := newBench(b, 10*time.Second, zones...)
+			b.ReportAllocs()
+			n := uint32(0)
+			for b.Loop() {
+				if !cached {
+					n++
+				}
+				client := netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})
+				if _, problems := bench.run(b, client); problems != nil {
+					b.Fatal(problems)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,145 @@
+package dnsbl
+
+import (
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/filters/lookup"
+	"weir/rules"
+)
+
+// program returns the path of a program that a test needs. Without it the test is skipped, or fails if this is a CI.
+func program(t *testing.T, name string) string {
+	t.Helper()
+	for _, at := range []string{name, "/usr/sbin/" + name} {
+		if path, err := exec.LookPath(at); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is not installed", name)
+	}
+	t.Skipf("skipped: %s is not installed", name)
+	return ""
+}
+
+// rbldnsd serves lists from files of its own, each given as "zone:type" and the file's text, and returns its address.
+func rbldnsd(t *testing.T, lists map[string]string) string {
+	t.Helper()
+	path := program(t, "rbldnsd")
+	dir := t.TempDir()
+	// The daemon gives up root's rights and must still find its files.
+	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var zones []string
+	for zone, text := range lists {
+		file := strings.ReplaceAll(zone, ":", ".")
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		zones = append(zones, zone+":"+filepath.Join(dir, file))
+	}
+	for range 5 { // somebody else may take the port before the daemon does
+		port := freePort(t)
+		var said strings.Builder
+		daemon := exec.Command(path, append([]string{"-n", "-b", "127.0.0.1/" + port}, zones...)...)
+		daemon.Stdout, daemon.Stderr = &said, &said
+		if err := daemon.Start(); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- daemon.Wait() }()
+		addr := "127.0.0.1:" + port
+		if answering(t, addr, ended) {
+			t.Cleanup(func() {
+				daemon.Process.Kill()
+				<-ended
+			})
+			return addr
+		}
+		t.Logf("rbldnsd at %s: %s", addr, &said)
+	}
+	t.Fatal("rbldnsd does not start")
+	return ""
+}
+
+func freePort(t *testing.T) string {
+	t.Helper()
+	c, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	return strconv.Itoa(c.LocalAddr().(*net.UDPAddr).Port)
+}
+
+// answering waits until a server answers at addr; false if it ended.
+func answering(t *testing.T, addr string, ended chan error) bool {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for time.Now().Before(deadline) {
+		select {
+		case err := <-ended:
+			ended <- err
+			return false
+		default:
+		}
+		r, err := lookup.New(lookup.Options{Servers: []string{addr}, Timeout: 100 * time.Millisecond, Budget: 200 * time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Lookup(t.Context(), "2.0.0.127.zen.test", lookup.A)
+		r.Close()
+		if err == nil {
+			return true
+		}
+	}
+	t.Fatalf("no answer at %s", addr)
+	return false
+}
+
+func TestAgainstRbldnsd(t *testing.T) {
+	addr := rbldnsd(t, map[string]string{
+		"zen.test:ip4set":     "$SOA 600 ns.zen.test host.zen.test 1 600 300 86400 300\n:127.0.0.2:listed\n127.0.0.2\n192.0.2.7\n192.0.2.8 :127.255.255.254:go away\n192.0.2.9 :127.0.0.11:policy\n",
+		"more.test:ip4set":    ":127.0.0.9:dropped\n192.0.2.0/24\n!192.0.2.9\n",
+		"more.test:ip6trie":   ":127.0.0.4:listed\n2001:db8:7::/48\n",
+		"surbl.test:ip4tset":  ":127.0.0.80:mask\n192.0.2.7\n",
+		"refused.test:ip4set": ":127.0.0.1:over quota\n192.0.2.7\n",
+	})
+	r, err := lookup.New(lookup.Options{Servers: []string{addr}, Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	b := &bench{resolver: r, check: New([]rules.Zone{
+		list("ZEN", "zen.test", "SBL 127.0.0.2", "PBL 127.0.0.10|127.0.0.11"),
+		list("MORE", "more.test", "DROP 127.0.0.9", "XBL 127.0.0.4"),
+		list("SURBL", "surbl.test", "MW bits=16", "ABUSE bits=64"),
+		list("REFUSED", "refused.test", "ANY 127.0.0.0/8"),
+		list("STRANGE", "not.served.test", "ANY 127.0.0.0/8"),
+	}, r)}
+	for ip, want := range map[string]string{
+		"192.0.2.7":      "ZEN_SBL MORE_DROP SURBL_MW SURBL_ABUSE !REFUSED sentinel !STRANGE refused",
+		"192.0.2.8":      "MORE_DROP !ZEN sentinel !STRANGE refused",
+		"192.0.2.9":      "ZEN_PBL !STRANGE refused",
+		"127.0.0.2":      "ZEN_SBL !STRANGE refused",
+		"198.51.100.1":   "!STRANGE refused",
+		"2001:db8:7::25": "MORE_XBL !STRANGE refused",
+		"2001:db8:8::25": "!STRANGE refused",
+	} {
+		hits, problems := b.run(t, netip.MustParseAddr(ip))
+		if got := strings.Join(append(hits, problems...), " "); got != want {
+			t.Errorf("%s: got %q, want %q", ip, got, want)
+		}
+	}
+}
