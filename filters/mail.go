@@ -3,6 +3,7 @@ package filters
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -63,9 +64,11 @@ type Signature struct {
 	Reason   string `json:"reason,omitempty"`
 }
 
-// Proves reports whether domain, or a domain it lies under, is proven to have sent the message.
+// Proves reports whether domain, or a domain it lies under, is proven to have sent the message. domain is in lower case.
 func (a *Auth) Proves(domain string) bool {
-	return a != nil && slices.Contains(a.Domains, domain)
+	return a != nil && slices.ContainsFunc(a.Domains, func(d string) bool {
+		return domain == d || strings.HasSuffix(domain, "."+d)
+	})
 }
 
 func (a *Auth) merge(more *Auth) *Auth {
