@@ -71,9 +71,9 @@ func (r *Resolver) search(q question) (outcome, *Failure) {
 	replies := make(chan reply, len(tries)) // each try delivers at most once, so nobody ever blocks on it
 	deadline := time.Now().Add(r.budget)
 	failure := &Failure{Kind: Timeout, Err: errNoAnswer}
-	spent := map[*upstream]bool{} // who answered that it will not answer
+	var spent []*upstream // those who answered that they will not answer
 	for _, u := range tries {
-		if spent[u] {
+		if slices.Contains(spent, u) {
 			continue
 		}
 		w, err := u.send(ask, replies)
@@ -88,7 +88,9 @@ func (r *Resolver) search(q question) (outcome, *Failure) {
 			return o, f
 		}
 		failure = f
-		spent[u] = f.Kind != Timeout
+		if f.Kind != Timeout {
+			spent = append(spent, u)
+		}
 	}
 	return outcome{}, failure
 }

@@ -107,7 +107,7 @@ func (r *Resolver) Lookup(ctx context.Context, name string, k Kind) (Answer, err
 		return e.answer, e.err
 	}
 	if err := ctx.Err(); err != nil {
-		return Answer{}, &Failure{Kind: Timeout, Name: q.name, Err: err}
+		return Answer{}, &Failure{Kind: Timeout, Name: q.name, Err: fmt.Errorf("%w: %w", errNoAnswer, err)}
 	}
 	f, err := r.join(q)
 	if err != nil {
@@ -122,7 +122,7 @@ func (r *Resolver) Lookup(ctx context.Context, name string, k Kind) (Answer, err
 	case <-f.landed:
 		return f.answer, f.err
 	default:
-		return Answer{}, &Failure{Kind: Timeout, Name: q.name, Err: ctx.Err()}
+		return Answer{}, &Failure{Kind: Timeout, Name: q.name, Err: fmt.Errorf("%w: %w", errNoAnswer, ctx.Err())}
 	}
 }
 
