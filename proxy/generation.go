@@ -86,6 +86,9 @@ func (t *Trial) AtData(msg *filters.Message, auth *filters.Auth) Judged {
 // End stops what still runs for this message.
 func (t *Trial) End() { t.pass.End() }
 
+// Wait returns when no check reads the message any more.
+func (t *Trial) Wait() { t.pass.Wait() }
+
 // know adds to the mail what checks have learnt of it.
 func (t *Trial) know(results []filters.Result) {
 	facts := filters.Gather(results)

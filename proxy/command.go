@@ -1,0 +1,109 @@
+package proxy
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxCommand is the longest command line taken, CRLF included: that of RFC 5321 4.5.3.1.4 with what the extensions
+// offered may add, with room.
+const maxCommand = 4096
+
+// command is one command line of a client.
+type command struct {
+	verb   string // in capitals
+	arg    string
+	path   path     // of MAIL and RCPT
+	params []string // of MAIL and RCPT, as written
+}
+
+// readCommand takes a line without its CRLF apart. A line that is not printable text is not a command.
+func readCommand(line string) (command, bool) {
+	if !utf8.ValidString(line) {
+		return command{}, false
+	}
+	for i := range len(line) {
+		if c := line[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return command{}, false
+		}
+	}
+	verb, arg, _ := strings.Cut(strings.TrimRight(line, " \t"), " ")
+	return command{verb: strings.ToUpper(verb), arg: strings.Trim(arg, " \t")}, isASCII(verb)
+}
+
+// isForeign reports whether the command belongs to another protocol: a browser's form or a header that has lost its
+// way. None of the verbs of SMTP has a colon.
+func (c command) isForeign() bool {
+	switch c.verb {
+	case "GET", "POST", "PUT", "HEAD", "CONNECT", "OPTIONS", "DELETE", "TRACE", "PATCH":
+		return true
+	}
+	return strings.HasSuffix(c.verb, ":") || strings.HasPrefix(c.verb, "HTTP/")
+}
+
+// readPath takes the argument of MAIL (keyword FROM) or RCPT (keyword TO) apart.
+func (c *command) readPath(keyword string) error {
+	if len(c.arg) <= len(keyword) || !strings.EqualFold(c.arg[:len(keyword)], keyword) || c.arg[len(keyword)] != ':' {
+		return errPath
+	}
+	p, rest, err := parsePath(strings.TrimLeft(c.arg[len(keyword)+1:], " \t"))
+	if err != nil {
+		return err
+	}
+	if rest != "" && rest[0] != ' ' && rest[0] != '\t' {
+		return errPath
+	}
+	c.path, c.params = p, strings.Fields(rest)
+	return nil
+}
+
+// param returns the value of a parameter and whether it is there.
+func (c *command) param(name string) (string, bool) {
+	for _, p := range c.params {
+		key, value, _ := strings.Cut(p, "=")
+		if strings.EqualFold(key, name) {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// repeats reports whether a parameter is given twice.
+func (c *command) repeats() bool {
+	seen := map[string]bool{}
+	for _, p := range c.params {
+		key, _, _ := strings.Cut(strings.ToUpper(p), "=")
+		if seen[key] {
+			return true
+		}
+		seen[key] = true
+	}
+	return false
+}
+
+// size reads the SIZE parameter (RFC 1870 6.1); a number too large for any machine is the largest.
+func (c *command) size() (int64, error) {
+	value, ok := c.param("SIZE")
+	if !ok {
+		return 0, nil
+	}
+	if len(value) == 0 || len(value) > 20 || strings.Trim(value, "0123456789") != "" {
+		return 0, errPath
+	}
+	n, err := strconv.ParseInt(value, 10, 64)
+	if errors.Is(err, strconv.ErrRange) {
+		return n, nil // the largest
+	}
+	return n, err
+}
+
+// line writes a MAIL or RCPT command for go-smtp, whose own parser knows neither <Postmaster> nor the case.
+func (c *command) line(keyword, host string) string {
+	wire := c.path.wire()
+	if c.path.bare {
+		wire = "<postmaster@" + host + ">"
+	}
+	return strings.Join(append([]string{c.verb + " " + keyword + ":" + wire}, c.params...), " ") + "\r\n"
+}

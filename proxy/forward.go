@@ -1,0 +1,128 @@
+package proxy
+
+import (
+	"strings"
+	"time"
+
+	"weir/proxy/backend"
+	"weir/scoring"
+)
+
+// offer passes a recipient on to the backend, which is opened with the first one, and returns what it says.
+func (t *transaction) offer(to path, params []string) Reply {
+	began := time.Now()
+	defer func() { t.account.backend += time.Since(began) }()
+	t.account.by = scoring.ByBackend
+	if t.behind == nil {
+		if len(t.to) > 0 {
+			return replyBackendFailed // those accepted so far were lost with the connection
+		}
+		if refusal := t.open(); refusal != nil {
+			return *refusal
+		}
+	}
+	said, err := t.behind.Rcpt(to.wire(), taken(params, t.behind.Offer))
+	if err != nil {
+		return t.failed(err, replyBackendFailed)
+	}
+	t.account.answer = said.String()
+	return fromBackend(said)
+}
+
+// open begins the transaction with the backend; the reply says why it could not.
+func (t *transaction) open() *Reply {
+	conn, err := t.gate.server.Backend.Open(t.gate.client.ctx)
+	if err != nil {
+		r := t.failed(err, replyBackendDown)
+		return &r
+	}
+	t.account.addr = conn.Addr
+	if t.gate.state.asUTF8 && !conn.Offer.Has("SMTPUTF8") { // RFC 6531 3.1
+		conn.Release()
+		return &replyBackendNoUTF8
+	}
+	conn.Mail(t.from.wire(), taken(t.params, conn.Offer))
+	t.behind = conn
+	return nil
+}
+
+// taken leaves of parameters those that a server with this offer takes. SIZE is a help and DSN a wish, so they may be
+// dropped (RFC 1870 5, RFC 3461 5.2.2); what BODY promises is seen to when the message is there.
+func taken(params []string, offer backend.Extensions) []string {
+	var out []string
+	for _, p := range params {
+		key, _, _ := strings.Cut(strings.ToUpper(p), "=")
+		extension := key
+		switch key {
+		case "BODY":
+			extension = "8BITMIME"
+		case "RET", "ENVID", "NOTIFY", "ORCPT":
+			extension = "DSN"
+		}
+		if offer.Has(extension) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// forward hands the message to the backend: our headers, then the bytes received without foreign copies of them.
+func (t *transaction) forward(raw []byte) Reply {
+	began := time.Now()
+	defer func() { t.account.backend += time.Since(began) }()
+	if t.behind == nil {
+		t.account.by = scoring.ByBackend
+		return replyBackendFailed
+	}
+	kept, stripped := withoutOurs(raw, t.gate.server.Hostname)
+	t.account.stripped = stripped
+	parts := append([][]byte{t.headers(raw)}, kept...)
+	offer := t.behind.Offer
+	switch {
+	case offer.MaxSize() > 0 && total(parts) > offer.MaxSize():
+		return t.front(replyTooLarge)
+	case !offer.Has("8BITMIME") && t.withParam("BODY", "8BITMIME") && !isASCII(string(raw)): // RFC 6152 3
+		return t.front(replyBackendNo8Bit)
+	}
+	said, err := t.behind.Data(parts...)
+	if err != nil {
+		t.account.by = scoring.ByBackend
+		return t.failed(err, replyBackendFailed)
+	}
+	t.account.answer = said.String()
+	if said.Refusal() {
+		t.account.by = scoring.ByBackend
+	}
+	return fromBackend(said)
+}
+
+// headers are those of ours for this message.
+func (t *transaction) headers(raw []byte) []byte {
+	s := t.gate.server
+	h := Headers(HeaderInput{
+		Hostname: s.Hostname, Version: s.Version, ID: t.id, Mail: t.trial.Mail, Verdict: t.judged.Verdict,
+	})
+	if len(raw) > 0 && (raw[0] == ' ' || raw[0] == '\t') { // it would continue our last header
+		h = append(h, "X-Weir-Note: the message begins within a header\r\n"...)
+	}
+	return h
+}
+
+func total(parts [][]byte) int64 {
+	var n int64
+	for _, p := range parts {
+		n += int64(len(p))
+	}
+	return n
+}
+
+// failed is the reply when the backend has let us down. The cause is for the operator alone.
+func (t *transaction) failed(err error, r Reply) Reply {
+	t.gate.server.logger().Warn("the backend failed", "id", t.id, "err", err)
+	t.account.answer = err.Error()
+	if t.behind != nil {
+		t.behind.Close()
+		t.behind = nil
+	}
+	return r
+}

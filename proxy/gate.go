@@ -1,0 +1,303 @@
+package proxy
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+)
+
+// gate is what go-smtp takes for the connection of a client. It hands go-smtp one command at a time, and the bytes of
+// a message up to its end and not one further; what go-smtp has no answer or a wrong one for, it answers itself
+// (verbs.go). Because it stands above TLS, all this holds in clear and encrypted alike.
+//
+// go-smtp calls Read when it has answered the last command, so Read is where the gate acts, in the one goroutine of
+// the session.
+type gate struct {
+	*wire
+	client *client
+	server *Server
+	state  state
+	phase  phase
+
+	cmd    command // the command in go-smtp's hands; without verb, the greeting
+	line   []byte  // its bytes that go-smtp has not read yet
+	said   []byte  // what go-smtp wrote about it
+	answer *Reply  // what is said instead; the session sets it
+
+	body  transfer // the message that is being received
+	fault error    // why the session ends, nil while it goes on
+	last  bool     // our last word was said
+}
+
+// phase is what is to be done at the next Read.
+type phase uint8
+
+const (
+	unopened phase = iota // nothing was said yet
+	inCommands
+	inMessage
+	ended
+)
+
+// state is how far the dialogue has come (RFC 5321 4.1.4).
+type state struct {
+	hello  string // the argument of HELO or EHLO; "" before
+	esmtp  bool
+	utf8   bool // SMTPUTF8 was offered
+	mail   bool // a transaction is open
+	asUTF8 bool // it is one with SMTPUTF8
+	rcpts  int  // its recipients accepted
+	errors int
+	junk   int // commands that lead nowhere, since the last message
+}
+
+// transfer is one message on its way in.
+type transfer struct {
+	body
+	began time.Time
+	size  int64
+}
+
+var (
+	errEnded = errors.New("the session has ended")
+	errNoTLS = errors.New("no TLS came about")
+)
+
+// Read hands over the rest of a command, the next command, or the next bytes of a message.
+func (g *gate) Read(p []byte) (n int, err error) {
+	defer g.contain(&err)
+	if len(g.line) > 0 {
+		return g.hand(p), nil
+	}
+	if g.phase == unopened {
+		g.phase = inCommands
+		if err := g.open(); err != nil {
+			g.end(err)
+		}
+	}
+	if g.fault == nil && g.phase == inCommands {
+		g.conclude()
+	}
+	if g.fault != nil {
+		return 0, net.ErrClosed // which go-smtp leaves without a word
+	}
+	if g.phase == inMessage {
+		n, err = g.readMessage(p)
+	} else if err = g.nextCommand(); err == nil {
+		n = g.hand(p)
+	}
+	if err != nil {
+		g.end(err)
+		if err == io.EOF {
+			err = net.ErrClosed
+		}
+	}
+	return n, err
+}
+
+func (g *gate) hand(p []byte) int {
+	n := copy(p, g.line)
+	g.line = g.line[n:]
+	return n
+}
+
+// Write takes what go-smtp says about the command in hand.
+func (g *gate) Write(p []byte) (int, error) {
+	g.said = append(g.said, p...)
+	return len(p), nil
+}
+
+// Close says what is left to say and ends the connection.
+func (g *gate) Close() (err error) {
+	if g.phase == ended {
+		return nil
+	}
+	g.phase = ended
+	defer g.server.sessions.leave(g)
+	defer g.client.close()
+	defer g.contain(&err)
+	if g.fault == nil {
+		g.conclude()
+	}
+	if g.flush() == nil && g.last {
+		g.linger()
+	}
+	return g.tcp.Close()
+}
+
+// The rest of net.Conn. Deadlines are the wire's own: those that go-smtp sets once would cut a steady sender off and
+// leave the rest of its message to be read as commands.
+
+func (g *gate) LocalAddr() net.Addr              { return g.tcp.LocalAddr() }
+func (g *gate) RemoteAddr() net.Addr             { return g.tcp.RemoteAddr() }
+func (g *gate) SetDeadline(time.Time) error      { return nil }
+func (g *gate) SetReadDeadline(time.Time) error  { return nil }
+func (g *gate) SetWriteDeadline(time.Time) error { return nil }
+
+// open begins the session: TLS if the listener wants it at once, the limits, and the checks of the client's address.
+// The greeting of go-smtp, already in said, follows.
+func (g *gate) open() error {
+	if g.client.listener.TLS == ImplicitTLS {
+		if err := g.secure(); err != nil {
+			return err
+		}
+	}
+	if refusal := g.client.refusal; refusal != nil {
+		g.server.recordRefused(g.client, *refusal)
+		return g.hangUp(*refusal)
+	}
+	g.client.begin(g.server.Current())
+	return nil
+}
+
+func (g *gate) secure() error {
+	if err := g.startTLS(g.client.ctx, g.server.TLS()); err != nil {
+		g.server.logger().Debug("no TLS", "session", g.client.id, "err", err)
+		return errNoTLS
+	}
+	g.client.tls = tlsVersion(g.tlsState().Version)
+	return nil
+}
+
+// conclude says the reply to the command in hand and moves the state on.
+func (g *gate) conclude() {
+	reply := g.corrected(g.said)
+	if g.answer != nil {
+		reply = g.answer.wire()
+	}
+	g.out = append(g.out, reply...)
+	g.said, g.answer = g.said[:0], nil
+	if len(reply) > 3 {
+		code, _ := strconv.Atoi(string(reply[:3])) // our own replies and go-smtp's begin with a code
+		g.advance(code)
+	}
+}
+
+// corrected mends what go-smtp says where the RFCs want something else.
+func (g *gate) corrected(reply []byte) []byte {
+	good := bytes.HasPrefix(reply, []byte("250"))
+	unknown := bytes.HasPrefix(reply, []byte("500 ")) || bytes.HasPrefix(reply, []byte("504 "))
+	switch g.cmd.verb {
+	case "EHLO":
+		if good {
+			return g.offer()
+		}
+	case "HELO":
+		if good {
+			return Reply{Code: 250, Text: g.server.Hostname}.wire()
+		}
+	case "MAIL", "RCPT": // RFC 5321 4.1.1.11
+		if unknown {
+			return replyParameter.wire()
+		}
+	}
+	return reply
+}
+
+// advance moves the state on after a reply to the command in hand.
+func (g *gate) advance(code int) {
+	if code/100 == 5 {
+		g.state.errors++
+	}
+	good := code/100 == 2
+	switch g.cmd.verb {
+	case "HELO", "EHLO":
+		if good {
+			g.state.hello, g.state.esmtp = g.cmd.arg, g.cmd.verb == "EHLO"
+			g.state.utf8 = g.state.utf8 && g.state.esmtp
+			g.transaction(false)
+		}
+	case "MAIL":
+		if good {
+			g.transaction(true)
+		}
+	case "RCPT":
+		if good {
+			g.state.rcpts++
+		}
+	case "DATA":
+		if code == 354 {
+			g.phase = inMessage
+			g.body = transfer{began: time.Now()}
+			return
+		}
+		g.transaction(false)
+		if good {
+			g.state.junk = 0
+		}
+	case "RSET":
+		g.transaction(false)
+	}
+	g.cmd = command{}
+}
+
+func (g *gate) transaction(open bool) {
+	g.state.mail, g.state.rcpts = open, 0
+	g.setBusy(open)
+}
+
+// readMessage hands over the next bytes of a message, none beyond its end. A message must keep coming: the next bytes
+// within the timeout, and the whole not slower than minRate.
+func (g *gate) readMessage(p []byte) (int, error) {
+	deadline := time.Now().Add(g.idle)
+	whole := g.body.began.Add(g.idle + time.Duration(g.body.size)*time.Second/minRate)
+	if whole.Before(deadline) {
+		deadline = whole
+	}
+	waiting, err := g.some(deadline)
+	if err != nil {
+		return 0, err
+	}
+	n, done, err := g.body.scan(waiting[:min(len(p), len(waiting))])
+	if err != nil {
+		return 0, err
+	}
+	copy(p, waiting[:n])
+	g.discard(n)
+	g.body.size += int64(n)
+	if done {
+		g.phase = inCommands
+	}
+	return n, nil
+}
+
+// end makes err the end of the session and tells the client, if anybody still listens.
+func (g *gate) end(err error) {
+	if g.fault != nil {
+		return
+	}
+	g.fault = err
+	switch {
+	case errors.Is(err, errLineEnds):
+		_ = g.hangUp(replyLineEnds)
+	case errors.Is(err, errTooMuch):
+		_ = g.hangUp(replyTooLarge)
+	case errors.Is(err, os.ErrDeadlineExceeded) && g.closing():
+		_ = g.hangUp(replyClosing)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		_ = g.hangUp(replyTimeout)
+	}
+}
+
+// hangUp says a last reply. It returns the error that ends the session.
+func (g *gate) hangUp(r Reply) error {
+	g.said, g.answer = g.said[:0], nil
+	g.out = append(g.out, r.wire()...)
+	g.last = true
+	return errEnded
+}
+
+// contain turns a panic into the end of this session.
+func (g *gate) contain(err *error) {
+	if cause := recover(); cause != nil {
+		g.server.panicked(g.client, cause, debug.Stack())
+		g.fault = errEnded
+		g.tcp.Close()
+		*err = net.ErrClosed
+	}
+}

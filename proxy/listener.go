@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"weir/filters"
+	"weir/scoring/verdictlog"
+)
+
+// TLSMode says how a listener does TLS.
+type TLSMode uint8
+
+// The modes.
+const (
+	NoTLS TLSMode = iota
+	StartTLS
+	ImplicitTLS
+)
+
+// Listener is where clients come in.
+type Listener struct {
+	Name string
+	Net  net.Listener
+	TLS  TLSMode
+}
+
+// client is who is at the other end of one connection, and what is known of them before the first message.
+type client struct {
+	id       string
+	addr     netip.AddrPort
+	listener *Listener
+	accepted time.Time
+	ctx      context.Context // ends with the connection
+	cancel   context.CancelFunc
+	untie    func() bool // lets ctx end without closing the connection
+	refusal  *Reply // why there is no session, nil if there is one
+	tls      string // "TLS1.3", "" in clear
+	gen      *Generation
+	pass     *filters.Pass // the checks of the connection
+}
+
+// begin starts the checks of the client's address, under the generation of now.
+func (c *client) begin(gen *Generation) {
+	c.gen = gen
+	c.pass = gen.BeginConnection(c.ctx, filters.Mail{At: c.accepted, Session: c.session()})
+}
+
+// session is what filters may know of the client as long as it has not said hello.
+func (c *client) session() *filters.Session {
+	return &filters.Session{ID: c.id, Listener: c.listener.Name, Addr: c.addr, TLS: c.tls}
+}
+
+func (c *client) close() {
+	if c.pass != nil {
+		c.pass.End()
+	}
+	c.untie()
+	c.cancel()
+}
+
+// door is the listener that go-smtp accepts from.
+type door struct {
+	server   *Server
+	listener *Listener
+	ctx      context.Context
+}
+
+func (d *door) Close() error   { return d.listener.Net.Close() }
+func (d *door) Addr() net.Addr { return d.listener.Net.Addr() }
+
+// Accept waits for the next client and never for anything else: nothing is read or written here.
+func (d *door) Accept() (net.Conn, error) {
+	pause := 5 * time.Millisecond
+	for {
+		tcp, err := d.listener.Net.Accept()
+		if err == nil {
+			return d.admit(tcp), nil
+		}
+		if errors.Is(err, net.ErrClosed) {
+			return nil, err
+		}
+		d.server.logger().Error("accepting a client", "listener", d.listener.Name, "err", err)
+		select { // out of descriptors, most likely
+		case <-time.After(pause):
+			pause = min(2*pause, time.Second)
+		case <-d.ctx.Done():
+			return nil, net.ErrClosed
+		}
+	}
+}
+
+func (d *door) admit(tcp net.Conn) *gate {
+	now := time.Now()
+	ctx, cancel := context.WithCancel(d.ctx)
+	g := &gate{
+		wire:   newWire(tcp, d.server.Limits.timeout()),
+		server: d.server,
+		client: &client{
+			id: verdictlog.NewID(now), addr: addrOf(tcp.RemoteAddr()), listener: d.listener,
+			accepted: now, ctx: ctx, cancel: cancel,
+		},
+	}
+	g.client.untie = context.AfterFunc(ctx, func() { tcp.Close() })
+	g.client.refusal = d.server.sessions.join(g, d.server.Limits)
+	return g
+}
+
+func addrOf(a net.Addr) netip.AddrPort {
+	if tcp, ok := a.(*net.TCPAddr); ok {
+		ap := tcp.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+	}
+	return netip.AddrPort{}
+}
+
+// tlsVersion names a version as records do: "TLS1.3".
+func tlsVersion(v uint16) string { return strings.ReplaceAll(tls.VersionName(v), " ", "") }

@@ -1,0 +1,97 @@
+package proxy
+
+import (
+	"time"
+
+	"weir/filters"
+	"weir/rules"
+	"weir/scoring"
+	"weir/scoring/verdictlog"
+)
+
+// record hands over the record of a transaction that ended with this reply to its client.
+func (t *transaction) record(reply Reply) {
+	t.account.done = true
+	s := t.gate.server
+	if s.Record == nil {
+		return
+	}
+	judged := Judged{Mail: t.trial.Mail, Verdict: unjudged()}
+	if t.judged != nil {
+		judged = *t.judged
+	}
+	r := judged.Record()
+	r.ID = t.id
+	s.sign(&r, t.gate.client)
+	r.Envelope.To = append([]string{}, t.to...)
+	r.Envelope.RcptRejected = t.refused
+	if r.Message != nil {
+		r.Message.Stripped = t.account.stripped
+	}
+	r.Verdict.At = t.account.at
+	r.Verdict.Shadow = s.Shadow && judged.Action >= rules.Defer && t.account.by == ""
+	if t.account.by != "" && reply.Code/100 != 2 {
+		r.Verdict.By, r.Verdict.Action = t.account.by, actionOf(reply)
+	}
+	r.Verdict.Reply = recorded(reply)
+	r.Timing = t.timing(r.Timing)
+	if t.account.addr != "" || t.account.answer != "" {
+		r.Backend = &verdictlog.Backend{Addr: t.account.addr, Reply: t.account.answer}
+	}
+	s.Record(r)
+}
+
+// recordRefused hands over the record of a client that was not let in.
+func (s *Server) recordRefused(c *client, reply Reply) {
+	if s.Record == nil {
+		return
+	}
+	judged := Judged{Mail: filters.Mail{At: c.accepted, Session: c.session()}, Verdict: unjudged()}
+	r := judged.Record()
+	r.ID = c.id
+	s.sign(&r, c)
+	r.Verdict.At, r.Verdict.By, r.Verdict.Action = verdictlog.AtConnect, byFront, actionOf(reply)
+	r.Verdict.Reply = recorded(reply)
+	r.Timing.Total = verdictlog.Micros(time.Since(c.accepted))
+	s.Record(r)
+}
+
+// sign says who judged, and by which rules.
+func (s *Server) sign(r *verdictlog.Record, c *client) {
+	r.Origin = verdictlog.Origin{Host: s.Hostname, Version: s.Version}
+	if c.gen != nil {
+		r.Rules = verdictlog.RulesID{Digest: c.gen.Rules.Digest, Generation: c.gen.Number}
+	}
+}
+
+// timing fills in what the checks do not know. A check of the client or the sender has only DNS to ask.
+func (t *transaction) timing(known verdictlog.Timing) verdictlog.Timing {
+	known.Connect = verdictlog.Micros(t.began.Sub(t.gate.client.accepted))
+	known.Parse = verdictlog.Micros(t.account.parse)
+	known.Backend = verdictlog.Micros(t.account.backend)
+	known.Total = verdictlog.Micros(time.Since(t.began))
+	for _, c := range t.gate.client.gen.Checks.Checks() {
+		if c.Stage <= filters.Sender {
+			known.DNS = max(known.DNS, known.Checks[c.Name])
+		}
+	}
+	return known
+}
+
+// unjudged is the verdict on what no rule has looked at.
+func unjudged() scoring.Verdict {
+	off := rules.Threshold{Off: true}
+	return scoring.Verdict{Thresholds: rules.Thresholds{Tag: off, Defer: off, Reject: off}}
+}
+
+// actionOf is the action that a refusal amounts to.
+func actionOf(r Reply) rules.Action {
+	if r.Code/100 == 5 {
+		return rules.Reject
+	}
+	return rules.Defer
+}
+
+func recorded(r Reply) verdictlog.Reply {
+	return verdictlog.Reply{Code: r.Code, Enhanced: r.Enhanced, Text: r.Text}
+}

@@ -1,0 +1,139 @@
+package proxy
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/emersion/go-smtp"
+
+	"weir/proxy/backend"
+	"weir/scoring/verdictlog"
+)
+
+// Server is the front: it serves any number of listeners with one backend. Set the fields before the first Serve.
+type Server struct {
+	Hostname string // in greeting, Received and Authentication-Results
+	Version  string // "1.0.0", in X-Spam-Status and records
+	Backend  *backend.Backend
+	Limits   Limits
+	TLS      func() *tls.Config       // asked at each handshake, so that certificates can be exchanged; nil for none
+	Current  func() *Generation       // asked at each accept; a session keeps what it began with
+	Record   func(verdictlog.Record)  // takes the record of each transaction and refused session; must not block
+	Relay    func(domain string) bool // whose mail is taken, lower case; nil: what the backend takes
+	Shadow   bool                     // refuse and defer nothing, record what would have been
+	TempDir  string                   // where large messages are spooled; "" for the system's
+	Log      *slog.Logger             // nil for none
+
+	sessions sessions
+}
+
+// Limits bound what clients may use. A zero field has its default.
+type Limits struct {
+	MessageSize    int64         // bytes; 25 MiB
+	Recipients     int           // of one message; 100
+	Sessions       int           // at once; 1000
+	SessionsPerIP  int           // at once, of an IPv4 address or IPv6 /64; 20
+	CommandTimeout time.Duration // between commands, and between bytes of a message; 5 minutes
+	Errors         int           // of one session; 20. From half of it on the client is slowed down
+}
+
+func (l Limits) messageSize() int64     { return orDefault(l.MessageSize, 25<<20) }
+func (l Limits) recipients() int        { return orDefault(l.Recipients, 100) }
+func (l Limits) sessions() int          { return orDefault(l.Sessions, 1000) }
+func (l Limits) perIP() int             { return orDefault(l.SessionsPerIP, 20) }
+func (l Limits) timeout() time.Duration { return orDefault(l.CommandTimeout, 5*time.Minute) }
+func (l Limits) errors() int            { return orDefault(l.Errors, 20) }
+
+func orDefault[N int | int64 | time.Duration](n, otherwise N) N {
+	if n == 0 {
+		return otherwise
+	}
+	return n
+}
+
+// probeFor is how long the first clients may wait for us to know what the backend offers.
+const probeFor = time.Second
+
+// Serve accepts clients on l until ctx ends, which ends their sessions at once; it returns when the last has ended.
+// A Drain before lets transactions finish.
+func (s *Server) Serve(ctx context.Context, l Listener) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if s.Backend.Offers() == nil {
+		s.probe(ctx)
+	}
+	engine := smtp.NewServer(smtp.BackendFunc(newSession))
+	engine.Domain = s.Hostname
+	engine.MaxLineLength = 0 // the gate's matter
+	engine.EnableSMTPUTF8 = true
+	engine.EnableDSN = true
+	engine.ErrorLog = engineLog{s.logger()}
+	door := &door{server: s, listener: &l, ctx: ctx}
+	stop := context.AfterFunc(ctx, func() { door.Close() })
+	defer stop()
+	err := engine.Serve(door)
+	cancel()
+	_ = engine.Shutdown(context.Background()) // waits for sessions, which ctx has ended
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return fmt.Errorf("listener %s: %w", l.Name, err)
+}
+
+// Drain answers new clients with 421 and lets transactions finish; idle sessions end now. It returns nil when no
+// session is left, or ctx's error.
+func (s *Server) Drain(ctx context.Context) error {
+	select {
+	case <-s.sessions.drain():
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("draining: %w", ctx.Err())
+	}
+}
+
+// Active returns how many sessions there are.
+func (s *Server) Active() int { return s.sessions.count() }
+
+func (s *Server) probe(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, probeFor)
+	defer cancel()
+	if err := s.Backend.Probe(ctx); err != nil {
+		s.logger().Warn("the backend does not serve", "err", err)
+	}
+}
+
+// maxSize is the largest message taken: by us and, as far as known, by the backend.
+func (s *Server) maxSize() int64 {
+	limit := s.Limits.messageSize()
+	if behind := s.Backend.Offers().MaxSize(); behind > 0 && behind < limit {
+		return behind
+	}
+	return limit
+}
+
+func (s *Server) logger() *slog.Logger {
+	if s.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Log
+}
+
+// panicked logs a panic that was contained.
+func (s *Server) panicked(c *client, cause any, stack []byte) {
+	s.logger().Error("a session panicked", "session", c.id, "cause", cause, "stack", string(stack))
+}
+
+// engineLog takes what go-smtp logs: what it says of its clients is of interest to debuggers only.
+type engineLog struct{ log *slog.Logger }
+
+func (l engineLog) Printf(format string, v ...any) {
+	l.log.Debug(strings.TrimSpace(fmt.Sprintf(format, v...)))
+}
+
+func (l engineLog) Println(v ...any) { l.log.Debug(strings.TrimSpace(fmt.Sprintln(v...))) }

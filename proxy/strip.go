@@ -1,0 +1,93 @@
+package proxy
+
+import (
+	"bytes"
+	"strings"
+)
+
+// withoutOurs cuts from a message the header fields that only we may write, and returns what is left as pieces of
+// raw, and how many fields were cut. hostname is our authserv-id: Authentication-Results of others may stay
+// (RFC 8601 5). The body is not looked at.
+func withoutOurs(raw []byte, hostname string) (kept [][]byte, cut int) {
+	from := 0
+	for at := 0; at < len(raw); {
+		end := fieldEnd(raw, at)
+		if end == at { // the empty line before the body
+			break
+		}
+		if isOurs(raw[at:end], hostname) {
+			if at > from {
+				kept = append(kept, raw[from:at])
+			}
+			from = end
+			cut++
+		}
+		at = end
+	}
+	if from < len(raw) {
+		kept = append(kept, raw[from:])
+	}
+	return kept, cut
+}
+
+// fieldEnd returns where the field at raw[at:] ends, its continuation lines included; at itself before an empty line.
+func fieldEnd(raw []byte, at int) int {
+	if bytes.HasPrefix(raw[at:], []byte("\r\n")) {
+		return at
+	}
+	for {
+		eol := bytes.IndexByte(raw[at:], '\n')
+		if eol < 0 {
+			return len(raw)
+		}
+		at += eol + 1
+		if at == len(raw) || raw[at] != ' ' && raw[at] != '\t' {
+			return at
+		}
+	}
+}
+
+// isOurs reports whether a field, in whatever case and with whatever space before its colon, is one that we write.
+func isOurs(field []byte, hostname string) bool {
+	name, value, ok := bytes.Cut(field, []byte(":"))
+	if !ok {
+		return false
+	}
+	switch strings.ToLower(string(bytes.Trim(name, " \t\r\n"))) {
+	case "x-spam-flag", "x-spam-status", "x-spam-score", "x-spam-level", "x-weir-verdict", "x-weir-note":
+		return true
+	case "authentication-results":
+		return strings.EqualFold(authservID(string(value)), hostname)
+	}
+	return false
+}
+
+// authservID is the first word of an Authentication-Results field, without comments and quotes (RFC 8601 2.2).
+func authservID(value string) string {
+	var id strings.Builder
+	depth := 0
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		switch {
+		case c == '\\' && i+1 < len(value):
+			i++
+			if depth == 0 {
+				id.WriteByte(value[i])
+			}
+		case c == '(':
+			depth++
+		case c == ')' && depth > 0:
+			depth--
+		case depth > 0 || c == '"' || c == '\r' || c == '\n':
+		case c == ' ' || c == '\t':
+			if id.Len() > 0 {
+				return id.String()
+			}
+		case c == ';':
+			return id.String()
+		default:
+			id.WriteByte(c)
+		}
+	}
+	return id.String()
+}

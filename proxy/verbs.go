@@ -1,0 +1,280 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	junkLimit = 100 // commands that lead nowhere before they count as errors
+	tarpit    = time.Second
+	maxHello  = 255
+)
+
+// nextCommand reads commands until one is for go-smtp, and puts what go-smtp is to read into line.
+func (g *gate) nextCommand() error {
+	for {
+		if g.closing() {
+			return g.hangUp(replyClosing)
+		}
+		if err := g.patience(); err != nil {
+			return err
+		}
+		line, err := g.wire.line()
+		if errors.Is(err, errLineTooLong) {
+			g.say(replyLineTooLong)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		text, ok := strings.CutSuffix(line, "\r\n")
+		if !ok { // a bare LF: what follows is as doubtful as this
+			return g.hangUp(replyControl)
+		}
+		if g.cmd, ok = readCommand(text); !ok {
+			g.say(replyControl)
+			continue
+		}
+		if g.cmd.isForeign() {
+			return g.hangUp(replyNotSMTP)
+		}
+		if err := g.screen(); err != nil || len(g.line) > 0 {
+			return err
+		}
+	}
+}
+
+// say answers the command in hand without go-smtp.
+func (g *gate) say(r Reply) {
+	g.out = append(g.out, r.wire()...)
+	g.advance(r.Code)
+}
+
+// pass gives go-smtp a line to read.
+func (g *gate) pass(line string) { g.line = append(g.line[:0], line...) }
+
+// patience slows down a client that makes errors, and ends when there is none left.
+func (g *gate) patience() error {
+	limit := g.server.Limits.errors()
+	if g.state.errors >= limit {
+		return g.hangUp(replyTooManyErrors)
+	}
+	if g.state.errors <= limit/2 {
+		return nil
+	}
+	if err := g.flush(); err != nil {
+		return err
+	}
+	pause := time.NewTimer(tarpit)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+		return nil
+	case <-g.client.ctx.Done():
+		return errEnded
+	}
+}
+
+// junk counts a command that leads nowhere; too many are errors.
+func (g *gate) junk() {
+	if g.state.junk++; g.state.junk > junkLimit {
+		g.state.errors++
+	}
+}
+
+// screen answers the command in hand or passes it to go-smtp.
+func (g *gate) screen() error {
+	var refusal *Reply
+	switch g.cmd.verb {
+	case "HELO", "EHLO":
+		refusal = g.hello()
+	case "MAIL":
+		refusal = g.mail()
+	case "RCPT":
+		refusal = g.rcpt()
+	case "DATA":
+		refusal = g.data()
+	case "STARTTLS":
+		return g.upgrade()
+	case "BDAT":
+		return g.refuseChunk()
+	case "RSET", "QUIT":
+		if refusal = &replyNoArgument; g.cmd.arg == "" {
+			refusal = nil
+			g.pass(g.cmd.verb + "\r\n")
+		}
+		g.junk()
+	case "NOOP":
+		g.junk()
+		g.pass("NOOP\r\n")
+	default:
+		g.junk()
+		refusal = g.elsewhere()
+	}
+	if refusal != nil {
+		g.say(*refusal)
+	}
+	return nil
+}
+
+// elsewhere answers the verbs that change nothing.
+func (g *gate) elsewhere() *Reply {
+	switch g.cmd.verb {
+	case "VRFY":
+		if g.cmd.arg == "" {
+			return &replyArgument
+		}
+		return &replyVerify // RFC 5321 7.3
+	case "HELP":
+		return &replyHelp
+	case "EXPN", "SEND", "SOML", "SAML", "TURN", "ATRN", "ETRN", "AUTH":
+		return &replyNotDone
+	case "XCLIENT", "XFORWARD":
+		return &replyForbidden
+	}
+	return &replyUnknown
+}
+
+func (g *gate) hello() *Reply {
+	if g.state.hello != "" {
+		g.junk()
+	}
+	host := g.cmd.arg
+	if host == "" || len(host) > maxHello || !isASCII(host) || strings.ContainsAny(host, " \t") {
+		return &replyHello
+	}
+	g.pass(g.cmd.verb + " " + host + "\r\n")
+	return nil
+}
+
+func (g *gate) mail() *Reply {
+	switch {
+	case g.state.hello == "":
+		return &replyHelloFirst
+	case g.state.mail:
+		return &replyMailTwice
+	}
+	if err := g.cmd.readPath("FROM"); err != nil || g.cmd.path.bare {
+		return &replyBadSender
+	}
+	_, asUTF8 := g.cmd.param("SMTPUTF8")
+	_, auth := g.cmd.param("AUTH")
+	size, err := g.cmd.size()
+	switch {
+	case auth, asUTF8 && !g.state.utf8: // not offered
+		return &replyParameter
+	case !asUTF8 && !isASCII(g.cmd.arg):
+		return &replyNotASCII
+	case err != nil, g.cmd.repeats():
+		return &replyArgument
+	case size > g.server.maxSize():
+		return &replyTooLarge
+	}
+	g.state.asUTF8 = asUTF8
+	g.pass(g.cmd.line("FROM", g.server.Hostname))
+	return nil
+}
+
+func (g *gate) rcpt() *Reply {
+	if !g.state.mail {
+		return &replyMailFirst
+	}
+	if err := g.cmd.readPath("TO"); err != nil || g.cmd.path.address == "" {
+		return &replyBadRecipient
+	}
+	switch {
+	case !g.state.asUTF8 && !isASCII(g.cmd.arg):
+		return &replyNotASCII
+	case g.cmd.repeats():
+		return &replyArgument
+	case g.state.rcpts >= g.server.Limits.recipients():
+		return &replyTooManyRcpts
+	}
+	g.pass(g.cmd.line("TO", g.server.Hostname))
+	return nil
+}
+
+func (g *gate) data() *Reply {
+	switch {
+	case g.cmd.arg != "":
+		return &replyNoArgument
+	case !g.state.mail:
+		return &replyMailFirst
+	case g.state.rcpts == 0:
+		return &replyNoRecipients
+	}
+	g.pass("DATA\r\n")
+	return nil
+}
+
+// upgrade takes up TLS. The dialogue then begins anew (RFC 3207 4.2): the next EHLO, without which nothing goes, makes
+// go-smtp forget what it knew.
+func (g *gate) upgrade() error {
+	refusal := replyStartTLS
+	switch {
+	case g.cmd.arg != "":
+		refusal = replyNoArgument
+	case g.tlsState() != nil:
+		refusal = replyTLSOn
+	case g.client.listener.TLS != StartTLS:
+		refusal = replyNotDone
+	}
+	g.say(refusal)
+	if refusal != replyStartTLS {
+		return nil
+	}
+	if err := g.flush(); err != nil {
+		return err
+	}
+	if err := g.secure(); err != nil {
+		return err
+	}
+	g.transaction(false)
+	g.state = state{errors: g.state.errors, junk: g.state.junk}
+	return nil
+}
+
+// refuseChunk answers BDAT, which we do not offer, and takes the bytes that follow it, lest they be read as commands
+// (RFC 3030 2).
+func (g *gate) refuseChunk() error {
+	size, _, _ := strings.Cut(g.cmd.arg, " ")
+	n, err := strconv.ParseInt(size, 10, 64)
+	if err != nil || n < 0 || n > g.server.maxSize() {
+		return g.hangUp(replyNotDone)
+	}
+	if err := g.flush(); err != nil {
+		return err
+	}
+	if err := g.arm(time.Now().Add(g.idle)); err != nil {
+		return err
+	}
+	if _, err := io.CopyN(io.Discard, g.in, n); err != nil {
+		return err
+	}
+	g.say(replyNotDone)
+	return nil
+}
+
+// offer is the reply to EHLO: what we and the server behind can both take.
+func (g *gate) offer() []byte {
+	behind := g.server.Backend.Offers()
+	lines := []string{
+		g.server.Hostname, "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME",
+		"SIZE " + strconv.FormatInt(g.server.maxSize(), 10),
+		"LIMITS RCPTMAX=" + strconv.Itoa(g.server.Limits.recipients()),
+	}
+	for _, keyword := range []string{"SMTPUTF8", "DSN"} {
+		if behind.Has(keyword) {
+			lines = append(lines, keyword)
+		}
+	}
+	g.state.utf8 = behind.Has("SMTPUTF8")
+	if g.client.listener.TLS == StartTLS && g.tlsState() == nil {
+		lines = append(lines, "STARTTLS")
+	}
+	return Reply{Code: 250, Text: strings.Join(lines, "\n")}.wire()
+}
