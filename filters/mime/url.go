@@ -1,0 +1,5 @@
+package mime
+
+import "strings"
+
+func asciiHost(h string) string { return strings.ToLower(h) }
