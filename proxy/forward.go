@@ -31,19 +31,30 @@ func (t *transaction) offer(to path, params []string) Reply {
 
 // open begins the transaction with the backend; the reply says why it could not.
 func (t *transaction) open() *Reply {
-	conn, err := t.gate.server.Backend.Open(t.gate.client.ctx)
+	conn, err := t.connect()
 	if err != nil {
 		r := t.failed(err, replyBackendDown)
 		return &r
 	}
 	t.account.addr = conn.Addr
 	if t.gate.state.asUTF8 && !conn.Offer.Has("SMTPUTF8") { // RFC 6531 3.1
-		conn.Release()
+		conn.Rest()
+		t.spare = conn
 		return &replyBackendNoUTF8
 	}
 	conn.Mail(t.from.wire(), taken(t.params, conn.Offer))
 	t.behind = conn
 	return nil
+}
+
+// connect resumes the connection of the transaction before, or opens another if it has ended since.
+func (t *transaction) connect() (*backend.Conn, error) {
+	spare := t.spare
+	t.spare = nil
+	if spare != nil && spare.Resume() == nil {
+		return spare, nil
+	}
+	return t.gate.server.Backend.Open(t.gate.client.ctx)
 }
 
 // taken leaves of parameters those that a server with this offer takes. SIZE is a help and DSN a wish, so they may be

@@ -39,8 +39,8 @@ type client struct {
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
 	untie    func() bool // lets ctx end without closing the connection
-	refusal  *Reply // why there is no session, nil if there is one
-	tls      string // "TLS1.3", "" in clear
+	refusal  *Reply      // why there is no session, nil if there is one
+	tls      string      // "TLS1.3", "" in clear
 	gen      *Generation
 	pass     *filters.Pass // the checks of the connection
 }

@@ -7,13 +7,15 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"weir/filters"
+	"weir/proxy/backend"
 )
 
 // session is what go-smtp calls for one client. Its replies reach the client by the gate, word for word. go-smtp makes
 // it at the first EHLO; whatever lasts longer than a transaction hangs on the gate.
 type session struct {
-	gate *gate
-	tx   *transaction // nil outside of one
+	gate  *gate
+	tx    *transaction  // nil outside of one
+	spare *backend.Conn // the backend's connection between transactions, nil if there is none
 }
 
 func newSession(c *smtp.Conn) (smtp.Session, error) {
@@ -30,7 +32,7 @@ func (s *session) reply(r Reply) error {
 func (s *session) Mail(string, *smtp.MailOptions) (err error) {
 	defer s.contain(&err)
 	s.end()
-	s.tx = newTransaction(s.gate)
+	s.tx = newTransaction(s.gate, s.spare)
 	return s.reply(replySender)
 }
 
@@ -70,13 +72,17 @@ func (s *session) Reset() {
 func (s *session) Logout() (err error) {
 	defer s.contain(&err)
 	s.end()
+	if s.spare != nil {
+		s.spare.Quit()
+		s.spare = nil
+	}
 	return nil
 }
 
 func (s *session) end() {
 	if tx := s.tx; tx != nil {
 		s.tx = nil
-		tx.end()
+		s.spare = tx.end()
 	}
 }
 

@@ -27,6 +27,7 @@ type transaction struct {
 	judged  *Judged  // the verdict so far; nil before the first recipient
 	to      []string // the recipients that the backend has accepted
 	refused []verdictlog.RcptRejected
+	spare   *backend.Conn // of the transaction before, at rest
 	behind  *backend.Conn // nil before the first recipient is passed on, and when it has failed
 	account account
 }
@@ -47,9 +48,11 @@ type account struct {
 // byFront is the decider of refusals that are neither the rules' nor the backend's: limits and protocol.
 const byFront scoring.By = "front"
 
-func newTransaction(g *gate) *transaction {
+func newTransaction(g *gate, spare *backend.Conn) *transaction {
 	now := time.Now()
-	t := &transaction{gate: g, id: verdictlog.NewID(now), began: now, from: g.cmd.path, params: g.cmd.params}
+	t := &transaction{
+		gate: g, spare: spare, id: verdictlog.NewID(now), began: now, from: g.cmd.path, params: g.cmd.params,
+	}
 	t.account.at = verdictlog.AtRcpt
 	facts := g.client.session()
 	facts.Hello, facts.Proto = g.state.hello, g.protocol()
@@ -136,16 +139,17 @@ func (t *transaction) decide(raw []byte) Reply {
 	return reply
 }
 
-// end closes the transaction, whichever way it went.
-func (t *transaction) end() {
-	if t.behind != nil {
-		t.behind.Release()
-		t.behind = nil
-	}
+// end closes the transaction, whichever way it went, and returns the backend's connection if there is one, at rest.
+func (t *transaction) end() *backend.Conn {
 	t.trial.End()
 	if !t.account.done && len(t.refused) > 0 {
 		t.record(t.account.last)
 	}
+	if t.behind != nil {
+		t.behind.Rest()
+		return t.behind
+	}
+	return t.spare
 }
 
 // free gives the message back when no check can be reading it any more: a late one may be.

@@ -43,8 +43,8 @@ type Conn struct {
 	backend *Backend
 	net     net.Conn
 	r       *bufio.Reader
-	stop    func() bool // ends the tie to the context of Open
-	expire  *time.Timer // while kept
+	untie   func() bool // ends the tie to the context of Open
+	rest    *time.Timer // ends a connection at rest
 	uses    int
 	broken  bool
 	mail    string // a MAIL command not sent yet
@@ -62,18 +62,13 @@ func (b *Backend) connect(ctx context.Context, addr string) (*Conn, error) {
 	}
 	c := &Conn{Addr: addr, backend: b, net: nc, r: bufio.NewReaderSize(nc, maxReplyLine)}
 	deadline, _ := ctxOpen.Deadline()
-	c.own(ctx)
+	c.untie = context.AfterFunc(ctx, func() { nc.Close() })
 	if err := c.greet(deadline); err != nil {
 		c.Close()
 		return nil, err
 	}
 	b.learn(c.Offer)
 	return c, nil
-}
-
-// own ties the connection to ctx: when ctx ends, so does every wait on it.
-func (c *Conn) own(ctx context.Context) {
-	c.stop = context.AfterFunc(ctx, func() { c.net.Close() })
 }
 
 // greet reads the banner and says EHLO, or HELO to a server that knows no better (RFC 5321 3.2).
@@ -207,30 +202,31 @@ func (c *Conn) send(command string) error {
 	return err
 }
 
-// reset asks the server to forget, which proves that it still listens.
-func (c *Conn) reset() error {
-	reply, err := c.ask("RSET\r\n", false)
-	if err == nil && !reply.OK() {
-		err = fmt.Errorf("%w: %s", errCode, reply)
+// Rest puts the connection aside between two transactions. One that is not resumed within restFor ends by itself.
+func (c *Conn) Rest() {
+	c.mail, c.refused = "", nil
+	c.rest = time.AfterFunc(restFor, func() { c.net.Close() })
+}
+
+// Resume makes a connection at rest ready for another transaction. The server must answer RSET, which proves that it
+// still listens; on error the connection has ended and nothing of the transaction was sent.
+func (c *Conn) Resume() error {
+	err := errBroken
+	if c.rest.Stop() && !c.broken && c.uses < maxUses {
+		var reply Reply
+		reply, err = c.ask("RSET\r\n", false)
+		if err == nil && !reply.OK() {
+			err = fmt.Errorf("%w: %s", errCode, reply)
+		}
+	}
+	if err != nil {
+		c.Quit()
 	}
 	return err
 }
 
-// Release gives the connection back: it is kept for another transaction, or ended. A transaction still open is
-// dropped.
-func (c *Conn) Release() {
-	if !c.stop() {
-		c.Close()
-		return
-	}
-	c.mail, c.refused = "", nil
-	if c.broken || c.uses >= maxUses || c.r.Buffered() > 0 || !c.backend.keep(c) {
-		c.quit()
-	}
-}
-
-// quit ends the connection politely, without waiting for the farewell.
-func (c *Conn) quit() {
+// Quit ends the connection politely, without waiting for the farewell. A transaction still open is dropped.
+func (c *Conn) Quit() {
 	if !c.broken {
 		_ = c.send("QUIT\r\n") // the connection ends either way
 	}
@@ -240,6 +236,9 @@ func (c *Conn) quit() {
 // Close ends the connection at once.
 func (c *Conn) Close() {
 	c.broken = true
-	c.stop()
+	c.untie()
+	if c.rest != nil {
+		c.rest.Stop()
+	}
 	c.net.Close()
 }
