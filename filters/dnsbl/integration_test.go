@@ -1,6 +1,7 @@
 package dnsbl
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 )
 
 // program returns the path of a program that a test needs. Without it the test is skipped, or fails if this is a CI.
-func program(t *testing.T, name string) string {
+func program(t testing.TB, name string) string {
 	t.Helper()
 	for _, at := range []string{name, "/usr/sbin/" + name} {
 		if path, err := exec.LookPath(at); err == nil {
@@ -31,7 +33,7 @@ func program(t *testing.T, name string) string {
 }
 
 // rbldnsd serves lists from files of its own, each given as "zone:type" and the file's text, and returns its address.
-func rbldnsd(t *testing.T, lists map[string]string) string {
+func rbldnsd(t testing.TB, lists map[string]string) string {
 	t.Helper()
 	path := program(t, "rbldnsd")
 	dir := t.TempDir()
@@ -73,7 +75,7 @@ func rbldnsd(t *testing.T, lists map[string]string) string {
 	return ""
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	c, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
@@ -84,7 +86,7 @@ func freePort(t *testing.T) string {
 }
 
 // answering waits until a server answers at addr; false if it ended.
-func answering(t *testing.T, addr string, ended chan error) bool {
+func answering(t testing.TB, addr string, ended chan error) bool {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for time.Now().Before(deadline) {
@@ -106,6 +108,41 @@ func answering(t *testing.T, addr string, ended chan error) bool {
 	}
 	t.Fatalf("no answer at %s", addr)
 	return false
+}
+
+// BenchmarkAgainstRbldnsd asks 20 lists about clients that were never seen. The processor time is that of this process.
+func BenchmarkAgainstRbldnsd(b *testing.B) {
+	files := map[string]string{"zen.test:ip4set": ":127.0.0.2:listed\n127.0.0.2\n"}
+	var zones []rules.Zone
+	for i := range 20 {
+		name := fmt.Sprintf("l%d.test", i)
+		files[name+":ip4set"] = ":127.0.0.2:listed\n10.1.0.0/16\n"
+		zones = append(zones, list(fmt.Sprintf("L%d", i), name, "X 127.0.0.2"))
+	}
+	r, err := lookup.New(lookup.Options{Servers: []string{rbldnsd(b, files)}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer r.Close()
+	check := &bench{check: New(zones, r)}
+	before, n := cpu(b), uint32(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		n++
+		if _, problems := check.run(b, netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})); problems != nil {
+			b.Fatal(problems)
+		}
+	}
+	b.ReportMetric(float64(cpu(b)-before)/float64(n)/float64(len(zones))/1e3, "cpu-us/query")
+}
+
+func cpu(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func TestAgainstRbldnsd(t *testing.T) {

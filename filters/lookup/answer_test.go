@@ -58,6 +58,7 @@ func TestInterpret(t *testing.T) {
 		{"a negative TTL", 0, []string{"x.example. 4294967295 IN A 127.0.0.2"}, "127.0.0.2", minPositive},
 		{"records of others", 0, []string{"other.example. IN A 127.0.0.2", "x.example. IN AAAA ::1", "x.example. IN TXT a"}, "none", minNegative},
 		{"another class", 0, []string{"x.example. CH A 127.0.0.2"}, "none", minNegative},
+		{"an alias of another class", 0, []string{"x.example. CH CNAME y.example.", "y.example. IN A 127.0.0.2"}, "none", minNegative},
 		{"no such records", 0, []string{"--", soa}, "none", 120 * time.Second},
 		{"no such name", dns.RcodeNameError, []string{"--", soa}, "none", 120 * time.Second},
 		{"no such name, and yet an address", dns.RcodeNameError, []string{"x.example. IN A 127.0.0.2"}, "none", minNegative},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -180,6 +181,12 @@ var misbehaviour = []struct {
 	{"notimp", lookuptest.Code(lookuptest.NotImp), Failed},
 	{"formerr", lookuptest.Code(lookuptest.FormErr), Failed},
 	{"always truncated", lookuptest.AlwaysTruncated, Timeout},
+	{"truncated, then a wrong id", func(packet []byte, tcp bool) [][]byte {
+		if tcp {
+			return lookuptest.WrongID(packet, tcp)
+		}
+		return lookuptest.Truncated(packet, tcp)
+	}, Timeout},
 	{"nxdomain", lookuptest.Code(lookuptest.NXDomain), "none"},
 	{"wrong id, then right", lookuptest.Before(lookuptest.WrongID), "192.0.2.1"},
 	{"wrong question, then right", lookuptest.Before(lookuptest.WrongQuestion), "192.0.2.1"},
@@ -244,6 +251,31 @@ func TestAnAnswerAfterTheRetransmissionCounts(t *testing.T) {
 	slow.Twist(lookuptest.Held(release))
 	silent.Twist(func([]byte, bool) [][]byte { close(release); return nil }) // asked once the first is late
 	r := resolver(t, Options{Timeout: 500 * time.Millisecond}, slow, silent)
+	if got := shown(r.Lookup(t.Context(), "x.wild.example", A)); got != "192.0.2.1" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// The first server is late and then fails; that must not end the waiting for the second.
+func TestALateFailureEndsNothing(t *testing.T) {
+	secondAsked, release := make(chan struct{}), make(chan struct{})
+	first, second := serve(t, "127.0.0.1:0", testZone(t)), serve(t, "127.0.0.1:0", testZone(t))
+	first.Twist(func(packet []byte, tcp bool) [][]byte {
+		<-secondAsked
+		return append(lookuptest.Code(lookuptest.Servfail)(packet, tcp), packet) // the packet after it will be dropped
+	})
+	second.Twist(func(packet []byte, _ bool) [][]byte {
+		close(secondAsked)
+		<-release
+		return [][]byte{packet}
+	})
+	r := resolver(t, Options{Timeout: 2 * time.Second, Budget: 20 * time.Second}, first, second)
+	go func() {
+		for r.Stats().Dropped == 0 && t.Context().Err() == nil {
+			runtime.Gosched()
+		}
+		close(release)
+	}()
 	if got := shown(r.Lookup(t.Context(), "x.wild.example", A)); got != "192.0.2.1" {
 		t.Errorf("got %q", got)
 	}
@@ -367,11 +399,43 @@ func TestCloseEndsLookups(t *testing.T) {
 	}
 }
 
-func TestSocketsAreReplaced(t *testing.T) {
-	s := serve(t, "127.0.0.1:0", testZone(t))
-	r := resolver(t, Options{}, s)
+func TestCloseAmidLookups(t *testing.T) {
+	r := resolver(t, Options{}, serve(t, "127.0.0.1:0", testZone(t)))
 	var all sync.WaitGroup
+	var once sync.Once
+	started := make(chan struct{})
+	for i := range 8 {
+		all.Go(func() {
+			for j := 0; ; j++ {
+				_, err := r.Lookup(t.Context(), fmt.Sprintf("x%d-%d.wild.example", i, j), A)
+				if errors.Is(err, ErrClosed) {
+					return
+				}
+				if err != nil {
+					t.Errorf("amid Close: %v", err)
+					return
+				}
+				once.Do(func() { close(started) })
+			}
+		})
+	}
+	<-started
+	r.Close()
+	r.Close()
+	all.Wait()
+}
+
+func TestSocketsAreReplaced(t *testing.T) {
+	r := resolver(t, Options{}, serve(t, "127.0.0.1:0", testZone(t)))
 	const each = queriesPerSocket * socketsEach / 4
+	u := r.upstreams[0]
+	for i := range u.sockets {
+		for u.sockets[i] == nil {
+			r.Lookup(t.Context(), fmt.Sprintf("y%d.wild.example", r.Stats().Sent), A)
+		}
+	}
+	first := u.sockets
+	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() {
 			for j := range each {
@@ -384,6 +448,11 @@ func TestSocketsAreReplaced(t *testing.T) {
 	all.Wait()
 	if st := r.Stats(); st.Failures != 0 || st.Sent < 8*each {
 		t.Errorf("stats %+v", st)
+	}
+	for i, s := range first {
+		if s == u.sockets[i] || !s.ended {
+			t.Errorf("socket %d is still in use, or was left open", i)
+		}
 	}
 }
 
