@@ -1,0 +1,357 @@
+package mime
+
+import (
+	"bytes"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// Bounds of one HTML page.
+const (
+	maxNested   = 512
+	maxSteps    = 1 << 20 // elements looked at in search of those that an end tag closes
+	maxSkeleton = 4096
+	maxLooks    = 256 // style attributes remembered
+	maxAnchor   = 256 // bytes of a link's text
+)
+
+// page turns HTML into the text that can be seen of it.
+type page struct {
+	z        *html.Tokenizer
+	out      []byte
+	blank    bool   // white space waits to be written
+	dim      []span // text in out whose colour is that of its ground
+	hidden   int
+	stack    []frame
+	steps    int
+	lost     bool // nesting beyond all bounds: everything counts as visible from here
+	sheet    sheet
+	looks    map[string]look
+	links    *links
+	skeleton []string
+}
+
+// frame is an open element and what holds inside it.
+type frame struct {
+	tag        atom.Atom
+	names      names
+	gone       bool // nothing in it can be seen
+	block      bool // it stands on lines of its own
+	pre        bool
+	on         trait // unseen, tiny and pictured, which hold until said otherwise
+	fore, back tone
+	link       int // of an anchor: its number in links, from 1
+	start      int // of an anchor: where its text begins
+}
+
+// newPage reads src, adding what it links to.
+func newPage(src []byte, l *links) *page {
+	p := &page{z: html.NewTokenizer(bytes.NewReader(src)), out: make([]byte, 0, len(src)/2), links: l}
+	p.z.SetMaxBuf(len(src) + 1)
+	p.sheet.read(src)
+	for len(p.out) < maxText {
+		switch p.z.Next() {
+		case html.ErrorToken:
+			p.popTo(0)
+			return p
+		case html.TextToken:
+			p.text(p.z.Text())
+		case html.StartTagToken, html.SelfClosingTagToken:
+			p.startTag()
+		case html.EndTagToken:
+			name, _ := p.z.TagName()
+			p.endTag(atom.Lookup(name), string(name))
+		}
+	}
+	p.popTo(0)
+	return p
+}
+
+// top is the innermost open element, or the page itself.
+func (p *page) top() frame {
+	if len(p.stack) == 0 {
+		return frame{}
+	}
+	return p.stack[len(p.stack)-1]
+}
+
+// attributes are those of one tag that matter.
+type attributes struct {
+	style, class, id, href, color, ground []byte
+	hidden, pictured                      bool
+}
+
+func (p *page) startTag() {
+	name, more := p.z.TagName()
+	tag := atom.Lookup(name)
+	n := names{tag: tag.String()}
+	if tag == 0 {
+		n.tag = string(name)
+	} else if len(p.skeleton) < maxSkeleton {
+		p.skeleton = append(p.skeleton, n.tag)
+	}
+	if tag == atom.Noscript {
+		p.z.NextIsNotRawText() // mail programs run no scripts
+	}
+	a := p.attributes(more, tag)
+	p.impliedEnd(tag)
+	if p.sheet.rules != nil {
+		n.id = strings.ToLower(string(a.id))
+		n.classes = strings.Fields(strings.ToLower(string(a.class)))
+	}
+	f := p.frame(tag, n, a)
+	if f.link = p.links.add(string(a.href)); tag != atom.A && tag != atom.Area {
+		f.link = 0
+	}
+	p.breakLine(f)
+	f.start = len(p.out)
+	if isVoid(tag) {
+		return
+	}
+	if p.lost || len(p.stack) >= maxNested {
+		p.lose()
+		return
+	}
+	p.stack = append(p.stack, f)
+}
+
+// attributes reads the attributes of the current tag. A link may stand in several of them.
+func (p *page) attributes(more bool, tag atom.Atom) (a attributes) {
+	for more {
+		var key, value []byte
+		key, value, more = p.z.TagAttr()
+		switch string(key) {
+		case "style":
+			a.style = value
+		case "class":
+			a.class = value
+		case "id":
+			a.id = value
+		case "href", "action", "src", "formaction", "background":
+			a.pictured = a.pictured || string(key) == "background" && len(value) > 0
+			if string(key) == "href" || a.href == nil {
+				a.href = value
+			}
+		case "content":
+			if tag == atom.Meta {
+				if i := bytes.IndexByte(value, '='); i >= 0 { // <meta http-equiv=refresh content="0;url=…">
+					a.href = bytes.Trim(value[i+1:], " '\"")
+				}
+			}
+		case "color", "text":
+			a.color = value
+		case "bgcolor":
+			a.ground = value
+		case "hidden":
+			a.hidden = true
+		}
+	}
+	return a
+}
+
+// frame is what holds inside a new element.
+func (p *page) frame(tag atom.Atom, n names, a attributes) frame {
+	f := p.top()
+	f.tag, f.names, f.link, f.block = tag, n, 0, isBlock(tag)
+	switch tag {
+	case atom.A, atom.Table: // links have their own colour; tables take over none in pages without a type
+		f.fore = 0
+	case atom.Pre, atom.Textarea, atom.Xmp, atom.Listing:
+		f.pre = true
+	case atom.Template, atom.Datalist, atom.Dialog:
+		f.gone = true
+	}
+	var l look
+	if a.color != nil {
+		l.fore = attributeTone(a.color)
+	}
+	if a.ground != nil {
+		l.back = attributeTone(a.ground)
+	}
+	if a.pictured {
+		l.set(pictured, true)
+	}
+	l.set(notShown, a.hidden)
+	l = l.under(p.sheet.look(&f.names, p.stack)).under(p.styled(a.style))
+	f.gone = f.gone || l.gone()
+	if l.back != 0 && l.back != transparent {
+		f.back = l.back
+		f.on &^= pictured
+	}
+	if l.fore != 0 {
+		f.fore = l.fore
+	}
+	f.on = f.on&^l.known | l.on&(unseen|tiny|pictured)
+	if l.on&(inline|blockwise) != 0 {
+		f.block = l.on&blockwise != 0
+	}
+	return f
+}
+
+// attributeTone reads the colour of an attribute, where "#" may be missing.
+func attributeTone(value []byte) tone {
+	s := strings.ToLower(strings.TrimSpace(string(value[:min(len(value), 40)])))
+	if t := toneOf(s); t != 0 {
+		return t
+	}
+	return hexTone(s)
+}
+
+// styled is the look of a style attribute. Pages repeat a few of them.
+func (p *page) styled(css []byte) look {
+	if len(css) == 0 {
+		return look{}
+	}
+	if l, ok := p.looks[string(css)]; ok {
+		return l
+	}
+	l := lookOf(string(css))
+	if p.looks == nil {
+		p.looks = map[string]look{}
+	}
+	if len(p.looks) < maxLooks {
+		p.looks[string(css)] = l
+	}
+	return l
+}
+
+// endTag closes the innermost element called name and all in it. Inside a cell of a table, only what was opened there
+// can be closed, as browsers do.
+func (p *page) endTag(tag atom.Atom, name string) {
+	for i := len(p.stack) - 1; i >= 0; i-- {
+		if p.steps++; p.steps > maxSteps {
+			p.lose()
+			return
+		}
+		f := &p.stack[i]
+		if f.tag == tag && (tag != 0 || f.names.tag == name) {
+			p.popTo(i)
+			return
+		}
+		if f.tag == atom.Table || isCell(f.tag) && !isTablePart(tag) {
+			break
+		}
+	}
+	if tag == atom.P || tag == atom.Br {
+		p.breakLine(frame{block: true, gone: p.top().gone})
+	}
+}
+
+// impliedEnd closes the element that a start tag ends where its own end tag was left out.
+func (p *page) impliedEnd(tag atom.Atom) {
+	for i := len(p.stack) - 1; i >= 0 && i > len(p.stack)-32; i-- {
+		switch open := p.stack[i].tag; {
+		case endsBefore(open, tag):
+			p.popTo(i)
+			return
+		case isScope(open) && !(isTablePart(tag) && isTablePart(open) && open != atom.Table):
+			return
+		}
+	}
+}
+
+// popTo closes the elements of the stack from i on.
+func (p *page) popTo(i int) {
+	for j := len(p.stack) - 1; j >= i; j-- {
+		f := &p.stack[j]
+		if f.link > 0 {
+			p.links.name(f.link, p.out[min(f.start, len(p.out)):])
+		}
+		p.breakLine(*f)
+	}
+	p.stack = p.stack[:i]
+}
+
+// lose gives up following the structure of a page: all that follows counts as visible.
+func (p *page) lose() {
+	p.popTo(0)
+	p.lost = true
+}
+
+// breakLine begins a line at the start or end of a block, and a word at that of a cell.
+func (p *page) breakLine(f frame) {
+	switch {
+	case f.gone:
+	case f.block || f.tag == atom.Br:
+		p.blank = false
+		if n := len(p.out); n > 0 && p.out[n-1] != '\n' {
+			p.out = append(p.out, '\n')
+		}
+	case isCell(f.tag):
+		p.blank = true
+	}
+}
+
+// text writes what can be seen of a piece of text.
+func (p *page) text(s []byte) {
+	f := p.top()
+	switch f.tag {
+	case atom.Style, atom.Script, atom.Title, atom.Iframe, atom.Noembed, atom.Noframes:
+		return
+	}
+	if f.gone || f.on&(unseen|tiny) != 0 {
+		p.hidden += len(bytes.TrimSpace(s))
+		return
+	}
+	start := len(p.out)
+	p.write(s, f.pre)
+	ground := f.back
+	if ground == 0 {
+		ground = white
+	}
+	if f.fore == transparent || f.fore != 0 && f.on&pictured == 0 && near(f.fore, ground) {
+		p.dim = append(p.dim, span{start, len(p.out)})
+	}
+}
+
+// write appends s, its white space made one space, and in pre its lines kept.
+func (p *page) write(s []byte, pre bool) {
+	for len(s) > 0 {
+		switch c := s[0]; {
+		case pre && c == '\n':
+			p.out = append(p.out, '\n')
+			p.blank = false
+		case c <= ' ':
+			p.blank = true
+		case c == 0xc2 && len(s) > 1 && s[1] == 0xa0: // no-break space
+			p.blank = true
+			s = s[1:]
+		default:
+			n := 1
+			for n < len(s) && s[n] > ' ' && s[n] != 0xc2 {
+				n++
+			}
+			if p.blank && len(p.out) > 0 && p.out[len(p.out)-1] != '\n' {
+				p.out = append(p.out, ' ')
+			}
+			p.blank = false
+			p.out = append(p.out, s[:n]...)
+			s = s[n:]
+			continue
+		}
+		s = s[1:]
+	}
+}
+
+// mostDim is how many times more text of the colour of its ground than other text a page may have. With more, it is
+// the ground that was misread, and all is visible.
+const mostDim = 8
+
+// visible is the text without what is in the colour of its ground, and how much of the page is hidden.
+func (p *page) visible() (text []byte, hidden int) {
+	dim := 0
+	for _, d := range p.dim {
+		dim += d.end - d.start
+	}
+	if dim == 0 || dim > mostDim*(len(p.out)-dim) {
+		return p.out, p.hidden
+	}
+	kept, at := p.out[:0], 0
+	for _, d := range p.dim {
+		kept = append(kept, p.out[at:d.start]...)
+		at = d.end
+	}
+	return append(kept, p.out[at:]...), p.hidden + dim
+}
