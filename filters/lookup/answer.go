@@ -49,7 +49,8 @@ func interpretMessage(m *dns.Msg, k Kind) (outcome, *Failure) {
 		return outcome{}, &Failure{Kind: Failed, Err: fmt.Errorf("the server answered %s", rcodeName(m.Rcode))}
 	}
 	if len(m.Answer) > maxRecords {
-		return outcome{}, &Failure{Kind: Failed, Err: fmt.Errorf("%d records in the answer, more than %d", len(m.Answer), maxRecords)}
+		err := fmt.Errorf("%d records in the answer, more than %d", len(m.Answer), maxRecords)
+		return outcome{}, &Failure{Kind: Failed, Err: err}
 	}
 	owner, ttl, err := followAliases(m, k)
 	if err != nil {

@@ -95,7 +95,8 @@ func (r *Resolver) search(q question) (outcome, *Failure) {
 	return outcome{}, failure
 }
 
-// await waits for a usable answer, from u or a server asked before it, until u fails, its time is over or the deadline has come.
+// await waits for a usable answer, from u or a server asked before it, until u fails, its time is over or the deadline
+// has come.
 func (r *Resolver) await(u *upstream, replies <-chan reply, ask query, deadline time.Time) (outcome, *Failure) {
 	timer := time.NewTimer(min(r.timeout, time.Until(deadline)))
 	defer timer.Stop()

@@ -5,8 +5,8 @@
 //	answer, err := r.Lookup(ctx, lookup.ReverseName(client)+".zen.example.org", lookup.A)
 //
 // A lookup has three outcomes: found, not found (Answer.Found is false and err is nil), and unknown (err is a
-// *Failure). Queries go over a few connected sockets to each server, each with a random id and random letter case, and only an answer that
-// repeats both and the question is believed; anything else is dropped and waiting goes on.
+// *Failure). Queries go over a few connected sockets to each server, each with a random id and random letter case, and
+// only an answer that repeats both and the question is believed; anything else is dropped and waiting goes on.
 //
 // The package also reads zone files, answers from them without a network (FromZone), and serves them (Serve), for
 // tests and demonstrations.
@@ -95,8 +95,8 @@ type question struct {
 	kind Kind
 }
 
-// Lookup finds the records of kind k at name, which may end in a dot. Its error is always a *Failure. It returns when ctx ends;
-// the search itself goes on for others who ask and for the cache, within its own bound (Options.Budget).
+// Lookup finds the records of kind k at name, which may end in a dot. Its error is always a *Failure. It returns when
+// ctx ends; the search itself goes on for others who ask and for the cache, within its own bound (Options.Budget).
 func (r *Resolver) Lookup(ctx context.Context, name string, k Kind) (Answer, error) {
 	q := question{canonical(name), k}
 	if r.direct != nil {

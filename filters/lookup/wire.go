@@ -17,7 +17,8 @@ type query struct {
 	name []byte // the wire form of the name, lower case
 }
 
-// ednsOption is the OPT record of every query (RFC 6891 §6.1.2): root, type 41, 1232 octets of UDP payload, no flags, no options.
+// ednsOption is the OPT record of every query (RFC 6891 §6.1.2): root, type 41, 1232 octets of UDP payload, no flags,
+// no options.
 var ednsOption = [...]byte{0, 0, 41, 1232 >> 8, 1232 & 0xff, 0, 0, 0, 0, 0, 0}
 
 func newQuery(q question) (query, error) {
