@@ -77,6 +77,17 @@ func (m *Message) Date() (time.Time, bool) {
 // Parts are the parts that hold no others, in order.
 func (m *Message) Parts() []*mime.Part { return m.document().Leaves() }
 
+// Attachments counts the parts offered as files.
+func (m *Message) Attachments() int {
+	n := 0
+	for _, p := range m.Parts() {
+		if p.Disposition == "attachment" || p.Filename != "" {
+			n++
+		}
+	}
+	return n
+}
+
 // Text is what a reader sees of all text parts: decoded, HTML as text, hidden text left out; lines end with LF. It is
 // valid UTF-8 and at most 512 KiB.
 func (m *Message) Text() string { return m.visible().Text }

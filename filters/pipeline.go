@@ -8,14 +8,18 @@ import (
 	"time"
 )
 
+// grace is how much longer results are waited for than a check may run, so that a check that stops at its deadline can
+// still say what it had found by then.
+const grace = 100 * time.Millisecond
+
 // Pipeline is the checks of one generation. It is immutable and shared by all connections.
 type Pipeline struct {
 	checks []Check
 	budget time.Duration
 }
 
-// NewPipeline makes a pipeline of checks. budget bounds each wait for results (Pass.Results) and with it the life of
-// every run; it must be positive.
+// NewPipeline makes a pipeline of checks. budget bounds the run of each check, and (with a moment's grace) each wait for
+// results; it must be positive.
 func NewPipeline(budget time.Duration, checks ...Check) *Pipeline {
 	return &Pipeline{checks: checks, budget: budget}
 }
@@ -40,6 +44,7 @@ type Pass struct {
 	cancel   context.CancelFunc
 	reached  [stages]bool
 	runs     []*run
+	running  sync.WaitGroup
 }
 
 // run is one check at work. result is written once, before done is closed.
@@ -67,6 +72,10 @@ func (x *Pass) Message() *Pass {
 // End cancels what still runs. Answers already there stay readable.
 func (x *Pass) End() { x.cancel() }
 
+// Wait returns when no check that this pass has started runs any more, so that what they read can be taken away. A check
+// that ignores its context can make it wait for ever.
+func (x *Pass) Wait() { x.running.Wait() }
+
 // Reach starts the checks of stage s with what is known now. It never blocks. A stage is reached once; later calls
 // for it do nothing.
 func (x *Pass) Reach(s Stage, m Mail) {
@@ -78,16 +87,16 @@ func (x *Pass) Reach(s Stage, m Mail) {
 		if c := &x.pipeline.checks[i]; c.Stage == s {
 			r := &run{check: c, started: time.Now(), done: make(chan struct{})}
 			x.runs = append(x.runs, r)
-			go r.perform(x.ctx, x.pipeline.budget, m)
+			x.running.Go(func() { r.perform(x.ctx, x.pipeline.budget, m) })
 		}
 	}
 }
 
 // Results returns the results of all checks of the stages up to s that were reached, in the order of the stages and
-// of the list of checks. It waits for them, at most the budget from now; a check that is late or was cancelled is
-// there as a Problem, and stays one for this pass even if it ends later.
+// of the list of checks. It waits for them, at most the budget and the grace from now; a check that is late or was
+// cancelled is there as a Problem, and stays one for this pass even if it ends later.
 func (x *Pass) Results(s Stage) []Result {
-	timer := time.NewTimer(x.pipeline.budget)
+	timer := time.NewTimer(x.pipeline.budget + grace)
 	defer timer.Stop()
 	expired := false
 	var out []Result
