@@ -43,7 +43,7 @@ func (a *Action) UnmarshalText(b []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("unknown action %q", b)
+	return fmt.Errorf("unknown action %q; known are pass, tag, defer and reject", b)
 }
 
 // Mode says how a symbol's presence counts.
@@ -55,6 +55,25 @@ const (
 	Hard                 // it refuses alone, at RCPT when it is known by then
 	Shadow               // it is recorded and scores nothing
 )
+
+var modeNames = [...]string{"weighted", "hard", "shadow"}
+
+// String is the mode's name in rules.
+func (m Mode) String() string { return modeNames[m] }
+
+// MarshalText writes the mode's name.
+func (m Mode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText reads a mode's name.
+func (m *Mode) UnmarshalText(b []byte) error {
+	for i, name := range modeNames {
+		if name == string(b) {
+			*m = Mode(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("unknown mode %q; known are weighted, hard and shadow", b)
+}
 
 // Src is where in the operator's files something was said. File is as included; builtin files are "builtin:NAME".
 type Src struct {
@@ -69,6 +88,9 @@ func (s Src) String() string {
 	}
 	return fmt.Sprintf("%s:%d:%d", s.File, s.Line, s.Col)
 }
+
+// MarshalText writes what String does.
+func (s Src) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
 // Symbol is one thing that can be true of a message, and everything the operator said of it.
 // A filter reports it by Name; what it is worth stands here and nowhere else.
@@ -139,7 +161,8 @@ type Set struct {
 	RejectText string    // template of the 5xx text; fields .reasons and .id
 	Proofs     []Proof   // the hit/miss tests beside each rule
 	Tests      []Test    // the whole-message tests
-	Files      []string  // every file read, for watching and for messages
+	Files      []string  // every file read, in order; "builtin:NAME" is in the binary
+	reject     *message  // RejectText, parsed
 }
 
 // Combo is a `when:` rule: a symbol that holds when an expression over other symbols and features does.

@@ -1,0 +1,89 @@
+package rules
+
+import (
+	"fmt"
+	"time"
+)
+
+// bulkFamily is the family of the windows' symbols, which an exemption caps.
+const bulkFamily = "bulk"
+
+// maxWindow is how long alike messages are remembered.
+const maxWindow = 7 * 24 * time.Hour
+
+// bulk adds what a file says of counting alike messages.
+func (l *loading) bulk(doc *fileDoc) {
+	for _, w := range doc.Bulk.Windows {
+		if l.named(w.Self, w.ID, upperName) {
+			l.window(w)
+		}
+	}
+	for _, e := range doc.Bulk.Exempt {
+		if l.named(e.Self, e.ID, upperName) {
+			l.exempt(e)
+		}
+	}
+}
+
+func (l *loading) window(doc windowDoc) {
+	switch {
+	case !doc.Over.At.Said():
+		l.missing(doc.Self, "over")
+	case doc.Over.V <= 0 || doc.Over.V > maxWindow:
+		l.hintAt(doc.Over.At, codeWindow, "a window is longer than nothing and at most a week", "write a duration like 10m or 1h")
+	}
+	switch {
+	case !doc.Alike.At.Said():
+		l.missing(doc.Self, "alike")
+	case doc.Alike.V < 2:
+		l.errorAt(doc.Alike.At, codeWindow, "each message is alike itself, so alike must be at least 2")
+	}
+	for _, n := range []said[int]{doc.Networks, doc.Senders, doc.Recipients} {
+		if n.V < 0 {
+			l.errorAt(n.At, codeWindow, "a number cannot be below 0")
+		}
+	}
+	l.scored(doc.Self, doc.Score, doc.Mode.V)
+	s := Symbol{
+		Name: doc.ID.V, About: doc.About.V, Points: doc.Score.V, Mode: doc.Mode.V, Family: bulkFamily,
+		Public: l.publicText(doc.Public, ""),
+	}
+	if s.About == "" {
+		s.About = fmt.Sprintf("At least %d alike messages", doc.Alike.V)
+		if doc.Over.At.Said() {
+			s.About += " within " + doc.Over.At.text()
+		}
+		if doc.Networks.V > 0 {
+			s.About += fmt.Sprintf(" from at least %d networks", doc.Networks.V)
+		}
+	}
+	if l.define(doc.ID.At, s) {
+		l.set.Bulk.Windows = append(l.set.Bulk.Windows, Window{
+			Symbol: s.Name, Over: doc.Over.V, Alike: doc.Alike.V,
+			Networks: doc.Networks.V, Senders: doc.Senders.V, Recipients: doc.Recipients.V,
+		})
+	}
+}
+
+func (l *loading) exempt(doc exemptDoc) {
+	var signers *List
+	if !doc.Signer.At.Said() {
+		l.missing(doc.Self, "signer")
+	} else if doc.Signer.V != "" {
+		signers, _ = l.listNamed(doc.Signer, Domains)
+	}
+	switch {
+	case !doc.Cap.At.Said():
+		l.missing(doc.Self, "cap")
+	case doc.Cap.V < 0:
+		l.errorAt(doc.Cap.At, codeValue, "a cap cannot be below 0")
+	}
+	s := Symbol{Name: doc.ID.V, About: doc.About.V}
+	if s.About == "" {
+		s.About = "Wanted bulk mail, proven to come from a domain of " + doc.Signer.V
+	}
+	s.CapAt = &Cap{Family: bulkFamily, Points: doc.Cap.V, Src: doc.Cap.At.Src()}
+	if l.define(doc.ID.At, s) {
+		l.set.Bulk.Exempt = append(l.set.Bulk.Exempt, Exempt{Symbol: s.Name, Signers: signers})
+	}
+}

@@ -1,0 +1,252 @@
+package rules
+
+import (
+	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Known maps each check that the program has to the symbols it may report, for `check:` rules and conditions. A nil
+// Known takes any check and any of its symbols.
+type Known map[string][]string
+
+// maxFile bounds a file of rules, maxListFile the file of a list, in bytes.
+const (
+	maxFile     = 4 << 20
+	maxListFile = 256 << 20
+)
+
+const (
+	builtinPrefix = "builtin:"
+	builtinName   = builtinPrefix + "defaults"
+)
+
+//go:embed defaults.yaml
+var builtinText string
+
+// Builtin returns the text of a file of rules in the binary: "builtin:defaults" is the only one.
+func Builtin(name string) (string, bool) {
+	if name == builtinName {
+		return builtinText, true
+	}
+	return "", false
+}
+
+// Load reads file of fsys and all it includes, checked against now. The Set is nil if and only if the findings hold an
+// error; then none of it is to be used.
+func Load(fsys fs.FS, file string, known Known) (*Set, Findings) {
+	return Loader{FS: fsys, Known: known, Now: time.Now()}.Load(file)
+}
+
+// Loader is Load with a clock.
+type Loader struct {
+	FS    fs.FS
+	Known Known
+	Now   time.Time // for `until:`
+}
+
+// Load is like the function Load.
+func (o Loader) Load(file string) (*Set, Findings) {
+	l := &loading{
+		Loader:  o,
+		digest:  sha256.New(),
+		symbols: map[string]bool{},
+		read:    map[string]bool{},
+		set:     &Set{Symbols: map[string]*Symbol{}, Lists: map[string]*List{}},
+	}
+	l.file(file, Value{})
+	l.set.Digest = "sha256:" + hex.EncodeToString(l.digest.Sum(nil))
+	l.build()
+	l.sort()
+	if l.findings.Err() != nil {
+		return nil, l.findings
+	}
+	return l.set, l.findings
+}
+
+// loading is one run of Load.
+type loading struct {
+	Loader
+	set      *Set
+	files    []*fileDoc // in order: an included file before the one that includes it
+	findings Findings
+	digest   hash.Hash
+	open     []string        // the files that are being included
+	read     map[string]bool // the files that have been
+	symbols  map[string]bool // all names that conditions may read
+	used     map[string]bool // lists that something uses
+	stated   []stated        // what the files say of thresholds, for each policy
+}
+
+// add keeps a finding, once.
+func (l *loading) add(f Finding) {
+	if len(l.findings) < maxFindings && !slices.Contains(l.findings, f) {
+		l.findings = append(l.findings, f)
+	}
+}
+
+// errorAt adds an error at v.
+func (l *loading) errorAt(v Value, code, format string, args ...any) {
+	l.add(v.Finding(code, format, args...))
+}
+
+// hintAt adds an error at v with a hint.
+func (l *loading) hintAt(v Value, code, text, hint string) {
+	f := v.Finding(code, "%s", text)
+	f.Hint = hint
+	l.add(f)
+}
+
+// warnAt adds a warning at v.
+func (l *loading) warnAt(v Value, code, text, hint string) {
+	f := v.Finding(code, "%s", text)
+	f.Severity, f.Hint = Warning, hint
+	l.add(f)
+}
+
+// sort puts the findings in the order of the files and their lines.
+func (l *loading) sort() {
+	order := func(f Finding) int { return slices.Index(l.set.Files, f.Src.File) }
+	slices.SortStableFunc(l.findings, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(a.Src.Line, b.Src.Line), cmp.Compare(a.Src.Col, b.Src.Col))
+	})
+}
+
+// file reads a file and, before its own contents, what it includes. from is where it is included, zero for the first.
+func (l *loading) file(name string, from Value) {
+	l.set.Files = append(l.set.Files, name)
+	l.read[name] = true
+	data, err := l.contents(name, maxFile)
+	if err != nil {
+		l.unreadable(name, from, err)
+		return
+	}
+	d, findings := Parse(data, name)
+	if d == nil {
+		l.findings = append(l.findings, findings...)
+		return
+	}
+	d.literal = true
+	doc := &fileDoc{}
+	for _, f := range d.Decode(doc) {
+		l.add(f)
+	}
+	l.version(doc)
+	l.open = append(l.open, name)
+	for _, include := range doc.Include {
+		if include.V != "" {
+			l.include(name, include)
+		}
+	}
+	l.open = l.open[:len(l.open)-1]
+	l.files = append(l.files, doc)
+}
+
+func (l *loading) unreadable(name string, from Value, err error) {
+	if from.Said() {
+		l.errorAt(from, codeInclude, "reading %s: %v", name, err)
+		return
+	}
+	l.add(Finding{Src: Src{File: name}, Code: codeRead, Text: "reading the rules: " + err.Error()})
+}
+
+func (l *loading) version(doc *fileDoc) {
+	switch {
+	case !doc.Version.At.Said():
+		l.hintAt(doc.Self, codeVersion, "the version of the language is missing", "begin the file with version: 1")
+	case doc.Version.V != 1:
+		l.errorAt(doc.Version.At, codeVersion, "version %s is not known; this program reads version 1", doc.Version.At.Quoted())
+	}
+}
+
+func (l *loading) include(by string, include said[string]) {
+	name := include.V
+	if strings.HasPrefix(name, builtinPrefix) {
+		if _, ok := Builtin(name); !ok {
+			l.hintAt(include.At, codeInclude, fmt.Sprintf("there is no %s in the program", include.At.Quoted()), "there is "+builtinName)
+			return
+		}
+	} else if name = path.Join(path.Dir(by), name); strings.HasPrefix(by, builtinPrefix) || !fs.ValidPath(name) || path.IsAbs(include.V) {
+		l.hintAt(include.At, codeInclude, fmt.Sprintf("%s is outside the folder of the rules", include.At.Quoted()),
+			"a path is relative to the file that says it, and stays in the folder of the rules")
+		return
+	}
+	switch {
+	case slices.Contains(l.open, name):
+		l.errorAt(include.At, codeInclude, "%s includes itself: %s", name, strings.Join(append(l.open[slices.Index(l.open, name):], name), ", then "))
+	case !l.read[name]:
+		l.file(name, include.At)
+	}
+}
+
+// contents reads a file, at most limit bytes, and takes it into the digest.
+func (l *loading) contents(name string, limit int64) ([]byte, error) {
+	data, err := l.bytes(name, limit)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(l.digest, "%d %s %d\n", len(name), name, len(data))
+	l.digest.Write(data)
+	return data, nil
+}
+
+func (l *loading) bytes(name string, limit int64) ([]byte, error) {
+	if text, ok := Builtin(name); ok {
+		return []byte(text), nil
+	}
+	if !fs.ValidPath(name) {
+		return nil, fmt.Errorf("%q is not a path within the folder of the rules", name)
+	}
+	file, err := l.FS.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	if info, err := file.Stat(); err != nil || info.IsDir() {
+		return nil, fmt.Errorf("%s is not a file", name)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %s", name, Size(limit))
+	}
+	return data, nil
+}
+
+// build makes the set of what the files say. The order matters: what is read by name comes before what reads it.
+func (l *loading) build() {
+	l.used = map[string]bool{}
+	for _, names := range l.Known {
+		for _, name := range names {
+			l.symbols[name] = true
+		}
+	}
+	l.lists()
+	for _, doc := range l.files {
+		l.zones(doc)
+		l.bulk(doc)
+		l.rules(doc)
+	}
+	l.caps()
+	l.overrides()
+	l.conditions()
+	l.rejectText()
+	l.policies()
+	l.hardZones()
+	l.reachable()
+	for _, doc := range l.files {
+		l.tests(doc)
+	}
+	l.unusedLists()
+}

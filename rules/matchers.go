@@ -1,0 +1,205 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// rules makes the rules of a file: their symbols, what they look for, and their proofs.
+func (l *loading) rules(doc *fileDoc) {
+	for i := range doc.Rules {
+		r := &doc.Rules[i]
+		if l.named(r.Self, r.ID, upperName) {
+			l.rule(r)
+		}
+	}
+}
+
+func (l *loading) rule(r *ruleDoc) {
+	if r.About.V == "" && !r.About.At.Said() {
+		l.hintAt(r.ID.At, codeMissing, fmt.Sprintf("the rule %s does not say what it is about", r.ID.V), "give it `about:` with one sentence for humans")
+	}
+	l.scored(r.Self, r.Score, r.Mode.V)
+	if r.Family.At.Said() {
+		l.checkName(r.Family, lowerName)
+	}
+	if l.expired(r.Until) {
+		l.warnAt(r.Until.At, codeExpired, fmt.Sprintf("the trial of %s is over", r.ID.V), "drop the rule, or give it `mode: weighted` and no `until:`")
+	}
+	fresh := l.define(r.ID.At, Symbol{
+		Name: r.ID.V, About: r.About.V, Points: r.Score.V, Mode: r.Mode.V, Family: r.Family.V,
+		Public: l.publicText(r.Public, ""), Until: r.Until.V,
+	})
+	if p, ok := l.matcher(r); ok && fresh {
+		if p != nil {
+			l.set.Patterns = append(l.set.Patterns, *p)
+		}
+		l.proofs(r)
+	}
+}
+
+// matcher reads what a rule looks for. The Pattern is nil for rules that read no text. It reports false if the rule
+// does not say exactly one thing.
+func (l *loading) matcher(r *ruleDoc) (*Pattern, bool) {
+	var found []string
+	for key, there := range map[string]bool{
+		"header": r.Header != nil, "body": r.Body != nil, "url": r.URL != nil, "when": r.When.At.Said(), "check": r.Check.At.Said(),
+	} {
+		if there {
+			found = append(found, key)
+		}
+	}
+	slices.Sort(found)
+	if len(found) != 1 {
+		text := fmt.Sprintf("the rule %s does not say what to look for", r.ID.V)
+		if len(found) > 1 {
+			text = fmt.Sprintf("the rule %s looks for several things: %s", r.ID.V, strings.Join(found, ", "))
+		}
+		l.hintAt(r.ID.At, codeMatcher, text, "give it one of `header:`, `body:`, `url:`, `when:` and `check:`")
+		return nil, false
+	}
+	p := &Pattern{Symbol: r.ID.V}
+	switch found[0] {
+	case "header":
+		l.headerPattern(p, r.Header)
+	case "body":
+		p.Where = InBody
+		l.expressions(p, r.Body.Self, r.Body.Expressions)
+	case "url":
+		l.urlPattern(p, r.URL)
+	case "check":
+		l.checkSymbol(r)
+		return nil, true
+	default:
+		return nil, true
+	}
+	return p, true
+}
+
+func (l *loading) headerPattern(p *Pattern, h *headerDoc) {
+	p.Header, p.Missing = h.Name.V, h.Missing.V
+	switch {
+	case !h.Self.Said(): // reported when it was read
+		return
+	case !h.Name.At.Said():
+		l.missing(h.Self, "name")
+	case h.Name.V == "" || strings.ContainsFunc(h.Name.V, func(r rune) bool { return r <= ' ' || r > '~' || r == ':' }):
+		l.hintAt(h.Name.At, codeName, fmt.Sprintf("%s is not the name of a header", h.Name.At.Quoted()), "write it without the colon, like Subject")
+	}
+	if !h.Missing.V {
+		l.expressions(p, h.Self, h.Expressions)
+		return
+	}
+	if e := h.Expressions; e.Regex.At.Said() || e.Any != nil || e.AtLeast.At.Said() {
+		l.errorAt(h.Missing.At, codeMatcher, "a header that is missing has no text for an expression to match")
+	}
+}
+
+func (l *loading) urlPattern(p *Pattern, u *urlDoc) {
+	p.Where = InURL
+	if !u.Host.At.Said() {
+		l.expressions(p, u.Self, u.Expressions)
+		return
+	}
+	p.Where = InURLHost
+	if e := u.Expressions; e.Regex.At.Said() || e.Any != nil || e.AtLeast.At.Said() {
+		l.hintAt(u.Host.At, codeMatcher, "a rule reads either the hosts of links or links whole", "make two rules, and a third with `when:`")
+		return
+	}
+	l.expressions(p, u.Self, expressionsDoc{Regex: u.Host})
+}
+
+// expressions reads one expression, or several and how many of them must match.
+func (l *loading) expressions(p *Pattern, self Value, e expressionsDoc) {
+	if !self.Said() {
+		return
+	}
+	many := e.Any
+	switch {
+	case e.Regex.At.Said() == (e.Any != nil):
+		l.hintAt(self, codeMatcher, "this must say one expression or several", "give it either `regex:` or `any:`")
+		return
+	case e.Regex.At.Said():
+		many = []said[string]{e.Regex}
+	}
+	p.AtLeast = 1
+	seen := map[string]bool{}
+	for _, one := range many {
+		if seen[one.V] {
+			l.errorAt(one.At, codeRegex, "this expression stands twice; it can match only once")
+		}
+		seen[one.V] = true
+		if l.regex(one.At, one.V, 0) {
+			p.Any = append(p.Any, one.V)
+		}
+	}
+	if !e.AtLeast.At.Said() {
+		return
+	}
+	p.AtLeast = e.AtLeast.V
+	switch {
+	case e.Any == nil:
+		l.errorAt(e.AtLeast.At, codeMatcher, "at_least belongs to `any:`")
+	case e.AtLeast.V < 1:
+		l.errorAt(e.AtLeast.At, codeValue, "at_least must be at least 1")
+	case e.AtLeast.V > len(many):
+		l.errorAt(e.AtLeast.At, codeNever, "this can never hold: there are only %d expressions", len(many))
+	}
+}
+
+// checkSymbol checks that the rule's symbol is one that its check reports.
+func (l *loading) checkSymbol(r *ruleDoc) {
+	if l.Known == nil || r.Check.V == "" {
+		return
+	}
+	symbols, ok := l.Known[r.Check.V]
+	if !ok {
+		l.hintAt(r.Check.At, codeCheck, fmt.Sprintf("there is no check %s", r.Check.At.Quoted()), didYouMean(r.Check.V, slices.Sorted(maps.Keys(l.Known))))
+		return
+	}
+	if !slices.Contains(symbols, r.ID.V) {
+		l.hintAt(r.ID.At, codeCheck, fmt.Sprintf("the check %s never reports %s", r.Check.V, r.ID.V), didYouMean(r.ID.V, symbols))
+	}
+}
+
+// proofs keeps the tests beside a rule.
+func (l *loading) proofs(r *ruleDoc) {
+	for _, t := range r.Tests {
+		switch {
+		case !t.Self.Said():
+		case (t.Hit == nil) == (t.Miss == nil):
+			l.hintAt(t.Self, codeProof, "a rule's test says what hits or what misses", "write { hit: … } or { miss: … }")
+		case r.Check.At.Said():
+			l.errorAt(t.Self, codeProof, "a rule with `check:` is tested by whole messages, under `tests:`")
+		case t.Hit != nil:
+			l.proof(r, t.Hit, true)
+		default:
+			l.proof(r, t.Miss, false)
+		}
+	}
+}
+
+func (l *loading) proof(r *ruleDoc, given oneOrMany[string], hit bool) {
+	p := Proof{Rule: r.ID.V, Hit: hit}
+	for i, g := range given {
+		if i == 0 {
+			p.Src = g.At.Src()
+		}
+		if r.When.At.Said() {
+			p.Symbols = append(p.Symbols, g.V)
+			continue
+		}
+		p.Text = g.V
+		name, _, isLine := strings.Cut(g.V, ":")
+		switch {
+		case i > 0:
+			l.errorAt(g.At, codeProof, "a test of this rule is one text")
+		case r.Header == nil || r.Header.Missing.V:
+		case !isLine || hit && !strings.EqualFold(strings.TrimSpace(name), r.Header.Name.V):
+			l.hintAt(g.At, codeProof, fmt.Sprintf("this is not a header line of %s", r.Header.Name.V), fmt.Sprintf("write %q", r.Header.Name.V+": …"))
+		}
+	}
+	l.set.Proofs = append(l.set.Proofs, p)
+}

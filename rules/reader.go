@@ -1,0 +1,220 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+)
+
+// names are what conditions may read.
+type names struct {
+	symbols  map[string]bool
+	features map[string]feature
+}
+
+// all are all names, sorted, for suggestions.
+func (n names) all() []string {
+	all := slices.AppendSeq(slices.Collect(maps.Keys(n.symbols)), maps.Keys(n.features))
+	all = slices.AppendSeq(all, maps.Keys(constants))
+	slices.Sort(all)
+	return all
+}
+
+// reader walks a parsed condition, collects what it reads and reports what has no place in one.
+type reader struct {
+	loading  *loading
+	known    names
+	at       Value
+	symbols  []string
+	features []string
+	failed   bool
+}
+
+var conditionOperators = []string{
+	"&&", "||", "and", "or", "!", "not", "==", "!=", "<", "<=", ">", ">=", "+", "-", "*", "/", "%",
+	"in", "contains", "startsWith", "endsWith", "matches",
+}
+
+// condition parses, checks and compiles the condition of a rule. It is nil if it is wrong, and that is reported.
+func (l *loading) condition(when said[string], known names) *Condition {
+	r := &reader{loading: l, known: known, at: when.At}
+	if when.V == "" || len(when.V) > maxCondition {
+		l.errorAt(when.At, codeWhen, "a condition has between 1 and %d bytes", maxCondition)
+		return nil
+	}
+	tree, err := parser.Parse(when.V)
+	if err != nil {
+		r.library(err)
+		return nil
+	}
+	r.walk(tree.Node)
+	if r.failed {
+		return nil
+	}
+	c, err := r.compile(when.V)
+	if err != nil {
+		r.library(err)
+		return nil
+	}
+	c.Src = when.At.Src()
+	switch never, always := constant(tree.Node); {
+	case never:
+		r.fail(0, codeNever, "this can never hold", "")
+	case always:
+		f := when.At.Finding(codeAlways, "this always holds")
+		f.Severity = Warning
+		l.add(f)
+	}
+	return c
+}
+
+// fail reports an error at a letter of the condition.
+func (r *reader) fail(offset int, code, text, hint string) {
+	r.failed = true
+	f := r.at.findingWithin(offset, code, text)
+	f.Hint = hint
+	r.loading.add(f)
+}
+
+// library reports an error of the expression library.
+func (r *reader) library(err error) {
+	var e *file.Error
+	if !errors.As(err, &e) {
+		r.fail(0, codeWhen, err.Error(), "")
+		return
+	}
+	r.fail(e.From, codeWhen, strings.TrimPrefix(e.Message, "compilation failed: "), "")
+}
+
+// walk checks a node and all below it.
+func (r *reader) walk(node ast.Node) {
+	offset := node.Location().From
+	switch n := node.(type) {
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.StringNode:
+	case *ast.IdentifierNode:
+		r.name(offset, n.Value)
+	case *ast.UnaryNode:
+		r.operator(offset, n.Operator)
+		r.walk(n.Node)
+	case *ast.BinaryNode:
+		r.operator(offset, n.Operator)
+		r.walk(n.Left)
+		r.walk(n.Right)
+		if n.Operator == "matches" {
+			r.pattern(n.Right)
+		}
+	case *ast.ArrayNode:
+		for _, item := range n.Nodes {
+			r.walk(item)
+		}
+	case *ast.ConditionalNode:
+		r.walk(n.Cond)
+		r.walk(n.Exp1)
+		r.walk(n.Exp2)
+	case *ast.MemberNode:
+		name, ok := memberName(n)
+		if inner, isName := n.Node.(*ast.IdentifierNode); ok && isName {
+			r.name(inner.Location().From, name)
+			return
+		}
+		r.fail(offset, codeWhen, "this cannot be used in a condition", "")
+	case *ast.CallNode, *ast.BuiltinNode:
+		r.fail(offset, codeWhen, "a condition calls no functions", "use names, numbers, texts and "+strings.Join(conditionOperators, " "))
+	default:
+		r.fail(offset, codeWhen, "this cannot be used in a condition", "use names, numbers, texts and "+strings.Join(conditionOperators, " "))
+	}
+}
+
+func (r *reader) operator(offset int, operator string) {
+	if !slices.Contains(conditionOperators, operator) {
+		r.fail(offset, codeWhen, fmt.Sprintf("the operator %s cannot be used in a condition", operator), "use "+strings.Join(conditionOperators, " "))
+	}
+}
+
+// name checks that a name is known and keeps it.
+func (r *reader) name(offset int, name string) {
+	_, isConstant := constants[name]
+	_, isFeature := r.known.features[name]
+	switch {
+	case isConstant:
+	case isFeature:
+		if !slices.Contains(r.features, name) {
+			r.features = append(r.features, name)
+		}
+	case r.known.symbols[name]:
+		if !slices.Contains(r.symbols, name) {
+			r.symbols = append(r.symbols, name)
+		}
+	default:
+		r.fail(offset, codeSymbol, fmt.Sprintf("there is no symbol or feature %q", name), didYouMean(name, r.known.all()))
+	}
+}
+
+// pattern checks the right side of `matches`, which must be a constant so that it is compiled once.
+func (r *reader) pattern(n ast.Node) {
+	text, ok := n.(*ast.StringNode)
+	if !ok {
+		r.fail(n.Location().From, codeWhen, "the expression after matches must be a text in quotes", "")
+		return
+	}
+	if !r.loading.regex(r.at, text.Value, n.Location().From+1) {
+		r.failed = true
+	}
+}
+
+// maxAtoms bounds the truth table of a condition.
+const maxAtoms = 10
+
+// constant reports whether a condition is false, or true, whatever its symbols and comparisons are.
+func constant(node ast.Node) (never, always bool) {
+	atoms := map[string]bool{}
+	truth(node, atoms)
+	keys := slices.Sorted(maps.Keys(atoms))
+	if len(keys) > maxAtoms {
+		return false, false
+	}
+	never, always = true, true
+	for row := range 1 << len(keys) {
+		for i, key := range keys {
+			atoms[key] = row>>i&1 == 1
+		}
+		if truth(node, atoms) {
+			never = false
+		} else {
+			always = false
+		}
+	}
+	return never, always
+}
+
+// truth evaluates the logic of a condition. What is not logic is an atom, true or false as atoms says; an unknown
+// atom is added. Both sides are always evaluated, so that all atoms are found.
+func truth(node ast.Node, atoms map[string]bool) bool {
+	switch n := node.(type) {
+	case *ast.BoolNode:
+		return n.Value
+	case *ast.UnaryNode:
+		if n.Operator == "!" || n.Operator == "not" {
+			return !truth(n.Node, atoms)
+		}
+	case *ast.BinaryNode:
+		switch n.Operator {
+		case "&&", "and":
+			left, right := truth(n.Left, atoms), truth(n.Right, atoms)
+			return left && right
+		case "||", "or":
+			left, right := truth(n.Left, atoms), truth(n.Right, atoms)
+			return left || right
+		}
+	}
+	key := node.String()
+	value := atoms[key]
+	atoms[key] = value
+	return value
+}

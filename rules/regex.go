@@ -1,0 +1,128 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// maxRegex bounds an expression, in bytes.
+const maxRegex = 4 << 10
+
+// regex checks an expression of package regexp, which stands in the text of at from the letter number offset. It
+// reports whether it can be used.
+func (l *loading) regex(at Value, text string, offset int) bool {
+	report := func(position int, f Finding) Finding {
+		if offset+position > 0 {
+			f = at.findingWithin(offset+position, f.Code, f.Text)
+		}
+		return f
+	}
+	if text == "" || len(text) > maxRegex {
+		l.errorAt(at, codeRegex, "an expression has between 1 and %d bytes", maxRegex)
+		return false
+	}
+	parsed, err := syntax.Parse(text, syntax.Perl)
+	if err == nil {
+		_, err = regexp.Compile(text)
+	}
+	if err != nil {
+		position, what, hint := regexError(text, err)
+		f := report(position, at.Finding(codeRegex, "%s", what))
+		f.Hint = hint
+		l.add(f)
+		return false
+	}
+	if i := boundaryBeside(parsed, text); i >= 0 {
+		f := report(i, at.Finding(codeBoundary, `\b knows only ASCII letters, so it does not stand where a word of these letters begins or ends`))
+		f.Severity, f.Hint = Warning, `write (?:^|\PL) before the word and (?:\PL|$) after it`
+		l.add(f)
+	}
+	if everything := regexp.MustCompile(text); everything.MatchString("") && everything.MatchString("\x00\n-") {
+		f := at.Finding(codeAlways, "this expression matches every text")
+		f.Severity = Warning
+		l.add(f)
+	}
+	return true
+}
+
+// regexError says in words what is wrong, at which letter, and what to do about it.
+func regexError(text string, err error) (position int, what, hint string) {
+	var e *syntax.Error
+	if !errors.As(err, &e) {
+		return 0, err.Error(), ""
+	}
+	if i := strings.LastIndex(text, e.Expr); i >= 0 && e.Expr != "" {
+		position = utf8.RuneCountInString(text[:i])
+	}
+	what = fmt.Sprintf("%s: %s", e.Code, e.Expr)
+	for _, group := range []string{"(?=", "(?!", "(?<=", "(?<!"} {
+		if strings.HasPrefix(e.Expr, group) {
+			if i := strings.Index(text, group); i >= 0 {
+				position = utf8.RuneCountInString(text[:i])
+			}
+			return position, "look-ahead and look-behind cannot be used: " + group, "expressions are RE2, which has neither; make two rules and combine them by `when:`"
+		}
+	}
+	if len(e.Expr) == 2 && e.Expr[0] == '\\' && e.Expr[1] >= '1' && e.Expr[1] <= '9' {
+		return position, "back-references cannot be used: " + e.Expr, "expressions are RE2, which has none; write out what may be repeated"
+	}
+	return position, what, ""
+}
+
+// boundaryBeside returns the letter of text at which a \b stands beside a letter beyond ASCII, or -1.
+func boundaryBeside(re *syntax.Regexp, text string) int {
+	if !hasForeignBoundary(re) {
+		return -1
+	}
+	return max(0, utf8.RuneCountInString(text[:max(0, strings.Index(text, `\b`))]))
+}
+
+func hasForeignBoundary(re *syntax.Regexp) bool {
+	for i, sub := range re.Sub {
+		if re.Op == syntax.OpConcat && sub.Op == syntax.OpWordBoundary {
+			if i > 0 && foreign(re.Sub[i-1], false) || i+1 < len(re.Sub) && foreign(re.Sub[i+1], true) {
+				return true
+			}
+		}
+		if hasForeignBoundary(sub) {
+			return true
+		}
+	}
+	return false
+}
+
+// foreign reports whether what re matches begins (or ends) with a letter beyond ASCII.
+func foreign(re *syntax.Regexp, begins bool) bool {
+	switch re.Op {
+	case syntax.OpLiteral:
+		r := re.Rune[len(re.Rune)-1]
+		if begins {
+			r = re.Rune[0]
+		}
+		return r >= utf8.RuneSelf && unicode.IsLetter(r)
+	case syntax.OpCharClass:
+		return len(re.Rune) > 0 && re.Rune[0] >= utf8.RuneSelf && unicode.IsLetter(re.Rune[0])
+	case syntax.OpConcat:
+		if len(re.Sub) == 0 {
+			return false
+		}
+		if begins {
+			return foreign(re.Sub[0], begins)
+		}
+		return foreign(re.Sub[len(re.Sub)-1], begins)
+	case syntax.OpCapture, syntax.OpPlus, syntax.OpStar, syntax.OpQuest, syntax.OpRepeat:
+		return foreign(re.Sub[0], begins)
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			if foreign(sub, begins) {
+				return true
+			}
+		}
+	}
+	return false
+}

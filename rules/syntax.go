@@ -1,0 +1,248 @@
+package rules
+
+import (
+	"net/netip"
+	"time"
+)
+
+// The types of this file are rules.yaml as it is written. Load makes a Set of them.
+
+// said is a value and where it stands. At is the zero Value if the file does not say it.
+type said[T any] struct {
+	V  T
+	At Value
+}
+
+func (s *said[T]) DecodeYAML(v Value) error {
+	s.At = v
+	v.Decode(&s.V)
+	return nil
+}
+
+// oneOrMany is a list that may be written without brackets if it has one item.
+type oneOrMany[T any] []said[T]
+
+func (l *oneOrMany[T]) DecodeYAML(v Value) error {
+	if v.IsList() {
+		v.Decode((*[]said[T])(l))
+		return nil
+	}
+	*l = make([]said[T], 1)
+	v.Decode(&(*l)[0])
+	return nil
+}
+
+// entries is a group of keys that the operator names, in their order.
+type entries[T any] []entry[T]
+
+type entry[T any] struct {
+	Key string
+	At  Value
+	V   T
+}
+
+func (all *entries[T]) DecodeYAML(v Value) error {
+	v.eachKey(func(key, value Value, name string) {
+		e := entry[T]{Key: name, At: key}
+		value.Decode(&e.V)
+		*all = append(*all, e)
+	})
+	return nil
+}
+
+type fileDoc struct {
+	Self       Value             `yaml:",self"`
+	Version    said[int]         `yaml:"version"`
+	Include    []said[string]    `yaml:"include"`
+	Thresholds thresholdsDoc     `yaml:"thresholds"`
+	Reject     rejectDoc         `yaml:"reject"`
+	Zones      []zoneDoc         `yaml:"zones"`
+	Bulk       bulkDoc           `yaml:"bulk"`
+	Lists      entries[*listDoc] `yaml:"lists"`
+	Caps       entries[Points]   `yaml:"caps"`
+	Rules      []ruleDoc         `yaml:"rules"`
+	Override   []overrideDoc     `yaml:"override"`
+	Policies   []policyDoc       `yaml:"policies"`
+	Tests      []testDoc         `yaml:"tests"`
+}
+
+type thresholdsDoc struct {
+	Tag    said[Threshold] `yaml:"tag"`
+	Defer  said[Threshold] `yaml:"defer"`
+	Reject said[Threshold] `yaml:"reject"`
+}
+
+type rejectDoc struct {
+	Text said[string] `yaml:"text"`
+}
+
+type zoneDoc struct {
+	Self    Value            `yaml:",self"`
+	ID      said[string]     `yaml:"id"`
+	Zone    said[secretText] `yaml:"zone"`
+	Ask     []said[string]   `yaml:"ask"`
+	Mode    said[Mode]       `yaml:"mode"`
+	Public  said[string]     `yaml:"public"`
+	Combine said[string]     `yaml:"combine"`
+	Answers []answerDoc      `yaml:"answers"`
+	Errors  []answerErrorDoc `yaml:"errors"`
+}
+
+// matchDoc is which addresses of a zone are meant.
+type matchDoc struct {
+	Is     oneOrMany[string] `yaml:"is"`
+	Bits   said[int]         `yaml:"bits"`
+	Octet1 said[int]         `yaml:"octet1"`
+	Octet2 said[int]         `yaml:"octet2"`
+	Octet3 said[int]         `yaml:"octet3"`
+	Octet4 said[int]         `yaml:"octet4"`
+}
+
+type answerDoc struct {
+	Self   Value        `yaml:",self"`
+	Match  matchDoc     `yaml:",inline"`
+	ID     said[string] `yaml:"id"`
+	About  said[string] `yaml:"about"`
+	Score  said[Points] `yaml:"score"`
+	Mode   said[Mode]   `yaml:"mode"`
+	Public said[string] `yaml:"public"`
+}
+
+type answerErrorDoc struct {
+	Self  Value        `yaml:",self"`
+	Match matchDoc     `yaml:",inline"`
+	Means said[string] `yaml:"means"`
+}
+
+type bulkDoc struct {
+	Windows []windowDoc `yaml:"windows"`
+	Exempt  []exemptDoc `yaml:"exempt"`
+}
+
+type windowDoc struct {
+	Self       Value               `yaml:",self"`
+	ID         said[string]        `yaml:"id"`
+	About      said[string]        `yaml:"about"`
+	Over       said[time.Duration] `yaml:"over"`
+	Alike      said[int]           `yaml:"alike"`
+	Networks   said[int]           `yaml:"networks"`
+	Senders    said[int]           `yaml:"senders"`
+	Recipients said[int]           `yaml:"recipients"`
+	Score      said[Points]        `yaml:"score"`
+	Mode       said[Mode]          `yaml:"mode"`
+	Public     said[string]        `yaml:"public"`
+}
+
+type exemptDoc struct {
+	Self   Value        `yaml:",self"`
+	ID     said[string] `yaml:"id"`
+	About  said[string] `yaml:"about"`
+	Signer said[string] `yaml:"signer"`
+	Cap    said[Points] `yaml:"cap"`
+}
+
+type listDoc struct {
+	Self   Value          `yaml:",self"`
+	Type   said[string]   `yaml:"type"`
+	Inline []said[string] `yaml:"inline"`
+	File   said[string]   `yaml:"file"`
+}
+
+type ruleDoc struct {
+	Self   Value           `yaml:",self"`
+	ID     said[string]    `yaml:"id"`
+	About  said[string]    `yaml:"about"`
+	Header *headerDoc      `yaml:"header"`
+	Body   *bodyDoc        `yaml:"body"`
+	URL    *urlDoc         `yaml:"url"`
+	When   said[string]    `yaml:"when"`
+	Check  said[string]    `yaml:"check"`
+	Score  said[Points]    `yaml:"score"`
+	Public said[string]    `yaml:"public"`
+	Family said[string]    `yaml:"family"`
+	Mode   said[Mode]      `yaml:"mode"`
+	Until  said[time.Time] `yaml:"until"`
+	Tests  []proofDoc      `yaml:"tests"`
+}
+
+// expressionsDoc is one expression, or several of which some must match.
+type expressionsDoc struct {
+	Regex   said[string]   `yaml:"regex"`
+	Any     []said[string] `yaml:"any"`
+	AtLeast said[int]      `yaml:"at_least"`
+}
+
+type headerDoc struct {
+	Self        Value          `yaml:",self"`
+	Name        said[string]   `yaml:"name"`
+	Expressions expressionsDoc `yaml:",inline"`
+	Missing     said[bool]     `yaml:"missing"`
+}
+
+type bodyDoc struct {
+	Self        Value          `yaml:",self"`
+	Expressions expressionsDoc `yaml:",inline"`
+}
+
+type urlDoc struct {
+	Self        Value          `yaml:",self"`
+	Host        said[string]   `yaml:"host"`
+	Expressions expressionsDoc `yaml:",inline"`
+}
+
+type proofDoc struct {
+	Self Value             `yaml:",self"`
+	Hit  oneOrMany[string] `yaml:"hit"`
+	Miss oneOrMany[string] `yaml:"miss"`
+}
+
+type overrideDoc struct {
+	Self  Value           `yaml:",self"`
+	ID    said[string]    `yaml:"id"`
+	Score said[Points]    `yaml:"score"`
+	Why   said[string]    `yaml:"why"`
+	Until said[time.Time] `yaml:"until"`
+}
+
+type policyDoc struct {
+	Self       Value             `yaml:",self"`
+	ID         said[string]      `yaml:"id"`
+	Rcpt       oneOrMany[string] `yaml:"rcpt"`
+	Thresholds thresholdsDoc     `yaml:"thresholds"`
+	Zones      struct {
+		Mode said[Mode] `yaml:"mode"`
+	} `yaml:"zones"`
+}
+
+type testDoc struct {
+	Self    Value                      `yaml:",self"`
+	Name    said[string]               `yaml:"name"`
+	Session sessionDoc                 `yaml:"session"`
+	Message said[string]               `yaml:"message"`
+	DNS     entries[oneOrMany[string]] `yaml:"dns"`
+	Auth    oneOrMany[string]          `yaml:"auth"`
+	At      said[time.Time]            `yaml:"at"`
+	Want    wantDoc                    `yaml:"want"`
+}
+
+type sessionDoc struct {
+	IP   said[netip.Addr]  `yaml:"ip"`
+	Helo said[string]      `yaml:"helo"`
+	RDNS said[string]      `yaml:"rdns"`
+	User said[string]      `yaml:"user"`
+	From said[string]      `yaml:"from"`
+	To   oneOrMany[string] `yaml:"to"`
+}
+
+type wantDoc struct {
+	Self   Value             `yaml:",self"`
+	Action said[Action]      `yaml:"action"`
+	At     said[string]      `yaml:"at"`
+	Code   said[int]         `yaml:"code"`
+	Reply  said[string]      `yaml:"reply"`
+	Score  said[Points]      `yaml:"score"`
+	Hits   oneOrMany[string] `yaml:"hits"`
+	Misses oneOrMany[string] `yaml:"misses"`
+	Errors oneOrMany[string] `yaml:"errors"`
+	Policy said[string]      `yaml:"policy"`
+}
