@@ -25,7 +25,7 @@ func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 		if symbol == nil {
 			continue
 		}
-		line := Line{Rule: name, Points: symbol.Points, Detail: detail, Src: symbol.Src.String()}
+		line := lineOf(symbol, detail)
 		if modeUnder(p, symbol) == rules.Shadow {
 			v.Shadow = append(v.Shadow, line)
 			continue
@@ -48,6 +48,14 @@ func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 	v.force(p, counted)
 	v.Reasons = reasons(p, counted)
 	return v
+}
+
+func lineOf(s *rules.Symbol, detail string) Line {
+	l := Line{Rule: s.Name, Points: s.Points, Detail: detail, Src: s.Src.String(), Family: s.Family, OneOf: s.OneOf}
+	if s.CapAt != nil {
+		l.Caps = s.CapAt.Family
+	}
+	return l
 }
 
 // details maps each symbol to its evidence. Of a repeated symbol the smaller text is kept, whatever the order.

@@ -19,12 +19,16 @@ const (
 	ByBackend By = "backend" // the server behind refused
 )
 
-// Line is one addend of a verdict. Caps and forced actions are lines of their own, so that lines always sum.
+// Line is one addend of a verdict. Caps and forced actions are lines of their own, so that lines always sum. The last
+// three fields say how symbols bear on each other, so that a sum can be made again without some of them.
 type Line struct {
 	Rule   string       `json:"rule"`
 	Points rules.Points `json:"score"`
 	Detail string       `json:"detail,omitempty"`
 	Src    string       `json:"src,omitempty"`
+	Family string       `json:"family,omitempty"` // the family whose cap it counts under
+	OneOf  string       `json:"one_of,omitempty"` // the group of which only the heaviest counts
+	Caps   string       `json:"caps,omitempty"`   // the family that its presence caps
 }
 
 // Verdict is the outcome for one policy.
