@@ -20,31 +20,37 @@ import (
 var Readme string
 
 // New makes the check "bulk". It counts each message once, in memory, and reports how many alike messages there were,
-// itself included: Facts.Bulk, the symbols of the windows that are reached, and of the exemptions that hold.
+// itself included: Facts.Bulk, the symbols of the windows that are reached, and of the exemptions that hold. A message
+// with nothing to compare is not counted.
 func New(cfg rules.Bulk, memory *store.Memory) filters.Check {
+	folder := newFolder()
 	b := &bulk{cfg: cfg, campaigns: campaigns{memory: memory, votes: map[id]float64{}}}
-	b.reader = reader{lexer: lexer{folder: newFolder()}, hasher: memory.Hasher()}
-	symbols := make([]string, 0, len(cfg.Windows)+len(cfg.Exempt))
-	for _, w := range cfg.Windows {
-		symbols = append(symbols, w.Symbol)
-	}
-	for _, e := range cfg.Exempt {
-		symbols = append(symbols, e.Symbol)
-	}
+	b.readers.New = func() any { return &reader{lexer: lexer{folder: folder}, hasher: memory.Hasher()} }
 	return filters.Check{
 		Name:    "bulk",
 		Doc:     "Counts alike messages in the proxy's own stream, and how widely each campaign is dispersed.",
 		Stage:   filters.Proven,
-		Symbols: symbols,
+		Symbols: symbols(cfg),
 		Run:     b.run,
 	}
 }
 
-type bulk struct {
-	cfg rules.Bulk
+func symbols(cfg rules.Bulk) []string {
+	var out []string
+	for _, w := range cfg.Windows {
+		out = append(out, w.Symbol)
+	}
+	for _, e := range cfg.Exempt {
+		out = append(out, e.Symbol)
+	}
+	return out
+}
 
-	mu        sync.Mutex // messages are counted one after the other, so that two first copies do not make two campaigns
-	reader    reader
+type bulk struct {
+	cfg     rules.Bulk
+	readers sync.Pool // of *reader
+
+	mu        sync.Mutex // messages are counted one after the other: two first copies at once do not make two campaigns
 	campaigns campaigns
 }
 
@@ -52,63 +58,62 @@ func (b *bulk) run(ctx context.Context, m filters.Mail) (filters.Report, error) 
 	if m.Message == nil {
 		return filters.Report{}, nil
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p := b.reader.read(m)
-	if p.words == 0 && len(p.payload) == 0 {
+	x := b.readers.Get().(*reader)
+	p := x.read(m)
+	b.readers.Put(x)
+	if p.empty() {
 		return filters.Report{}, nil
 	}
-	if p.words < tooShort && len(p.payload) == 0 {
-		p.exact = b.reader.hasher.Pair(p.exact, b.reader.hasher.Sum([]byte(clientNetwork(m))))
-		p.pairs = nil
-	}
-	if err := b.campaigns.sparing(ctx, m, &p); err != nil {
-		return filters.Report{}, fmt.Errorf("comparing with the sender's other mail: %w", err)
-	}
-	found, sure, err := b.campaigns.find(ctx, m.At, &p)
-	if err != nil {
-		return filters.Report{}, fmt.Errorf("finding alike messages: %w", err)
-	}
-	facts, err := b.count(ctx, m, &p, found, sure)
+	c, err := b.count(ctx, m, &p)
 	if err != nil {
 		return filters.Report{}, fmt.Errorf("counting alike messages: %w", err)
 	}
-	return b.report(ctx, m, facts)
+	return b.report(ctx, m, c)
 }
 
-// count adds the message to the campaign found, or to a new one.
-func (b *bulk) count(ctx context.Context, m filters.Mail, p *print, c candidate, sure grade) (counted, error) {
-	c.core = p.size()
-	if sure == unlike {
-		name, err := b.campaigns.fresh(ctx, m.At, p)
-		if err != nil {
-			return counted{}, err
-		}
-		c.id, sure = name, strict
-	} else if !c.exact {
-		c.core = c.pairs / p.share
+// count adds the message to its campaign, a new one if need be, and returns the campaign's counters.
+func (b *bulk) count(ctx context.Context, m filters.Mail, p *print) (counted, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.campaigns.spare(ctx, m.At, senderOf(m), p); err != nil {
+		return counted{}, err
 	}
-	deltas := []store.Delta{
-		{Key: c.id.networks(), N: 1, Member: clientNetwork(m), Life: life},
-		{Key: c.id.senders(), Member: senderDomain(m), Life: life},
-		{Key: c.id.recipients(), N: int64(c.core * 16), Life: life},
-	}
-	if sure == strict {
-		deltas[1].N = 1
-	}
-	if m.Envelope != nil {
-		for _, to := range m.Envelope.To {
-			deltas = append(deltas, store.Delta{Key: c.id.recipients(), Member: strings.ToLower(to), Life: life})
-		}
-	}
-	counters, err := b.campaigns.memory.Add(ctx, m.At, deltas...)
+	c, sure, err := b.campaigns.find(ctx, m.At, p)
 	if err != nil {
 		return counted{}, err
 	}
-	if err := b.campaigns.memory.Mark(ctx, m.At, life, uint32(c.id), p.features(b.campaigns.keys[:0])...); err != nil {
+	core := p.size()
+	switch {
+	case sure == unlike:
+		if c.id, err = b.campaigns.fresh(ctx, m.At, p); err != nil {
+			return counted{}, err
+		}
+	case !c.exact:
+		core = c.pairs / p.share
+	}
+	counters, err := b.campaigns.memory.Add(ctx, m.At, deltas(m, c.id, sure != loose, core)...)
+	if err != nil {
 		return counted{}, err
 	}
-	return counted{id: c.id, networks: counters[0], senders: counters[1], recipients: counters[len(counters)-1]}, nil
+	return counted{c.id, counters[0], counters[1], counters[len(counters)-1]}, b.campaigns.remember(ctx, m.At, p, c.id)
+}
+
+// deltas are what a message adds to the counters of its campaign c; the last is of the recipients.
+func deltas(m filters.Mail, c id, strict bool, core float64) []store.Delta {
+	out := []store.Delta{
+		{Key: c.networks(), N: 1, Member: clientNetwork(m), Life: life},
+		{Key: c.senders(), Member: senderDomain(m), Life: life},
+		{Key: c.recipients(), N: int64(core * parts), Life: life},
+	}
+	if strict {
+		out[1].N = 1
+	}
+	if m.Envelope != nil {
+		for _, to := range m.Envelope.To {
+			out = append(out, store.Delta{Key: c.recipients(), Member: strings.ToLower(to), Life: life})
+		}
+	}
+	return out
 }
 
 // counted is a campaign's counters over some window.

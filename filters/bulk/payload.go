@@ -16,7 +16,9 @@ func lift(s string) (rest string, payload []string) {
 			end = len(s)
 		}
 		if kind, value := address(s[:end]); kind != "" {
-			payload = append(payload, kind+value)
+			if value != "" {
+				payload = append(payload, kind+value)
+			}
 			b.WriteByte(' ')
 		} else {
 			b.WriteString(s[:end])

@@ -1,9 +1,12 @@
 package bulk
 
 import (
+	"cmp"
 	"math"
 	"net/netip"
+	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"weir/filters"
 	"weir/filters/store"
@@ -12,33 +15,54 @@ import (
 // Bounds of what is read and kept of a message.
 const (
 	mostText    = 64 << 10 // bytes of visible text that are read: the first three quarters and the last
+	mostPairs   = 96       // word pairs kept
+	mostTerms   = 40       // long words kept
 	mostPayload = 16       // addresses kept
 	mostNumbers = 24       // numbers kept, the first
-	sampleSize  = 64       // features kept
-	wordRunes   = 3        // a shorter word is no evidence
-	shortText   = 90       // up to so many words, pairs with one word between count too
-	tooShort    = 8        // a text of fewer words is compared as a whole only, with the client
-	fewWords    = 12       // cutting quotes and footers must leave so many
+	mostLooks   = 2        // pictures looked at
+)
+
+// What counts as text.
+const (
+	pairRunes = 3  // a shorter word is in no pair
+	termRunes = 5  // a shorter word says nothing alone
+	shortText = 90 // up to so many words, pairs with one word between count too
+	fewWords  = 12 // cutting quotes and footers must leave so many; with fewer, pictures are looked at
+	tooShort  = 8  // a text of fewer words is compared as a whole only, with what is beside it
 )
 
 // print is the fingerprint of one message.
 type print struct {
 	words   int
 	exact   uint64   // of the whole canonical text
-	pairs   []uint64 // the sample of word pairs, smallest hashes first
-	payload []uint64
+	payload []uint64 // of addresses
+	terms   []uint64 // of long words: a sample, in the order of the text
+	pairs   []uint64 // of neighbouring words: a sample, in the order of the text
 	share   float64  // the share of all pairs that the sample stands for
-	own     []uint64 // its numbers, which tell one order or notice from the next
+	numbers []uint64 // which tell one order or notice from the next
+	looks   []store.Point
 }
 
 // size is the estimated number of different pairs of the whole text.
 func (p *print) size() float64 { return float64(len(p.pairs)) / p.share }
 
-// reader makes fingerprints. One goroutine may use it.
+// empty reports whether there is nothing to compare.
+func (p *print) empty() bool { return p.words == 0 && len(p.payload) == 0 && len(p.looks) == 0 }
+
+// features appends the keys of p in the store: the whole text, addresses, long words, pairs.
+func (p *print) features(keys []uint64) []uint64 {
+	keys = append(keys, p.exact)
+	keys = append(keys, p.payload...)
+	keys = append(keys, p.terms...)
+	return append(keys, p.pairs...)
+}
+
+// reader makes fingerprints. One goroutine may use it; its buffers are used again for each message.
 type reader struct {
 	lexer  lexer
 	hasher store.Hasher
-	hashes []uint64
+	terms  []uint64
+	pairs  []uint64
 }
 
 // read makes the fingerprint of m.
@@ -50,15 +74,53 @@ func (x *reader) read(m filters.Mail) print {
 		t = x.lexer.canonical(whole, skip)
 	}
 	p := print{words: len(t.words), exact: x.hasher.Sum(t.buf)}
-	x.pairs(t)
-	p.pairs, p.share = sample(x.hashes, sampleSize)
+	x.features(t)
+	p.terms, _ = sample(x.terms, mostTerms)
+	p.pairs, p.share = sample(x.pairs, mostPairs)
 	for _, n := range t.numbers[:min(len(t.numbers), mostNumbers)] {
-		p.own = append(p.own, x.hasher.Sum(x.lexer.buf[n.start:n.end]))
+		p.numbers = append(p.numbers, x.hasher.Sum(x.lexer.buf[n.start:n.end]))
 	}
-	for _, a := range x.addresses(m, lifted) {
+	for _, a := range addresses(m, lifted) {
 		p.payload = append(p.payload, x.hasher.Sum([]byte(a)))
 	}
+	if p.words < fewWords {
+		p.looks = pictures(m)
+	}
+	if p.words < tooShort {
+		x.short(m, &p)
+	}
 	return p
+}
+
+// short makes a text that is too short to judge equal to another only together with what is beside it: its addresses
+// and pictures, or without any, its client.
+func (x *reader) short(m filters.Mail, p *print) {
+	p.pairs, p.terms = nil, nil
+	for _, a := range p.payload {
+		p.exact = x.hasher.Pair(p.exact, a)
+	}
+	for _, look := range p.looks {
+		p.exact = x.hasher.Pair(x.hasher.Pair(p.exact, look[0]^look[1]), look[2]^look[3])
+	}
+	if len(p.payload)+len(p.looks) == 0 {
+		p.exact = x.hasher.Pair(p.exact, x.hasher.Sum([]byte(clientNetwork(m))))
+	}
+}
+
+// pictures returns the looks of m's pictures.
+func pictures(m filters.Mail) []store.Point {
+	var looks []store.Point
+	tried := 0
+	for _, part := range m.Message.Parts() {
+		if !strings.HasPrefix(part.ContentType, "image/") {
+			continue
+		}
+		if tried++; tried > mostLooks {
+			break
+		}
+		looks = append(looks, looksOf(part.Decoded())...)
+	}
+	return looks
 }
 
 // bounded returns s, or its beginning and end if it is too long.
@@ -91,73 +153,76 @@ func (x *reader) recipientWords(m filters.Mail) map[string]bool {
 	return skip
 }
 
-// pairs fills hashes with the features of t: each pair of neighbouring words, in either order.
-func (x *reader) pairs(t text) {
-	words := x.hashes[:0]
+// features fills terms and pairs: each long word of t, and each pair of neighbouring words in either order.
+func (x *reader) features(t text) {
+	x.terms, x.pairs = x.terms[:0], x.pairs[:0]
+	var before, last uint64 // the two words before
+	var n int
+	short := len(t.words) <= shortText
 	for i := range t.words {
-		if w := t.at(i); countRunes(w) >= wordRunes || w[0] >= 0xe0 {
-			words = append(words, x.hasher.Sum(w))
+		w := t.at(i)
+		runes := utf8.RuneCount(w)
+		if r, _ := utf8.DecodeRune(w); runes < pairRunes && !isIdeograph(r) {
+			continue
 		}
-	}
-	n := len(words)
-	for i := 0; i+1 < n; i++ {
-		words = append(words, x.pair(words[i], words[i+1]))
-		if n <= shortText && i+2 < n {
-			words = append(words, x.pair(words[i], words[i+2]))
+		h := x.hasher.Sum(w)
+		if runes >= termRunes {
+			x.terms = append(x.terms, h)
 		}
+		if n > 0 {
+			x.pairs = append(x.pairs, x.pair(last, h))
+		}
+		if n > 1 && short {
+			x.pairs = append(x.pairs, x.pair(before, h))
+		}
+		before, last = last, h
+		n++
 	}
-	x.hashes = words[n:]
 }
 
 func (x *reader) pair(a, b uint64) uint64 { return x.hasher.Pair(min(a, b), max(a, b)) }
 
-func countRunes(b []byte) int {
-	n := 0
-	for _, c := range b {
-		if c&0xc0 != 0x80 {
-			n++
-		}
-	}
-	return n
-}
-
-// sample returns the k smallest different values of all, in rising order, and which share of all values they stand for.
-// Two messages keep the same of what they have in common, however much else one of them holds.
+// sample returns the k smallest different values of all, in the order of all, and which share of all values they stand
+// for. Two messages keep the same of what they have in common, however much else one of them holds.
 func sample(all []uint64, k int) ([]uint64, float64) {
-	kept := make([]uint64, 0, k+1)
-	for _, v := range all {
-		if len(kept) == k && v >= kept[k-1] {
+	kept := make([]place, 0, k+1)
+	for at, v := range all {
+		if len(kept) == k && v >= kept[k-1].value {
 			continue
 		}
 		i := len(kept)
-		for i > 0 && kept[i-1] > v {
+		for i > 0 && kept[i-1].value > v {
 			i--
 		}
-		if i > 0 && kept[i-1] == v {
+		if i > 0 && kept[i-1].value == v {
 			continue
 		}
-		kept = append(kept, 0)
-		copy(kept[i+1:], kept[i:])
-		kept[i] = v
+		kept = slices.Insert(kept, i, place{v, at})
 		kept = kept[:min(len(kept), k)]
 	}
-	if len(kept) < k {
-		return kept, 1
+	share := 1.0
+	if len(kept) == k {
+		share = float64(kept[k-1].value) / math.MaxUint64
 	}
-	return kept, float64(kept[k-1]) / math.MaxUint64
+	slices.SortFunc(kept, func(a, b place) int { return cmp.Compare(a.at, b.at) })
+	values := make([]uint64, len(kept))
+	for i, p := range kept {
+		values[i] = p.value
+	}
+	return values, share
+}
+
+type place struct {
+	value uint64
+	at    int
 }
 
 // addresses are the comparable forms of all that the sender wants to be reached by.
-func (x *reader) addresses(m filters.Mail, lifted []string) []string {
-	var out []string
+func addresses(m filters.Mail, lifted []string) []string {
+	out := lifted[:min(len(lifted), mostPayload)]
 	for _, u := range m.Message.URLs() {
-		if u.Host != "" && len(out) < mostPayload {
-			out = append(out, "host:"+u.Host)
-		}
-	}
-	for _, a := range lifted {
-		if a != "link:" && len(out) < mostPayload {
-			out = append(out, a)
+		if host := "host:" + u.Host; u.Host != "" && len(out) < mostPayload && !slices.Contains(out, host) {
+			out = append(out, host)
 		}
 	}
 	return out

@@ -129,7 +129,7 @@ func isJoint(s string, i int, r rune) bool {
 
 // isIdeograph reports whether r is a word of its own, in scripts that put no space between words.
 func isIdeograph(r rune) bool {
-	return r >= 0x0e00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+	return r >= 0xe00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
 // spaced returns how many tokens from i on are the letters of one word written apart, as in "f-r-e-e"; 0 if it is none.

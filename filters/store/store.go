@@ -1,8 +1,8 @@
 // Package store is the shared memory of filters: things that are counted and expire.
 //
-// There are two kinds. A counter adds numbers and counts distinct members, and answers for any window that ends now.
-// A posting list says which owners a mark was left by, at most four. Both forget what is older than its lifetime, and
-// both live within a number of bytes that is given once and never passed.
+// There are three kinds. A counter adds numbers and counts distinct members, and answers for any window that ends now.
+// A posting list says by which owners a mark was left, at most four. A point is a mark that is found again from near
+// it. All forget what is older than its lifetime, and all live within a number of bytes that is given once.
 //
 //	memory := store.NewMemory(256 << 20)
 //	counts, err := memory.Add(ctx, now, store.Delta{Key: "rate/192.0.2.1", N: 1, Life: time.Minute})
@@ -46,9 +46,10 @@ type Memory struct {
 	used     int64 // bytes of counters, estimated
 	max      int64
 	lists    lists
+	points   points
 }
 
-// NewMemory makes an empty memory of at most maxBytes bytes: half for counters, half for posting lists. The least
+// NewMemory makes an empty memory of at most maxBytes bytes: half for posting lists, half for all else. The least
 // recently used is forgotten first. Its secret is random.
 func NewMemory(maxBytes int64) *Memory {
 	var secret [16]byte
@@ -62,7 +63,14 @@ func NewSeeded(maxBytes int64, secret [16]byte) *Memory {
 	if err != nil {
 		panic(err) // cannot happen: the size is positive
 	}
-	return &Memory{hasher: NewHasher(secret), counters: counters, max: maxBytes / 2, lists: newLists(maxBytes / 2)}
+	spots := min(max(maxBytes/64/spotBytes, 1), mostSpots)
+	return &Memory{
+		hasher:   NewHasher(secret),
+		counters: counters,
+		max:      maxBytes/2 - spots*spotBytes,
+		lists:    newLists(maxBytes / 2),
+		points:   points{max: int(spots)},
+	}
 }
 
 // Hasher returns the keyed hash that everybody who shares this memory uses. Who does not know the secret cannot
@@ -139,11 +147,11 @@ func (m *Memory) Within(ctx context.Context, at time.Time, over time.Duration, k
 	return out, nil
 }
 
-// Usage returns how many counters there are and the estimated bytes of counters and posting lists in use.
+// Usage returns how many counters there are and the estimated bytes in use.
 func (m *Memory) Usage() (counters int, bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.counters.Len(), m.used + m.lists.bytes()
+	return m.counters.Len(), m.used + m.lists.bytes() + int64(len(m.points.spots))*spotBytes
 }
 
 // secondsOf is t as the store keeps it: seconds since 1970, until 2106.

@@ -1,0 +1,68 @@
+package bulk
+
+// grade is how sure it is that a message belongs to a campaign.
+type grade uint8
+
+const (
+	unlike grade = iota
+	loose        // may add points
+	strict       // may refuse
+)
+
+// candidate is a campaign that a message may belong to, what is known of it, and the evidence.
+type candidate struct {
+	id      id
+	members float64 // messages so far
+	core    float64 // word pairs that its messages have in common, estimated
+
+	exact   bool    // the whole text is equal
+	payload float64 // addresses in common, by weight
+	alone   bool    // one of them is of no other campaign
+	pairs   float64 // word pairs in common
+	votes   float64 // the same by weight
+	spread  float64 // the same and words, each run of neighbours counting as its root: what is scattered over a text is no quotation
+	picture int     // distance to its most alike picture
+}
+
+// weights of a feature in common, by the number of campaigns that have it: what many say is evidence of none.
+var weights = [...]float64{0, 1, 0.5, 0.3, 0.2}
+
+// Distances of pictures, of 255 signs: half is chance.
+const (
+	samePicture = 60
+	farPicture  = 80
+)
+
+// learned reports whether so many messages are there that the campaign's core stands out.
+func (b *candidate) learned() bool { return b.members >= 3 }
+
+// grade judges the evidence for p. Shares are of the pairs that message and campaign can have in common.
+func (b *candidate) grade(p *print) grade {
+	switch {
+	case b.members == 0: // its counters are forgotten
+		return unlike
+	case b.exact, b.picture <= samePicture:
+		return strict
+	case b.picture <= farPicture:
+		return loose
+	case len(p.pairs) == 0:
+		return unlike
+	}
+	ofMessage := b.pairs / float64(len(p.pairs))
+	ofCampaign := min(1, b.pairs/max(1, b.core*p.share))
+	both, one := min(ofMessage, ofCampaign), max(ofMessage, ofCampaign)
+	switch {
+	case both >= .55 && b.votes >= 9,
+		both >= .38 && b.votes >= 18,
+		b.learned() && one >= .70 && b.votes >= 16, // pasted into other text, or cut
+		b.payload > 0 && both >= .25 && b.votes >= 10:
+		return strict
+	case ofMessage >= .12 && ofCampaign >= min(.28, .07*(b.members+1)) && b.spread >= 9.5, // reworded
+		both >= .22 && one <= 2*both && b.votes >= 14,     // the same amount pasted into both
+		b.learned() && ofCampaign >= .50 && b.votes >= 10, // much pasted into this one
+		b.payload > 0 && both >= .15 && b.votes >= 7,      //
+		b.alone && ofMessage >= .08 && b.spread >= 6:      // reworded, to be reached at the same place
+		return loose
+	}
+	return unlike
+}
