@@ -1,0 +1,58 @@
+// Package auth finds out who is proven to have sent a message, by SPF (RFC 7208) and DKIM (RFC 6376).
+//
+// NewSPF makes the check of the client's address, which needs the envelope sender alone. NewDKIM makes the check of the
+// signatures; it also decides which of the domains that either has proven belong to the author whom a reader sees.
+package auth
+
+import (
+	_ "embed"
+	"errors"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"weir/filters"
+	"weir/filters/lookup"
+)
+
+// Readme is the manual of the checks.
+//
+//go:embed README.md
+var Readme string
+
+// aligned returns the distinct domains of proven that belong to the same organisation as the author's, in their order
+// (RFC 7489 §3.1, relaxed). It returns none for the author "".
+func aligned(author string, proven []string) []string {
+	if author == "" {
+		return nil
+	}
+	var out []string
+	seen := map[string]bool{}
+	for _, d := range proven {
+		if d != "" && !seen[d] && organisation(d) == organisation(author) {
+			seen[d] = true
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// organisation is the part of a domain that somebody has registered: the public suffix and one label (RFC 7489 §3.2).
+// A domain that is itself a public suffix is an organisation of its own.
+func organisation(domain string) string {
+	if d, err := publicsuffix.EffectiveTLDPlusOne(domain); err == nil {
+		return d
+	}
+	return domain
+}
+
+// fold writes a domain as it is compared: lower case, without final dot.
+func fold(domain string) string { return strings.ToLower(strings.TrimSuffix(domain, ".")) }
+
+// problem is what to record of a lookup that failed; nothing if lookups are switched off.
+func problem(f *lookup.Failure) []filters.Problem {
+	if f == nil || errors.Is(f, lookup.ErrOffline) {
+		return nil
+	}
+	return []filters.Problem{{Kind: f.Kind, Detail: f.Error()}}
+}

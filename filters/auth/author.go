@@ -1,0 +1,39 @@
+package auth
+
+import (
+	"io"
+	stdmime "mime"
+	"net/mail"
+	"strings"
+
+	"weir/filters"
+)
+
+// author is the domain of the one author whom a reader sees, or "" if the From header leaves room for doubt: there is
+// more than one such field, or more than one address in it (RFC 7489 §6.6.1).
+func author(m *filters.Message) string {
+	fields := m.Fields()
+	from, n := "", 0
+	for i := range fields {
+		if strings.EqualFold(strings.TrimSpace(fields[i].Name), "From") {
+			from = fields[i].Unfolded()
+			n++
+		}
+	}
+	if n != 1 || !oneAddress(from) {
+		return ""
+	}
+	return fold(m.FromDomain())
+}
+
+// oneAddress reports whether a From field, as written, holds exactly one address, in whatever way it is read.
+func oneAddress(from string) bool {
+	// Only the addresses matter, so a character set that is not known is no hindrance.
+	anyCharset := &stdmime.WordDecoder{CharsetReader: func(_ string, in io.Reader) (io.Reader, error) { return in, nil }}
+	parser := mail.AddressParser{WordDecoder: anyCharset}
+	all, err := parser.ParseList(from)
+	if err != nil {
+		return strings.Count(from, "@") == 1
+	}
+	return len(all) == 1
+}

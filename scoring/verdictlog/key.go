@@ -1,0 +1,241 @@
+package verdictlog
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"unicode"
+
+	"weir/rules"
+	"weir/scoring"
+)
+
+// key is one `name:value` of the query language.
+type key struct {
+	name  string
+	wants string // what its value is, for messages
+	parse func(value string) (matcher, error)
+}
+
+var keys = []key{
+	{"action", "an action: pass, tag, defer or reject", parseAction},
+	{"rule", "the name of a rule; * stands for any letters", parseRule},
+	{"shadow", "the name of a rule on trial; * stands for any letters", parseShadow},
+	{"error", "a check, a rule or a kind of failure, such as timeout", parseError},
+	{"policy", "the name of a policy", parsePolicy},
+	{"from", "an address, a @domain, a part of either, or <> for the null sender", parseFrom},
+	{"to", "an address, a @domain, or a part of either", parseTo},
+	{"subject", "a part of the subject", parseSubject},
+	{"ip", "an address", parseIP},
+	{"net", "a network such as 192.0.2.0/24", parseNet},
+	{"id", "an id or its beginning", parseID},
+	{"campaign", "the name of a campaign or its beginning", parseCampaign},
+}
+
+func keyNamed(name string) *key {
+	i := slices.IndexFunc(keys, func(k key) bool { return strings.EqualFold(k.name, name) })
+	if i < 0 {
+		return nil
+	}
+	return &keys[i]
+}
+
+// parseFree makes the matcher of a word without a key: a part of the subject, an address, a name or an identifier.
+func parseFree(text string) (matcher, error) {
+	if text == "" {
+		return matcher{}, errors.New("there is nothing to look for")
+	}
+	part := fold(text)
+	return matcher{need: plain(text), holds: func(r *Record) bool {
+		in := []string{r.Envelope.From, r.Session.Helo, r.Session.Client.RDNS, r.Session.Client.IP, r.ID}
+		in = append(in, recipients(r)...)
+		if m := r.Message; m != nil {
+			in = append(in, m.Subject, m.HeaderFrom, m.MessageID)
+		}
+		return slices.ContainsFunc(in, func(s string) bool { return strings.Contains(fold(s), part) })
+	}}, nil
+}
+
+func parseAction(value string) (matcher, error) {
+	var wanted rules.Action
+	if err := wanted.UnmarshalText([]byte(strings.ToLower(value))); err != nil {
+		names := []string{rules.Pass.String(), rules.Tag.String(), rules.Defer.String(), rules.Reject.String()}
+		if near := rules.Nearest(value, names); near != "" {
+			return matcher{}, fmt.Errorf("there is no action %s; did you mean %s?", value, near)
+		}
+		return matcher{}, fmt.Errorf("there is no action %s; it is one of %s", value, strings.Join(names, ", "))
+	}
+	need := fmt.Sprintf(`"action":"%s"`, wanted)
+	return matcher{need: need, holds: func(r *Record) bool { return r.Verdict.Action == wanted }}, nil
+}
+
+func parseRule(value string) (matcher, error) {
+	return parseLines(value, func(r *Record) []scoring.Line { return r.Hits })
+}
+
+func parseShadow(value string) (matcher, error) {
+	return parseLines(value, func(r *Record) []scoring.Line { return r.Shadow })
+}
+
+func parseLines(value string, of func(*Record) []scoring.Line) (matcher, error) {
+	like := glob(value)
+	return matcher{need: plain(longest(value)), holds: func(r *Record) bool {
+		return slices.ContainsFunc(of(r), func(l scoring.Line) bool { return like(l.Rule) })
+	}}, nil
+}
+
+func parseError(value string) (matcher, error) {
+	like := glob(value)
+	return matcher{need: plain(longest(value)), holds: func(r *Record) bool {
+		for _, e := range r.Errors {
+			if like(e.Check) || like(e.Rule) || like(e.Kind) {
+				return true
+			}
+		}
+		return false
+	}}, nil
+}
+
+func parsePolicy(value string) (matcher, error) {
+	like := glob(value)
+	return matcher{need: plain(longest(value)), holds: func(r *Record) bool { return like(r.Verdict.Policy) }}, nil
+}
+
+func parseFrom(value string) (matcher, error) {
+	if value == "<>" {
+		return matcher{holds: func(r *Record) bool { return r.Envelope.From == "" }}, nil
+	}
+	like := address(value)
+	return matcher{need: plain(strings.Trim(value, "<@>")), holds: func(r *Record) bool {
+		return like(r.Envelope.From) || r.Message != nil && like(r.Message.HeaderFrom)
+	}}, nil
+}
+
+func parseTo(value string) (matcher, error) {
+	like := address(value)
+	return matcher{need: plain(strings.Trim(value, "<@>")), holds: func(r *Record) bool {
+		return slices.ContainsFunc(recipients(r), like)
+	}}, nil
+}
+
+func parseSubject(value string) (matcher, error) {
+	part := fold(value)
+	return matcher{need: plain(value), holds: func(r *Record) bool {
+		return r.Message != nil && strings.Contains(fold(r.Message.Subject), part)
+	}}, nil
+}
+
+func parseIP(value string) (matcher, error) {
+	ip, err := netip.ParseAddr(value)
+	if err != nil {
+		if _, err := netip.ParsePrefix(value); err == nil {
+			return matcher{}, fmt.Errorf("that is a network; say net:%s", value)
+		}
+		return matcher{}, fmt.Errorf("%s is not an address", value)
+	}
+	text := ip.Unmap().String()
+	return matcher{need: text, holds: func(r *Record) bool { return r.Session.Client.IP == text }}, nil
+}
+
+func parseNet(value string) (matcher, error) {
+	network, err := netip.ParsePrefix(value)
+	if err != nil {
+		ip, addrErr := netip.ParseAddr(value)
+		if addrErr != nil {
+			return matcher{}, fmt.Errorf("%s is not a network such as 192.0.2.0/24", value)
+		}
+		network = netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen())
+	}
+	return matcher{holds: func(r *Record) bool {
+		ip, err := netip.ParseAddr(r.Session.Client.IP)
+		return err == nil && network.Contains(ip)
+	}}, nil
+}
+
+func parseID(value string) (matcher, error) {
+	begins := beginning(value)
+	return matcher{need: plain(value), holds: func(r *Record) bool { return begins(r.ID) || begins(r.Session.ID) }}, nil
+}
+
+func parseCampaign(value string) (matcher, error) {
+	begins := beginning(value)
+	return matcher{need: plain(value), holds: func(r *Record) bool {
+		return r.Outcome.Bulk != nil && begins(r.Outcome.Bulk.Campaign)
+	}}, nil
+}
+
+func recipients(r *Record) []string {
+	all := slices.Clone(r.Envelope.To)
+	for _, refused := range r.Envelope.RcptRejected {
+		all = append(all, refused.To)
+	}
+	return all
+}
+
+// beginning makes a func that tells what begins with value, whatever the case.
+func beginning(value string) func(string) bool {
+	value = fold(value)
+	return func(s string) bool { return strings.HasPrefix(fold(s), value) }
+}
+
+// address makes a func that tells which addresses value means: "a@b" exactly that, "@b" those of domain b and below
+// it, and any other text those it is a part of.
+func address(value string) func(string) bool {
+	value = fold(strings.Trim(value, "<>"))
+	at := strings.IndexByte(value, '@')
+	return func(s string) bool {
+		s = fold(s)
+		switch {
+		case at > 0:
+			return s == value
+		case at == 0:
+			domain := s[strings.LastIndexByte(s, '@')+1:]
+			return domain == value[1:] || strings.HasSuffix(domain, "."+value[1:])
+		}
+		return strings.Contains(s, value)
+	}
+}
+
+// glob makes a func that tells which names are like pattern, in which "*" stands for any letters. Case does not matter.
+func glob(pattern string) func(string) bool {
+	pieces := strings.Split(fold(pattern), "*")
+	return func(name string) bool {
+		name, found := strings.CutPrefix(fold(name), pieces[0])
+		if len(pieces) == 1 {
+			return found && name == ""
+		}
+		last := len(pieces) - 1
+		for _, piece := range pieces[1:last] {
+			i := strings.Index(name, piece)
+			if i < 0 {
+				return false
+			}
+			name = name[i+len(piece):]
+		}
+		return found && strings.HasSuffix(name, pieces[last])
+	}
+}
+
+// longest is the longest piece of a pattern between its stars.
+func longest(pattern string) string {
+	best := ""
+	for piece := range strings.SplitSeq(pattern, "*") {
+		if len(piece) > len(best) {
+			best = piece
+		}
+	}
+	return best
+}
+
+// fold makes a text comparable whatever its case. A letter beyond ASCII never becomes one of ASCII, so that bytes of
+// ASCII can be looked for before anything is decoded.
+func fold(s string) string {
+	return strings.Map(func(r rune) rune {
+		if l := unicode.ToLower(r); r < unicode.MaxASCII || l > unicode.MaxASCII {
+			return l
+		}
+		return r
+	}, s)
+}

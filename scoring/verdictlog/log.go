@@ -1,0 +1,207 @@
+package verdictlog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	maxQueue      = 4096             // records waiting to be written
+	maxBatch      = 256 << 10        // bytes written at once, about
+	retryAfter    = time.Second      // after a write that failed
+	warnEvery     = time.Minute      // at most
+	closePatience = 10 * time.Second // for what waits when the log is closed
+)
+
+// Options say where a log is and how much of it is kept.
+type Options struct {
+	Dir     string
+	Keep    time.Duration // records older than this may be removed, a day's at a time; 0 keeps all
+	MaxSize int64         // bytes of all files together; 0 for no bound
+	Warn    func(error)   // is told of records lost and of writes that fail, at most once a minute; may be nil
+}
+
+// Log writes records to files, a line each. Its one goroutine runs from Open to Close.
+//
+// A record is handed to the operating system as soon as the one before is written; there is no fsync. What was handed
+// over survives the end of the program, not that of the machine.
+type Log struct {
+	queue   chan Record
+	dropped atomic.Uint64
+	closing chan struct{}
+	once    sync.Once
+	done    chan struct{} // closed when the goroutine has ended
+
+	folder folder
+	warn   func(error)
+	buffer bytes.Buffer // lines to write
+
+	trouble  error     // since the last warning
+	reported uint64    // dropped, when last warned of
+	warned   time.Time // when
+}
+
+// Open starts a log in o.Dir, which is made if it is not there. It is an error if the folder cannot be made or written
+// to; what goes wrong later goes to o.Warn.
+func Open(o Options) (*Log, error) {
+	if err := os.MkdirAll(o.Dir, 0o750); err != nil {
+		return nil, fmt.Errorf("making the folder of the verdict log: %w", err)
+	}
+	l := &Log{
+		queue:   make(chan Record, maxQueue),
+		closing: make(chan struct{}),
+		done:    make(chan struct{}),
+		folder:  folder{dir: o.Dir, keep: o.Keep, maxSize: o.MaxSize},
+		warn:    o.Warn,
+	}
+	err := l.folder.ready(time.Now())
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, err
+	}
+	l.note(err) // a full disk is no reason not to start
+	go l.run()
+	return l, nil
+}
+
+// Put hands over a record, which must not change any more. It never blocks: if too many wait, or the log is closed,
+// the record is dropped and counted.
+func (l *Log) Put(r Record) {
+	select {
+	case <-l.closing:
+	default:
+		select {
+		case l.queue <- r:
+			return
+		default:
+		}
+	}
+	l.dropped.Add(1)
+}
+
+// Dropped is how many records were lost.
+func (l *Log) Dropped() uint64 { return l.dropped.Load() }
+
+// Close writes what waits and ends the log. It waits ten seconds at most; an error says that records were lost or may
+// have been.
+func (l *Log) Close() error {
+	l.once.Do(func() { close(l.closing) })
+	timer := time.NewTimer(closePatience)
+	defer timer.Stop()
+	select {
+	case <-l.done:
+		return l.trouble
+	case <-timer.C:
+		return errors.New("closing the verdict log: the disk does not answer")
+	}
+}
+
+func (l *Log) run() {
+	defer close(l.done)
+	tick := time.NewTicker(warnEvery)
+	defer tick.Stop()
+	for {
+		l.report()
+		select {
+		case r := <-l.queue:
+			l.write(r)
+		case now := <-tick.C:
+			l.note(l.folder.expire(now))
+		case <-l.closing:
+			l.drain()
+			return
+		}
+	}
+}
+
+// write writes r and what else waits, and tries again until it is written or the log is closed.
+func (l *Log) write(r Record) {
+	n := l.gather(r)
+	for {
+		err := l.folder.write(l.buffer.Bytes(), time.Now())
+		if err == nil {
+			l.note(l.folder.tidy(time.Now()))
+			return
+		}
+		l.note(err)
+		l.report()
+		retry := time.NewTimer(retryAfter)
+		select {
+		case <-retry.C:
+		case <-l.closing:
+			retry.Stop()
+			if err := l.folder.write(l.buffer.Bytes(), time.Now()); err != nil {
+				l.dropped.Add(uint64(n))
+				l.note(err)
+			}
+			return
+		}
+	}
+}
+
+// gather fills the buffer with r and more of the queue, and says how many records it holds.
+func (l *Log) gather(r Record) int {
+	l.buffer.Reset()
+	encoder := json.NewEncoder(&l.buffer)
+	encoder.SetEscapeHTML(false)
+	for n := 0; ; {
+		if err := encoder.Encode(r); err != nil {
+			l.dropped.Add(1)
+			l.note(fmt.Errorf("encoding a record: %w", err))
+		} else {
+			n++
+		}
+		if l.buffer.Len() >= maxBatch {
+			return n
+		}
+		select {
+		case r = <-l.queue:
+		default:
+			return n
+		}
+	}
+}
+
+// drain writes what waits, each batch once, and closes the file. Afterwards l.trouble is what Close returns.
+func (l *Log) drain() {
+	l.trouble = nil
+	for {
+		select {
+		case r := <-l.queue:
+			l.write(r)
+			continue
+		default:
+		}
+		break
+	}
+	l.note(l.folder.close())
+}
+
+func (l *Log) note(err error) {
+	if err != nil {
+		l.trouble = err
+	}
+}
+
+// report tells of trouble since the last warning, if it was long enough ago.
+func (l *Log) report() {
+	dropped := l.dropped.Load()
+	now := time.Now()
+	if l.trouble == nil && dropped == l.reported || !l.warned.IsZero() && now.Sub(l.warned) < warnEvery {
+		return
+	}
+	err := l.trouble
+	if lost := dropped - l.reported; lost > 0 {
+		err = errors.Join(fmt.Errorf("the verdict log lost %d records", lost), err)
+	}
+	l.trouble, l.reported, l.warned = nil, dropped, now
+	if l.warn != nil {
+		l.warn(err)
+	}
+}

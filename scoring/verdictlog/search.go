@@ -1,0 +1,162 @@
+package verdictlog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Search calls each with the records of the log in dir that q finds, the newest last. With q.Last it keeps so many in
+// memory, else one. Lines that are no records, such as one cut off by a crash, are passed over. An error of each ends
+// the search and is returned.
+func Search(ctx context.Context, dir string, q Query, each func(*Record) error) error {
+	parts, err := list(dir)
+	if err != nil {
+		return err
+	}
+	return search(ctx, dir, parts, q, each)
+}
+
+// search looks through parts, each up to its size.
+func search(ctx context.Context, dir string, parts []part, q Query, each func(*Record) error) error {
+	parts = slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return !p.mayHold(q.Since, q.Until) })
+	s := scan{ctx: ctx.Err, dir: dir, query: q, sieve: q.sieve()}
+	if q.Last <= 0 {
+		for _, p := range parts {
+			if err := s.file(p, each); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	// The newest files first, until there are enough.
+	var found [][]*Record
+	for missing := q.Last; missing > 0 && len(parts) > 0; parts = parts[:len(parts)-1] {
+		newest := ring{size: missing}
+		if err := s.file(parts[len(parts)-1], newest.add); err != nil {
+			return err
+		}
+		found = append(found, newest.records())
+		missing -= len(newest.kept)
+	}
+	for _, records := range slices.Backward(found) {
+		for _, r := range records {
+			if err := each(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Find returns the record with the given id, or the first whose id begins with it. It looks only where the time in the
+// id says, so ten letters are the least. The error wraps fs.ErrNotExist if there is none.
+func Find(dir, id string) (*Record, error) {
+	const timeLetters, letters = 10, 26
+	id = strings.ToUpper(id)
+	if len(id) < timeLetters || len(id) > letters {
+		return nil, fmt.Errorf("%q is not an id: those have 26 letters and digits, and the first %d are the least", id, timeLetters)
+	}
+	at, ok := IDTime(id + strings.Repeat("0", letters-len(id)))
+	if !ok {
+		return nil, fmt.Errorf("%q is not an id", id)
+	}
+	q := Query{terms: []term{{matcher: matcher{need: id, holds: func(r *Record) bool { return strings.HasPrefix(r.ID, id) }}}}}
+	parts, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	s := scan{ctx: func() error { return nil }, dir: dir, query: q, sieve: q.sieve()}
+	var found *Record
+	for _, p := range parts {
+		if !p.mayHold(at, at) || found != nil {
+			continue
+		}
+		err := s.file(p, func(r *Record) error { found = r; return errFound })
+		if err != nil && !errors.Is(err, errFound) {
+			return nil, err
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("looking for verdict %s in %s: %w", id, dir, fs.ErrNotExist)
+	}
+	return found, nil
+}
+
+var errFound = errors.New("found")
+
+// scan looks through files for what a query finds.
+type scan struct {
+	ctx   func() error // ends it
+	dir   string
+	query Query
+	sieve sieve
+}
+
+// often is how many lines are read between two looks at the context.
+const often = 1000
+
+// file looks through one file, up to the size it had when it was listed. One that is gone was expired meanwhile.
+func (s *scan) file(p part, each func(*Record) error) error {
+	file, err := os.Open(filepath.Join(s.dir, p.name()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("reading the verdict log: %w", err)
+	}
+	defer file.Close()
+	in := newLines(io.LimitReader(file, p.size))
+	for n := 1; ; n++ {
+		if n%often == 0 && s.ctx() != nil {
+			return s.ctx()
+		}
+		line, err := in.next()
+		if errors.Is(err, io.EOF) {
+			return s.line(in.rest(), each)
+		}
+		if err != nil {
+			return fmt.Errorf("reading the verdict log: %w", err)
+		}
+		if err := s.line(line, each); err != nil {
+			return err
+		}
+	}
+}
+
+// line calls each if line is a record that the query finds.
+func (s *scan) line(line []byte, each func(*Record) error) error {
+	if len(line) == 0 || !s.sieve.passes(line) {
+		return nil
+	}
+	r, err := ReadRecord(line)
+	if err != nil || !s.query.Match(r) {
+		return nil
+	}
+	return each(r)
+}
+
+// ring keeps the last records added.
+type ring struct {
+	size int
+	kept []*Record
+	next int
+}
+
+func (r *ring) add(record *Record) error {
+	if len(r.kept) < r.size {
+		r.kept = append(r.kept, record)
+		return nil
+	}
+	r.kept[r.next] = record
+	r.next = (r.next + 1) % r.size
+	return nil
+}
+
+func (r *ring) records() []*Record { return slices.Concat(r.kept[r.next:], r.kept[:r.next]) }
