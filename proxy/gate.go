@@ -63,9 +63,14 @@ type transfer struct {
 	size  int64
 }
 
+// theMessage stands for a verb while go-smtp has yet to answer what followed 354.
+const theMessage = "message"
+
 var (
 	errEnded = errors.New("the session has ended")
 	errNoTLS = errors.New("no TLS came about")
+
+	errTooMuch = errors.New("message far larger than the limit")
 )
 
 // Read hands over the rest of a command, the next command, or the next bytes of a message.
@@ -139,19 +144,33 @@ func (g *gate) SetDeadline(time.Time) error      { return nil }
 func (g *gate) SetReadDeadline(time.Time) error  { return nil }
 func (g *gate) SetWriteDeadline(time.Time) error { return nil }
 
-// open begins the session: TLS if the listener wants it at once, the limits, and the checks of the client's address.
-// The greeting of go-smtp, already in said, follows.
+// open begins the session: who the client is, TLS if the listener wants it at once, the limits, and the checks of the
+// client's address. The greeting of go-smtp, already in said, follows.
 func (g *gate) open() error {
-	if g.client.listener.TLS == ImplicitTLS {
+	c := g.client
+	if c.listener.trusts(c.addr.Addr()) {
+		if err := g.arm(time.Now().Add(g.idle)); err != nil {
+			return err
+		}
+		from, err := readProxy(g.tcp)
+		if err != nil {
+			g.server.logger().Warn("a trusted proxy sent no PROXY header", "proxy", c.addr, "err", err)
+			return errProxy
+		}
+		if from.IsValid() {
+			c.addr = from
+		}
+	}
+	if c.listener.TLS == ImplicitTLS {
 		if err := g.secure(); err != nil {
 			return err
 		}
 	}
-	if refusal := g.client.refusal; refusal != nil {
-		g.server.recordRefused(g.client, *refusal)
+	if refusal := g.server.sessions.admit(g, g.server.Limits); refusal != nil {
+		g.server.recordRefused(c, *refusal)
 		return g.hangUp(*refusal)
 	}
-	g.client.begin(g.server.Current())
+	c.begin(g.server.Current())
 	return nil
 }
 
@@ -222,10 +241,11 @@ func (g *gate) advance(code int) {
 		}
 	case "DATA":
 		if code == 354 {
-			g.phase = inMessage
-			g.body = transfer{began: time.Now()}
+			g.phase, g.body = inMessage, transfer{began: time.Now()}
+			g.cmd = command{verb: theMessage}
 			return
 		}
+	case theMessage:
 		g.transaction(false)
 		if good {
 			g.state.junk = 0
@@ -241,9 +261,13 @@ func (g *gate) transaction(open bool) {
 	g.setBusy(open)
 }
 
-// readMessage hands over the next bytes of a message, none beyond its end. A message must keep coming: the next bytes
-// within the timeout, and the whole not slower than minRate.
+// readMessage hands over the next bytes of a message, none beyond its end. A message must keep coming, the next bytes
+// within the timeout and the whole not slower than minRate, and it must end: one larger than the limit is read as far
+// as twice the limit.
 func (g *gate) readMessage(p []byte) (int, error) {
+	if g.body.size > 2*g.server.maxSize() {
+		return 0, errTooMuch
+	}
 	deadline := time.Now().Add(g.idle)
 	whole := g.body.began.Add(g.idle + time.Duration(g.body.size)*time.Second/minRate)
 	if whole.Before(deadline) {

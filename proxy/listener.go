@@ -25,9 +25,10 @@ const (
 
 // Listener is where clients come in.
 type Listener struct {
-	Name string
-	Net  net.Listener
-	TLS  TLSMode
+	Name    string
+	Net     net.Listener
+	TLS     TLSMode
+	Proxies []netip.Prefix // peers that must say by a PROXY header whom they speak for
 }
 
 // client is who is at the other end of one connection, and what is known of them before the first message.
@@ -107,14 +108,13 @@ func (d *door) admit(tcp net.Conn) *gate {
 		},
 	}
 	g.client.untie = context.AfterFunc(ctx, func() { tcp.Close() })
-	g.client.refusal = d.server.sessions.join(g, d.server.Limits)
+	d.server.sessions.join(g)
 	return g
 }
 
 func addrOf(a net.Addr) netip.AddrPort {
 	if tcp, ok := a.(*net.TCPAddr); ok {
-		ap := tcp.AddrPort()
-		return netip.AddrPortFrom(ap.Addr().Unmap().WithZone(""), ap.Port())
+		return clean(tcp.AddrPort())
 	}
 	return netip.AddrPort{}
 }

@@ -14,15 +14,21 @@ type sessions struct {
 	drained chan struct{} // not nil in a drain; closed when the last has left
 }
 
-// join adds g and says why it may not stay, if so.
-func (s *sessions) join(g *gate, limits Limits) *Reply {
+// join adds g, not counted yet.
+func (s *sessions) join(g *gate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.live == nil {
 		s.live, s.perIP = map[*gate]bool{}, map[netip.Prefix]int{}
 	}
-	from := origin(g.client.addr.Addr())
 	s.live[g] = false
+}
+
+// admit counts g against the limits, its address being known now, or says why it may not stay.
+func (s *sessions) admit(g *gate, limits Limits) *Reply {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	from := origin(g.client.addr.Addr())
 	switch {
 	case s.drained != nil:
 		return &replyClosing

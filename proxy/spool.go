@@ -15,7 +15,6 @@ const (
 
 var (
 	errTooLarge = errors.New("message larger than the limit")
-	errTooMuch  = errors.New("message far larger than the limit")
 	errNoSpace  = errors.New("no space for the message")
 	errSpool    = errors.New("spooling the message")
 )
@@ -28,8 +27,8 @@ type spool struct {
 	mapped bool // memory is the file
 }
 
-// receive reads a message to its end. A message larger than the limit is read on without being kept, to twice the
-// limit, so that the client reads the refusal. The spool returned must be closed, also with an error.
+// receive reads a message to its end. A message larger than the limit is read on without being kept, so that the client
+// reads the refusal; the gate sees to it that this has an end. The spool returned must be closed, also with an error.
 func receive(r io.Reader, s *Server) (*spool, error) {
 	m := &spool{memory: make([]byte, 0, firstSpool)}
 	limit := s.maxSize()
@@ -44,25 +43,16 @@ func receive(r io.Reader, s *Server) (*spool, error) {
 		m.size += int64(n)
 		switch {
 		case m.size > limit:
-			return m, drain(r, limit)
+			if _, err := io.Copy(io.Discard, r); err != nil {
+				return m, fmt.Errorf("receiving the message: %w", err)
+			}
+			return m, errTooLarge
 		case errors.Is(err, io.EOF):
 			return m, m.finish()
 		case err != nil:
 			return m, fmt.Errorf("receiving the message: %w", err)
 		}
 	}
-}
-
-// drain reads the rest of a message too large.
-func drain(r io.Reader, limit int64) error {
-	n, err := io.CopyN(io.Discard, r, limit)
-	switch {
-	case errors.Is(err, io.EOF):
-		return errTooLarge
-	case err == nil && n == limit:
-		return errTooMuch
-	}
-	return fmt.Errorf("receiving the message: %w", err)
 }
 
 // grow makes room in memory, or writes memory to the file when it is full.

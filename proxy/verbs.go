@@ -133,7 +133,7 @@ func (g *gate) elsewhere() *Reply {
 		return &replyHelp
 	case "EXPN", "SEND", "SOML", "SAML", "TURN", "ATRN", "ETRN", "AUTH":
 		return &replyNotDone
-	case "XCLIENT", "XFORWARD":
+	case "XCLIENT", "XFORWARD", "PROXY":
 		return &replyForbidden
 	}
 	return &replyUnknown

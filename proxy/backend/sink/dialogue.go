@@ -151,7 +151,8 @@ func (d *dialogue) data() error {
 	if !handled && err == nil {
 		text = "250 2.0.0 taken"
 	}
-	d.sink.take(m, strings.HasPrefix(text, "2"))
+	last := text[strings.LastIndexByte(text, '\n')+1:]
+	d.sink.take(m, script.On[Dot].Kind != Raw && strings.HasPrefix(last, "2"))
 	if handled || err != nil {
 		return err
 	}

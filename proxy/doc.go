@@ -1,0 +1,49 @@
+// Package proxy is the front: it takes a message from a client, has it judged while the client waits, and hands it to
+// the server behind or says no. It owns no mail. A client reads 250 only when the server behind has said so, and
+// whatever breaks on the way is a 4xx that makes the client try again.
+//
+// # The way of a message
+//
+//	server.go       Server, its limits; Serve and Drain
+//	listener.go     a client comes in; nothing waits here
+//	sessions.go     who is here, and whether there is room
+//	proxyproto.go   whom a load balancer speaks for
+//	wire.go         bytes: TLS, deadlines that move on, replies written together, the last word
+//	gate.go         what go-smtp sees of the client: one command at a time, a message to its end and not further
+//	verbs.go        which commands go-smtp gets, and the answers to the others
+//	command.go      a command line taken apart
+//	address.go      a path taken apart and written again
+//	body.go         where a message ends, and what must not be in it
+//	session.go      what go-smtp calls: MAIL, RCPT, DATA
+//	transaction.go  one message from MAIL to the last reply
+//	generation.go   its trial by the rules, which needs no SMTP
+//	spool.go        the message, read once
+//	strip.go        fields that only we may write, cut out
+//	headers.go      those that we write
+//	forward.go      recipients and message passed on; backend/ speaks SMTP there
+//	reply.go        every reply that a client reads
+//	record.go       what the operator reads
+//
+// # Why a gate
+//
+// go-smtp is the engine: it parses commands, keeps the order of MAIL, RCPT and DATA, and undoes dot-stuffing. It is
+// used as it is, but it does not stand on the network. Between it and the client stands the gate, above TLS, which
+// does TLS itself. go-smtp asks the gate for bytes when it has answered the last command, so the gate always knows
+// what is going on, in clear and encrypted alike:
+//
+//   - Read hands over one command, which the gate has looked at first. Commands that go-smtp has no answer or a wrong
+//     one for never reach it (ETRN, BDAT, a second MAIL, a command without its CRLF, control bytes, STARTTLS).
+//   - Write gathers what go-smtp says. The session may say something else instead, such as the server's own words over
+//     several lines; all replies are written together when no command is waiting.
+//   - In a message, Read hands over bytes up to CRLF.CRLF. A bare CR, a bare LF or a NUL ends the session with 550, at
+//     once and for good, so that no part of a message is ever a command: not here, and not at a more lenient server
+//     behind, which sees CRLF alone.
+//   - Once a read has failed, every later one fails. A message that takes too long is never continued as commands.
+//
+// # What is passed on
+//
+// RCPT is asked of the server behind as it comes, so that its refusals are ours; MAIL goes with the first. The message
+// follows when it has been judged. A message refused leaves RSET behind, never half a DATA. Parameters the server does
+// not offer are dropped where their RFC allows it (SIZE, DSN) and refused where not (SMTPUTF8, 8BITMIME for a message
+// that needs it).
+package proxy
