@@ -53,6 +53,9 @@ func hits(s *filters.Session) []filters.Hit {
 	if ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() {
 		return nil
 	}
+	if ip.IsUnspecified() { // not known: a message judged without a session
+		ip = netip.Addr{}
+	}
 	var found []filters.Hit
 	if symbol, detail := helo(s.Hello, ip); symbol != "" {
 		found = append(found, filters.Hit{Symbol: symbol, Detail: detail})

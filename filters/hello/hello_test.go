@@ -93,6 +93,10 @@ func TestOwnPeopleAreLeftAlone(t *testing.T) {
 			t.Errorf("%s: %v", ip, got)
 		}
 	}
+	unknown := filters.Session{Hello: "[192.0.2.7]", Addr: netip.MustParseAddrPort("0.0.0.0:0")}
+	if got := hits(&unknown); got != nil {
+		t.Errorf("a literal from an unknown client: %v", got)
+	}
 	if hits(nil) != nil {
 		t.Error("no session, but hits")
 	}

@@ -1,0 +1,83 @@
+package structure
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"weir/filters"
+)
+
+const (
+	maxAhead  = 24 * time.Hour      // a Date that far after the arrival is wrong: no zone and no clock excuses it
+	maxBehind = 30 * 24 * time.Hour // mail waits some days in queues, not a month
+	timeForm  = "2006-01-02 15:04 MST"
+)
+
+// singular are the fields of which a message has at most one (RFC 5322 section 3.6).
+var singular = []string{"date", "from", "sender", "reply-to", "to", "cc", "bcc", "message-id", "in-reply-to", "references", "subject"}
+
+// dates holds the Date field against the time of arrival.
+func dates(m filters.Mail) []filters.Hit {
+	values := m.Message.Header("Date")
+	if len(values) == 0 {
+		return nil
+	}
+	date, ok := m.Message.Date()
+	if !ok {
+		return one(dateInvalid, shorten(values[0]))
+	}
+	if m.At.IsZero() {
+		return nil
+	}
+	detail := fmt.Sprintf("%s, arrived %s", date.UTC().Format(timeForm), m.At.UTC().Format(timeForm))
+	switch {
+	case date.Sub(m.At) > maxAhead:
+		return one(dateFuture, detail)
+	case m.At.Sub(date) > maxBehind:
+		return one(datePast, detail)
+	}
+	return nil
+}
+
+func repeatedFields(m filters.Mail) []filters.Hit {
+	count := map[string]int{}
+	var repeated []string
+	for _, f := range m.Message.Fields() {
+		name := strings.ToLower(f.Name)
+		count[name]++
+		if count[name] == 2 && slices.Contains(singular, name) {
+			repeated = append(repeated, f.Name)
+		}
+	}
+	if repeated == nil {
+		return nil
+	}
+	return one(headerRepeated, strings.Join(repeated, ", "))
+}
+
+// messageIDs finds a Message-ID that is not <left@right> (RFC 5322 section 3.6.4).
+func messageIDs(m filters.Mail) []filters.Hit {
+	for _, id := range m.Message.Header("Message-ID") {
+		inner, opened := strings.CutPrefix(strings.TrimSpace(id), "<")
+		inner, closed := strings.CutSuffix(inner, ">")
+		left, right, halved := strings.Cut(inner, "@")
+		if !opened || !closed || !halved || left == "" || right == "" || strings.ContainsAny(inner, " \t<>") {
+			return one(messageIDInvalid, shorten(id))
+		}
+	}
+	return nil
+}
+
+// shorten makes outside text fit for evidence: one line of printable characters, not long.
+func shorten(text string) string {
+	const room = 80
+	quoted := fmt.Sprintf("%q", strings.Join(strings.Fields(text), " "))
+	quoted = quoted[1 : len(quoted)-1]
+	if utf8.RuneCountInString(quoted) > room {
+		quoted = string([]rune(quoted)[:room-1]) + "…"
+	}
+	return quoted
+}
