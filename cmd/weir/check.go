@@ -1,0 +1,196 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"weir/rules"
+	"weir/scoring/verdictlog"
+)
+
+// maxChecked bounds one message read by check.
+const maxChecked = 100 << 20
+
+// checkFlags describe the session a message would have come in, by rspamc's letters.
+type checkFlags struct {
+	workbench
+	ip, from, user, helo, rdns string
+	rcpt                       []string
+	exitCode                   bool
+}
+
+func (a *app) checkCommand() *cobra.Command {
+	var f checkFlags
+	c := &cobra.Command{
+		Use:   "check [FILE|DIR|MBOX|-]...",
+		Short: "Judge messages without SMTP",
+		Long: `Judges messages as the proxy would, and says why. A folder is searched for files; a file that begins with
+"From " is read as an mbox. With -v the whole waterfall is printed, with --json the verdict record.`,
+		RunE: func(c *cobra.Command, args []string) error { return a.check(c.Context(), f, args) },
+	}
+	f.workbench.flags(c)
+	flags := c.Flags()
+	flags.StringVarP(&f.ip, "ip", "i", "", "the client's `ADDRESS`")
+	flags.StringVarP(&f.from, "from", "F", "", "the envelope sender")
+	flags.StringArrayVarP(&f.rcpt, "rcpt", "r", nil, "an envelope recipient (may be repeated)")
+	flags.StringVarP(&f.user, "user", "u", "", "the authenticated user")
+	flags.StringVar(&f.helo, "helo", "", "the client's HELO")
+	flags.StringVar(&f.rdns, "rdns", "", "the client's reverse name")
+	flags.BoolVar(&f.exitCode, "exit-code", false, "exit 1 if any verdict is worse than pass")
+	return c
+}
+
+func (a *app) check(ctx context.Context, f checkFlags, args []string) error {
+	s, err := f.submission()
+	if err != nil {
+		return exit{exitUsage, err}
+	}
+	g, done, err := a.workbench(ctx, f.workbench)
+	if err != nil {
+		return err
+	}
+	defer done()
+	worst := rules.Pass
+	err = eachMessage(a.in, args, func(path string, raw []byte) error {
+		s.raw = raw
+		r := judge(ctx, g, s).record(g)
+		r.Path = path
+		worst = max(worst, r.Verdict.Action)
+		return a.printChecked(r)
+	})
+	if err == nil && f.exitCode && worst > rules.Pass {
+		return exit{code: exitNo}
+	}
+	return err
+}
+
+func (f checkFlags) submission() (submission, error) {
+	s := submission{client: netip.IPv4Unspecified(), from: f.from, to: f.rcpt}
+	s.session.User, s.session.Hello = f.user, f.helo
+	if f.rdns != "" {
+		s.session.ReverseName, s.session.ReverseOK, s.session.ReverseKnown = f.rdns, true, true
+	}
+	if f.ip != "" {
+		var err error
+		if s.client, err = netip.ParseAddr(f.ip); err != nil {
+			return s, fmt.Errorf("-i: %w", err)
+		}
+	}
+	if len(s.to) == 0 {
+		s.to = []string{"postmaster@localhost"}
+	}
+	return s, nil
+}
+
+// printChecked prints one verdict: a line, the waterfall, or the record.
+func (a *app) printChecked(r verdictlog.Record) error {
+	switch {
+	case a.json:
+		return a.printJSON(r)
+	case a.verbose:
+		fmt.Fprintf(a.out, "%s\n", r.Path)
+		return a.printWaterfall(&r)
+	}
+	var names []string
+	for _, h := range r.Hits {
+		names = append(names, fmt.Sprintf("%s %s", h.Rule, h.Points))
+	}
+	fmt.Fprintf(a.out, "%s: %s %s  %s\n", r.Path, r.Verdict.Action, r.Verdict.Score, strings.Join(names, ", "))
+	return nil
+}
+
+// eachMessage calls each with the messages that args name, in order.
+func eachMessage(stdin io.Reader, args []string, each func(path string, raw []byte) error) error {
+	if len(args) == 0 {
+		args = []string{"-"}
+	}
+	for _, arg := range args {
+		if arg == "-" {
+			if err := splitMessages("-", stdin, each); err != nil {
+				return err
+			}
+			continue
+		}
+		err := filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return exit{exitNoInput, err}
+			}
+			if !d.Type().IsRegular() {
+				return nil
+			}
+			file, err := os.Open(path)
+			if err != nil {
+				return exit{exitNoInput, err}
+			}
+			defer file.Close()
+			return splitMessages(path, file, each)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// splitMessages reads one message, or the messages of an mbox (RFC 4155), whose paths are numbered "FILE#2".
+func splitMessages(path string, r io.Reader, each func(string, []byte) error) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	start, _ := in.Peek(5)
+	if !bytes.Equal(start, []byte("From ")) {
+		raw, err := io.ReadAll(io.LimitReader(in, maxChecked+1))
+		if err != nil {
+			return exit{exitIO, fmt.Errorf("reading %s: %w", path, err)}
+		}
+		if len(raw) > maxChecked {
+			return exit{exitData, fmt.Errorf("%s is larger than %d MiB", path, maxChecked>>20)}
+		}
+		return each(path, raw)
+	}
+	var raw []byte
+	n := 0
+	for {
+		line, err := in.ReadBytes('\n')
+		if len(raw)+len(line) > maxChecked {
+			return exit{exitData, fmt.Errorf("%s: message %d is larger than %d MiB", path, n, maxChecked>>20)}
+		}
+		ended := len(line) == 0 && err != nil
+		if separator := bytes.HasPrefix(line, []byte("From ")); separator || ended {
+			if n > 0 {
+				if err := each(fmt.Sprintf("%s#%d", path, n), raw); err != nil {
+					return err
+				}
+			}
+			if ended {
+				return nil
+			}
+			n, raw = n+1, nil
+			continue
+		}
+		raw = append(raw, unquoteFrom(line)...)
+	}
+}
+
+// unquoteFrom takes one ">" from a line that an mbox writer has quoted.
+func unquoteFrom(line []byte) []byte {
+	if bytes.HasPrefix(bytes.TrimLeft(line, ">"), []byte("From ")) && line[0] == '>' {
+		return line[1:]
+	}
+	return line
+}
+
+// warn prints the findings that did not stop the rules from loading.
+func (a *app) warn(findings rules.Findings) {
+	for _, f := range findings {
+		a.say("weir: %s", f)
+	}
+}

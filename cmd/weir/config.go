@@ -1,0 +1,152 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"time"
+
+	"weir/rules"
+)
+
+// config is weir.yaml: what runs. It never holds scores.
+type config struct {
+	Version    int           `yaml:"version"`
+	Hostname   string        `yaml:"hostname"`
+	Listen     []listen      `yaml:"listen"`
+	TLS        tlsFiles      `yaml:"tls"`
+	Trusted    trusted       `yaml:"trusted"`
+	Backend    backendConfig `yaml:"backend"`
+	Limits     limits        `yaml:"limits"`
+	DNS        dnsConfig     `yaml:"dns"`
+	Rules      string        `yaml:"rules"`
+	ScanBudget time.Duration `yaml:"scan_budget"`
+	Store      storeConfig   `yaml:"store"`
+	Verdicts   verdicts      `yaml:"verdicts"`
+	Log        logConfig     `yaml:"log"`
+
+	doc *rules.Document // what was read; nil without a file
+}
+
+type listen struct {
+	Name          string `yaml:"name"`
+	Addr          string `yaml:"addr"`
+	TLS           string `yaml:"tls"`
+	ProxyProtocol bool   `yaml:"proxy_protocol"`
+}
+
+type tlsFiles struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+type trusted struct {
+	Proxies []netip.Prefix `yaml:"proxies"`
+}
+
+type backendConfig struct {
+	Addrs   []string      `yaml:"addrs"`
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+type limits struct {
+	MessageSize    rules.Size    `yaml:"message_size"`
+	Recipients     int           `yaml:"recipients"`
+	Sessions       int           `yaml:"sessions"`
+	SessionsPerIP  int           `yaml:"sessions_per_ip"`
+	CommandTimeout time.Duration `yaml:"command_timeout"`
+}
+
+type dnsConfig struct {
+	Servers []string      `yaml:"servers"`
+	Timeout time.Duration `yaml:"timeout"`
+	Budget  time.Duration `yaml:"budget"`
+	Cache   int           `yaml:"cache"`
+}
+
+type storeConfig struct {
+	Memory struct {
+		Max rules.Size `yaml:"max"`
+	} `yaml:"memory"`
+}
+
+type verdicts struct {
+	Dir     string        `yaml:"dir"`
+	Keep    time.Duration `yaml:"keep"`
+	MaxSize rules.Size    `yaml:"max_size"`
+}
+
+type logConfig struct {
+	Level  string `yaml:"level"`
+	Format string `yaml:"format"`
+}
+
+// defaults is the configuration before any file is read.
+func defaults() config {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "localhost"
+	}
+	c := config{
+		Version:    1,
+		Hostname:   host,
+		Backend:    backendConfig{Timeout: time.Minute},
+		Limits:     limits{MessageSize: 25 << 20, Recipients: 100, Sessions: 1000, SessionsPerIP: 20, CommandTimeout: 5 * time.Minute},
+		DNS:        dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Cache: 100_000},
+		ScanBudget: 8 * time.Second,
+		Verdicts:   verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30},
+		Log:        logConfig{Level: "info", Format: "text"},
+	}
+	c.Store.Memory.Max = 256 << 20
+	return c
+}
+
+// config reads the file of -c, or gives the defaults without one.
+func (a *app) config() (config, error) {
+	c := defaults()
+	if a.configFile == "" {
+		return c, nil
+	}
+	data, err := os.ReadFile(a.configFile)
+	if err != nil {
+		return c, exit{exitNoInput, fmt.Errorf("reading the configuration: %w", err)}
+	}
+	doc, findings := rules.Parse(data, a.configFile)
+	if doc != nil {
+		findings = doc.Decode(&c)
+		c.doc = doc
+		for i := range c.Listen {
+			l := &c.Listen[i]
+			l.Name, l.TLS = cmp.Or(l.Name, "smtp"), cmp.Or(l.TLS, tlsOff)
+		}
+		if findings.Err() == nil {
+			findings = append(findings, c.findings()...)
+		}
+	}
+	if err := findings.Err(); err != nil {
+		return c, exit{exitConfig, err}
+	}
+	c.Rules, c.Verdicts.Dir = beside(a.configFile, c.Rules), beside(a.configFile, c.Verdicts.Dir)
+	c.TLS.Cert, c.TLS.Key = beside(a.configFile, c.TLS.Cert), beside(a.configFile, c.TLS.Key)
+	return c, nil
+}
+
+// beside makes a path that a configuration file says relative to that file.
+func beside(configFile, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(configFile), path)
+}
+
+// origin says where the value of a key comes from.
+func (c config) origin(key string) string {
+	if c.doc != nil {
+		if v, ok := c.doc.At(key); ok {
+			return v.Src().String()
+		}
+	}
+	return "default"
+}

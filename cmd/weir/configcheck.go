@@ -1,0 +1,135 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weir/rules"
+)
+
+// codeSetting marks values of weir.yaml that are well-formed but make no sense.
+const codeSetting = "C001"
+
+// findings says what is wrong with values that are well-formed, each at its place.
+func (c config) findings() rules.Findings {
+	f := finder{doc: c.doc}
+	f.want(c.Version == 1, "version", "this weir reads version 1")
+	f.want(isHostname(c.Hostname), "hostname", "%q is not a host name", c.Hostname)
+	c.findInListeners(&f)
+	for i, addr := range c.Backend.Addrs {
+		f.want(isAddress(addr), fmt.Sprintf("backend.addrs[%d]", i), "%q is not HOST:PORT", addr)
+	}
+	for i, addr := range c.DNS.Servers {
+		f.want(isAddress(addr), fmt.Sprintf("dns.servers[%d]", i), "%q is not ADDRESS:PORT", addr)
+	}
+	for key, d := range map[string]time.Duration{
+		"backend.timeout": c.Backend.Timeout, "limits.command_timeout": c.Limits.CommandTimeout, "dns.timeout": c.DNS.Timeout,
+		"dns.budget": c.DNS.Budget, "scan_budget": c.ScanBudget, "verdicts.keep": c.Verdicts.Keep,
+	} {
+		f.want(d > 0, key, "must be more than nothing")
+	}
+	for key, n := range map[string]int{
+		"limits.recipients": c.Limits.Recipients, "limits.sessions": c.Limits.Sessions,
+		"limits.sessions_per_ip": c.Limits.SessionsPerIP, "dns.cache": c.DNS.Cache,
+		"limits.message_size": int(c.Limits.MessageSize), "store.memory.max": int(c.Store.Memory.Max), "verdicts.max_size": int(c.Verdicts.MaxSize),
+	} {
+		f.want(n > 0, key, "must be more than 0")
+	}
+	f.want(c.Limits.SessionsPerIP <= c.Limits.Sessions, "limits.sessions_per_ip", "is never reached: limits.sessions is %d", c.Limits.Sessions)
+	f.want(c.DNS.Timeout <= c.DNS.Budget, "dns.timeout", "is never reached: dns.budget is %s", durationText(c.DNS.Budget))
+	f.want(c.DNS.Budget <= c.ScanBudget, "dns.budget", "is never reached: scan_budget is %s", durationText(c.ScanBudget))
+	f.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "want debug, info, warn or error")
+	f.want(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", "want text or json")
+	slices.SortStableFunc(f.found, func(a, b rules.Finding) int { return a.Src.Line - b.Src.Line })
+	return f.found
+}
+
+func (c config) findInListeners(f *finder) {
+	f.want((c.TLS.Cert == "") == (c.TLS.Key == ""), "tls", "cert and key belong together")
+	names := map[string]bool{}
+	needsProxies := false
+	for i, l := range c.Listen {
+		key := fmt.Sprintf("listen[%d]", i)
+		f.want(isAddress(l.Addr), key+".addr", "%q is not ADDRESS:PORT", l.Addr)
+		_, known := tlsModes[l.TLS]
+		f.want(known, key+".tls", "want off, starttls or implicit")
+		f.want(l.TLS == tlsOff || !known || c.TLS.Cert != "", key+".tls", "needs a certificate: tls: { cert: FILE, key: FILE }")
+		f.want(!names[l.Name], key+".name", "two listeners are called %s", l.Name)
+		f.want(!l.ProxyProtocol || len(c.Trusted.Proxies) > 0, key+".proxy_protocol", "nobody is trusted: trusted: { proxies: [NETWORK] }")
+		names[l.Name] = true
+		needsProxies = needsProxies || l.ProxyProtocol
+	}
+	f.want(needsProxies || len(c.Trusted.Proxies) == 0, "trusted.proxies", "no listener has proxy_protocol: true, so nobody reads this")
+}
+
+// finder collects findings at keys of a document.
+type finder struct {
+	doc   *rules.Document
+	found rules.Findings
+}
+
+// want adds a finding at key, or at the nearest group that is there, unless ok.
+func (f *finder) want(ok bool, key, format string, args ...any) {
+	if ok {
+		return
+	}
+	text := fmt.Sprintf(key+": "+format, args...)
+	for {
+		if v, said := f.doc.At(key); said {
+			f.found = append(f.found, v.Finding(codeSetting, "%s", text))
+			return
+		}
+		cut := strings.LastIndexAny(key, ".[")
+		key = key[:max(cut, 0)]
+	}
+}
+
+// runnable reports what serve needs and c does not say.
+func (c config) runnable() error {
+	var all []error
+	if len(c.Listen) == 0 {
+		all = append(all, errors.New("no listener: use -c FILE, or --listen ADDR"))
+	}
+	if len(c.Backend.Addrs) == 0 {
+		all = append(all, errors.New("no backend: use -c FILE, or --backend ADDR"))
+	}
+	for _, l := range c.Listen {
+		if !isAddress(l.Addr) {
+			all = append(all, fmt.Errorf("--listen %s: want ADDRESS:PORT", l.Addr))
+		}
+	}
+	for _, addr := range c.Backend.Addrs {
+		if !isAddress(addr) {
+			all = append(all, fmt.Errorf("--backend %s: want HOST:PORT", addr))
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return exit{exitConfig, errors.Join(all...)}
+}
+
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	n, bad := strconv.ParseUint(port, 10, 16)
+	return err == nil && bad == nil && n <= 65535
+}
+
+// isHostname reports whether s can stand in a banner and in trace headers (RFC 5321 section 4.1.2, Domain).
+func isHostname(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	for _, label := range strings.Split(s, ".") {
+		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' ||
+			strings.Trim(strings.ToLower(label), "abcdefghijklmnopqrstuvwxyz0123456789-") != "" {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,328 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/rules"
+	"weir/scoring"
+	"weir/scoring/verdictlog"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	var q workbench
+	var dir string
+	c := &cobra.Command{
+		Use:   "explain ID|FILE|-",
+		Short: "Show how a verdict came about: each symbol, the sum, the reply, what would change it",
+		Long: `Prints the waterfall of a verdict. ID is looked up in the verdict log; its first ten letters are enough if they are
+unique. FILE holds records as --json prints them, a line each, or a message, which is judged now under the rules.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.explain(c.Context(), args[0], dir, q)
+		},
+	}
+	q.flags(c)
+	c.Flags().StringVar(&dir, "dir", "", "read the verdict log in `DIR` instead of the configured one")
+	return c
+}
+
+// explain explains what is named: a record of the log, the records in a file, or a message.
+func (a *app) explain(ctx context.Context, name, dir string, q workbench) error {
+	if name == "-" {
+		return a.explainFile(ctx, "-", a.in, q)
+	}
+	file, err := os.Open(name)
+	if err == nil {
+		defer file.Close()
+		return a.explainFile(ctx, name, file, q)
+	}
+	if !errors.Is(err, fs.ErrNotExist) || strings.ContainsAny(name, "./") {
+		return exit{exitNoInput, err}
+	}
+	folder, err := a.verdictDir(dir)
+	if err != nil {
+		return err
+	}
+	r, err := verdictlog.Find(folder, name)
+	if err != nil {
+		return exit{exitNoInput, err}
+	}
+	return a.printExplained(r)
+}
+
+// explainFile explains the records in a file, or the verdict on the message that it is.
+func (a *app) explainFile(ctx context.Context, name string, file io.Reader, q workbench) error {
+	in := bufio.NewReaderSize(file, 64<<10)
+	if start, _ := in.Peek(1); !bytes.Equal(start, []byte("{")) {
+		return a.explainMessage(ctx, name, in, q)
+	}
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 4<<20)
+	for n := 1; lines.Scan(); n++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		r, err := verdictlog.ReadRecord(lines.Bytes())
+		if err != nil {
+			return exit{exitData, fmt.Errorf("%s:%d: %w", name, n, err)}
+		}
+		if err := a.printExplained(r); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return exit{exitIO, fmt.Errorf("reading %s: %w", name, err)}
+	}
+	return nil
+}
+
+// explainMessage judges a message now, as `weir check` does.
+func (a *app) explainMessage(ctx context.Context, name string, in io.Reader, q workbench) error {
+	s, err := checkFlags{}.submission()
+	if err != nil {
+		return err
+	}
+	g, done, err := a.workbench(ctx, q)
+	if err != nil {
+		return err
+	}
+	defer done()
+	return splitMessages(name, in, func(path string, raw []byte) error {
+		s.raw = raw
+		r := judge(ctx, g, s).record(g)
+		r.Path = path
+		return a.printExplained(&r)
+	})
+}
+
+// explanation is what `explain --json` prints.
+type explanation struct {
+	ID      string             `json:"id"`
+	Time    time.Time          `json:"time"`
+	Path    string             `json:"path,omitempty"`
+	Verdict verdictlog.Verdict `json:"verdict"`
+	Hits    []scoring.Step     `json:"hits"`
+	Shadow  []scoring.Line     `json:"shadow"`
+	Errors  any                `json:"errors"`
+	Change  *scoring.Change    `json:"change"` // null if no set of symbols would change it
+}
+
+func (a *app) printExplained(r *verdictlog.Record) error {
+	if !a.json {
+		return a.printWaterfall(r)
+	}
+	return a.printJSON(explanation{
+		ID: r.ID, Time: r.Time, Path: r.Path, Verdict: r.Verdict, Hits: scoring.Waterfall(r.Hits),
+		Shadow: r.Shadow, Errors: r.Errors, Change: changeOf(r),
+	})
+}
+
+// changeOf is the smallest set of symbols without which the action would differ; nil if there is none, or if another
+// server decided.
+func changeOf(r *verdictlog.Record) *scoring.Change {
+	if r.Verdict.By == scoring.ByBackend {
+		return nil
+	}
+	change, ok := scoring.SmallestChange(r.Hits, thresholdsOf(r.Verdict.Thresholds))
+	if !ok {
+		return nil
+	}
+	return &change
+}
+
+func thresholdsOf(t verdictlog.Thresholds) rules.Thresholds {
+	of := func(p *rules.Points) rules.Threshold {
+		if p == nil {
+			return rules.Threshold{Off: true}
+		}
+		return rules.Threshold{Points: *p}
+	}
+	return rules.Thresholds{Tag: of(t.Tag), Defer: of(t.Defer), Reject: of(t.Reject)}
+}
+
+// printWaterfall prints how the verdict in r came about.
+func (a *app) printWaterfall(r *verdictlog.Record) error {
+	colored := a.colored(a.out)
+	out := bufio.NewWriter(a.out)
+	fmt.Fprintf(out, "%s  %s %s at %s\n", r.ID, paint(colored, actionColor(r.Verdict.Action), actionWord(r)), r.Verdict.Score,
+		cmp.Or(r.Verdict.At, verdictlog.AtData))
+	writeCircumstances(out, r)
+	fmt.Fprintln(out)
+	writeSteps(out, r, colored)
+	fmt.Fprintln(out)
+	writeOutcome(out, r)
+	fmt.Fprintln(out)
+	if err := out.Flush(); err != nil {
+		return exit{exitIO, fmt.Errorf("writing the answer: %w", err)}
+	}
+	return nil
+}
+
+// writeCircumstances says what was judged.
+func writeCircumstances(w io.Writer, r *verdictlog.Record) {
+	fact := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(w, "  %-10s %s\n", name, printable(text))
+		}
+	}
+	fact("file", r.Path)
+	fact("time", r.Time.UTC().Format(time.RFC3339))
+	fact("client", clientText(r.Session))
+	fact("user", r.Session.User)
+	if r.Envelope.From != "" || len(r.Envelope.To) > 0 {
+		fact("envelope", mailbox(r.Envelope.From)+" -> "+recipientsText(r.Envelope))
+	}
+	if m := r.Message; m != nil {
+		fact("from", m.HeaderFrom)
+		fact("subject", shorten(m.Subject, 100))
+	}
+	if auth := r.Auth; auth != nil && len(auth.Domains) > 0 {
+		fact("proven", strings.Join(auth.Domains, ", "))
+	}
+	if b := r.Bulk; b != nil && b.Campaign != "" {
+		fact("campaign", fmt.Sprintf("%s: %d alike from %d networks", b.Campaign, b.Alike, b.Networks))
+	}
+}
+
+func clientText(s verdictlog.Session) string {
+	text := s.Client.IP
+	if s.Client.RDNS != "" {
+		text += " (" + s.Client.RDNS + ")"
+	}
+	if s.Helo != "" {
+		text += ", HELO " + s.Helo
+	}
+	return text
+}
+
+// writeSteps writes the waterfall: for each line its points, the sum so far, a bar from the sum before to it, the
+// symbol, where in the rules it is, and the evidence.
+func writeSteps(w io.Writer, r *verdictlog.Record, colored bool) {
+	steps := scoring.Waterfall(r.Hits)
+	if len(steps) == 0 {
+		fmt.Fprintln(w, "  no symbol of any worth")
+		return
+	}
+	bars := scaleFor(steps, r.Verdict.Thresholds)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	before := rules.Points(0)
+	for _, s := range steps {
+		points := fmt.Sprintf("%7s", s.Points)
+		if s.Points > 0 {
+			points = fmt.Sprintf("%7s", "+"+s.Points.String())
+		}
+		fmt.Fprintf(table, "%s  %7s  %s\t%s\t%s\t%s\n", points, s.Sum, bars.bar(before, s.Sum), printable(s.Rule), s.Src,
+			printable(shorten(s.Detail, 120)))
+		before = s.Sum
+	}
+	_ = table.Flush() // w keeps the error
+	fmt.Fprintf(w, "         %7s  %s\n", paint(colored, actionColor(r.Verdict.Action), fmt.Sprintf("%7s", r.Verdict.Score)), "the sum")
+}
+
+// scale maps points to columns of a bar.
+type scale struct{ low, high rules.Points }
+
+const barWidth = 24
+
+// scaleFor makes the scale on which all sums and thresholds fit.
+func scaleFor(steps []scoring.Step, t verdictlog.Thresholds) scale {
+	s := scale{}
+	for _, step := range steps {
+		s.low, s.high = min(s.low, step.Sum), max(s.high, step.Sum)
+	}
+	for _, p := range []*rules.Points{t.Tag, t.Defer, t.Reject} {
+		if p != nil {
+			s.high = max(s.high, *p)
+		}
+	}
+	s.high = max(s.high, s.low+1)
+	return s
+}
+
+func (s scale) column(p rules.Points) int {
+	return int((int64(p-s.low)*barWidth + int64(s.high-s.low)/2) / int64(s.high-s.low))
+}
+
+// bar draws a step: "#" for points against the sender, "-" for points in favour.
+func (s scale) bar(from, to rules.Points) string {
+	mark, left, right := "#", s.column(from), s.column(to)
+	if to < from {
+		mark, left, right = "-", right, left
+	}
+	if left == right && from != to {
+		left = min(left, barWidth-1)
+		right = left + 1
+	}
+	return strings.Repeat(" ", left) + strings.Repeat(mark, right-left) + strings.Repeat(" ", barWidth-right)
+}
+
+// writeOutcome says what followed and what would have changed it.
+func writeOutcome(w io.Writer, r *verdictlog.Record) {
+	fact := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "  %-10s %s\n", name, printable(fmt.Sprintf(format, args...)))
+	}
+	v := r.Verdict
+	fact("policy", "%s: tag %s, defer %s, reject %s", v.Policy, pointsText(v.Thresholds.Tag), pointsText(v.Thresholds.Defer), pointsText(v.Thresholds.Reject))
+	fact("decided", "%s", decidedText(r))
+	if v.Reply.Code != 0 {
+		fact("reply", "%d %s %s", v.Reply.Code, v.Reply.Enhanced, v.Reply.Text)
+	}
+	if b := r.Backend; b != nil {
+		fact("backend", "%s: %s", b.Addr, b.Reply)
+	}
+	for _, l := range r.Shadow {
+		fact("on trial", "%s would have counted %s  %s", l.Rule, l.Points, l.Detail)
+	}
+	for _, e := range r.Errors {
+		fact("unknown", "%s %s: %s", strings.TrimSpace(e.Check+" "+e.Rule), e.Kind, shorten(e.Detail, 120))
+	}
+	if v.By != scoring.ByBackend {
+		fact("change", "%s", changeText(r))
+	}
+}
+
+func pointsText(p *rules.Points) string {
+	if p == nil {
+		return "off"
+	}
+	return p.String()
+}
+
+func decidedText(r *verdictlog.Record) string {
+	text := "by the score"
+	switch r.Verdict.By {
+	case scoring.ByHard:
+		text = "by a symbol that refuses alone"
+	case scoring.ByBackend:
+		text = "by the server behind"
+	}
+	if r.Verdict.Shadow {
+		text += "; not carried out, the proxy was only watching"
+	}
+	return text
+}
+
+func changeText(r *verdictlog.Record) string {
+	c := changeOf(r)
+	if c == nil {
+		return "no set of these symbols would have to be absent for another action"
+	}
+	text := fmt.Sprintf("without %s it would have been %s at %s", strings.Join(c.Without, " and "), c.Action, c.Points)
+	if !c.Least {
+		text += " (fewer may do)"
+	}
+	return text
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"weir/filters"
+	"weir/filters/auth"
+	"weir/filters/bulk"
+	"weir/filters/dnsbl"
+	"weir/filters/hello"
+	"weir/filters/lookup"
+	"weir/filters/pattern"
+	"weir/filters/reverse"
+	"weir/filters/store"
+	"weir/filters/structure"
+	"weir/rules"
+)
+
+// parts is what filters are built of besides their rules.
+type parts struct {
+	resolver  *lookup.Resolver
+	store     *store.Memory
+	dnsBudget time.Duration // for all that one check asks DNS
+}
+
+// checks is the list of all filters. A new one adds its line here.
+func checks(set *rules.Set, p parts) ([]filters.Check, error) {
+	patterns, err := pattern.New(set.Patterns)
+	if err != nil {
+		return nil, err
+	}
+	return []filters.Check{
+		bounded(p.dnsBudget, dnsbl.New(set.Zones, p.resolver)),
+		bounded(p.dnsBudget, reverse.New(p.resolver)),
+		bounded(p.dnsBudget, auth.NewSPF(p.resolver)),
+		hello.New(),
+		structure.New(),
+		patterns,
+		bounded(p.dnsBudget, auth.NewDKIM(p.resolver)),
+		bulk.New(set.Bulk, p.store),
+	}, nil
+}
+
+// bounded gives a check a budget of its own, below that of the pipeline.
+func bounded(budget time.Duration, c filters.Check) filters.Check {
+	run := c.Run
+	c.Run = func(ctx context.Context, m filters.Mail) (filters.Report, error) {
+		ctx, cancel := context.WithTimeout(ctx, budget)
+		defer cancel()
+		return run(ctx, m)
+	}
+	return c
+}
+
+// known maps each check to the symbols that are its own, whatever the rules say.
+func known() (rules.Known, error) {
+	own, err := checks(&rules.Set{}, parts{resolver: lookup.Offline(), store: store.NewMemory(1 << 10)})
+	if err != nil {
+		return nil, err
+	}
+	names := rules.Known{}
+	for _, c := range own {
+		names[c.Name] = c.Symbols
+	}
+	return names, nil
+}

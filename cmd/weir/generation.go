@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing/fstest"
+	"time"
+
+	"weir/filters"
+	"weir/proxy"
+	"weir/rules"
+)
+
+// loader makes generations of rules. What outlives a generation, the resolver's cache and the counters of the store,
+// is in its parts.
+type loader struct {
+	parts
+	scanBudget time.Duration
+	count      int
+}
+
+// defaultRules is what rules are when no file is named.
+const defaultRules = "version: 1\ninclude: [\"builtin:defaults\"]\nthresholds: { tag: 6, reject: 15 }\n"
+
+// rulesFS is the folder and the name of a rules file; the builtin rules for path "".
+func rulesFS(path string) (fs.FS, string, error) {
+	if path == "" {
+		return fstest.MapFS{"default rules": {Data: []byte(defaultRules)}}, "default rules", nil
+	}
+	if _, err := os.Stat(path); err != nil {
+		return nil, "", exit{exitNoInput, fmt.Errorf("reading rules: %w", err)}
+	}
+	return os.DirFS(filepath.Dir(path)), filepath.Base(path), nil
+}
+
+// loadRules reads a rules file and returns it with all findings; the set is nil if they hold an error.
+func loadRules(path string) (*rules.Set, rules.Findings, error) {
+	symbols, err := known()
+	if err != nil {
+		return nil, nil, err
+	}
+	fsys, name, err := rulesFS(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	set, findings := rules.Load(fsys, name, symbols)
+	return set, findings, nil
+}
+
+// load makes the next generation: read, lint, test. Warnings are returned with it; on an error nothing has changed.
+func (l *loader) load(ctx context.Context, path string) (*proxy.Generation, rules.Findings, error) {
+	set, findings, err := loadRules(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := findings.Err(); err != nil {
+		return nil, findings, exit{exitConfig, err}
+	}
+	if r := testRules(ctx, set); len(r.Failures) > 0 {
+		return nil, findings, exit{exitConfig, r.err()}
+	}
+	all, err := checks(set, l.parts)
+	if err != nil {
+		return nil, findings, exit{exitConfig, err}
+	}
+	l.count++
+	g := newGeneration(set, all, l.scanBudget)
+	g.Number = l.count
+	return g, findings, nil
+}
+
+func newGeneration(set *rules.Set, all []filters.Check, budget time.Duration) *proxy.Generation {
+	return &proxy.Generation{Number: 1, Rules: set, Checks: filters.NewPipeline(budget, all...)}
+}
+
+// err is nil if all tests passed, else says what failed, a line each.
+func (r testReport) err() error {
+	var all []error
+	for _, f := range r.Failures {
+		all = append(all, fmt.Errorf("%s: test failed: %s", f.At, f.Text))
+	}
+	return errors.Join(all...)
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+
+	"weir/filters/lookup"
+	"weir/filters/store"
+	"weir/proxy"
+)
+
+// This file makes the parts of the program from its configuration.
+
+func (c config) loader(r *lookup.Resolver, s *store.Memory) *loader {
+	return &loader{
+		parts:      parts{resolver: r, store: s, dnsBudget: c.DNS.Budget},
+		scanBudget: c.ScanBudget,
+	}
+}
+
+// limits are what clients may use.
+func (l limits) limits() proxy.Limits {
+	return proxy.Limits{
+		MessageSize: int64(l.MessageSize), Recipients: l.Recipients, Sessions: l.Sessions,
+		SessionsPerIP: l.SessionsPerIP, CommandTimeout: l.CommandTimeout,
+	}
+}
+
+// resolver makes the resolver of the servers named, or of the system's.
+func (c dnsConfig) resolver() (*lookup.Resolver, error) {
+	servers := c.Servers
+	if len(servers) == 0 {
+		servers = systemServers("/etc/resolv.conf")
+	}
+	r, err := lookup.New(lookup.Options{Servers: servers, Timeout: c.Timeout, Budget: c.Budget, Cache: c.Cache})
+	if err != nil {
+		return nil, exit{exitConfig, fmt.Errorf("dns.servers: %w", err)}
+	}
+	return r, nil
+}
+
+// systemServers reads the name servers of a resolv.conf; without any it is the local one.
+func systemServers(file string) []string {
+	var servers []string
+	if f, err := os.Open(file); err == nil {
+		defer f.Close()
+		for lines := bufio.NewScanner(f); lines.Scan(); {
+			if words := strings.Fields(lines.Text()); len(words) >= 2 && words[0] == "nameserver" {
+				servers = append(servers, net.JoinHostPort(words[1], "53"))
+			}
+		}
+	}
+	if len(servers) == 0 {
+		servers = []string{"127.0.0.1:53"}
+	}
+	return servers
+}
+
+// logger makes the log of a running proxy.
+func (c logConfig) logger(w io.Writer) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return nil, exit{exitConfig, fmt.Errorf("log.level: want debug, info, warn or error, not %q", c.Level)}
+	}
+	options := &slog.HandlerOptions{Level: level}
+	switch c.Format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, options)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, options)), nil
+	}
+	return nil, exit{exitConfig, fmt.Errorf("log.format: want text or json, not %q", c.Format)}
+}

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"weir/rules"
+)
+
+func (a *app) rulesCommand() *cobra.Command {
+	c := &cobra.Command{Use: "rules", Short: "Check, test and look at rules"}
+	c.AddCommand(a.rulesLintCommand(), a.rulesTestCommand(), a.rulesListCommand(), a.rulesShowCommand(), a.rulesDiffCommand())
+	return c
+}
+
+func (a *app) rulesLintCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "lint [FILE]", Short: "Print every finding in a rules file, with its place", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			path, err := a.rulesFile(args)
+			if err != nil {
+				return err
+			}
+			_, findings, err := loadRules(path)
+			if err != nil {
+				return err
+			}
+			for _, f := range findings {
+				if a.json {
+					err = errors.Join(err, a.printJSON(f))
+				} else {
+					fmt.Fprintln(a.out, f)
+				}
+			}
+			if err != nil {
+				return err
+			}
+			if findings.Err() != nil {
+				return exit{code: exitConfig}
+			}
+			a.say("%s: %d warnings, no errors", path, len(findings))
+			return nil
+		},
+	}
+}
+
+func (a *app) rulesTestCommand() *cobra.Command {
+	var require bool
+	c := &cobra.Command{
+		Use: "test [FILE]", Short: "Run the tests written in a rules file", Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			set, err := a.loadForReading(args)
+			if err != nil {
+				return err
+			}
+			r := testRules(c.Context(), set)
+			if require {
+				r.requireProofs(set)
+			}
+			return a.printTests(r)
+		},
+	}
+	c.Flags().BoolVar(&require, "require", false, "a rule without a test fails")
+	return c
+}
+
+// requireProofs adds a failure for each rule that a text or an expression decides and that no test proves.
+func (r *testReport) requireProofs(set *rules.Set) {
+	proven := map[string]bool{}
+	for _, p := range set.Proofs {
+		proven[p.Rule] = true
+	}
+	for _, name := range testable(set) {
+		if !proven[name] {
+			r.fail(name, set.Symbols[name].Src, "%s has no test: give it a hit and a miss", name)
+		}
+	}
+}
+
+func testable(set *rules.Set) []string {
+	var names []string
+	for _, p := range set.Patterns {
+		names = append(names, p.Symbol)
+	}
+	for _, c := range set.Combos {
+		names = append(names, c.Symbol)
+	}
+	return names
+}
+
+func (a *app) printTests(r testReport) error {
+	for _, f := range r.Failures {
+		if a.json {
+			if err := a.printJSON(f); err != nil {
+				return err
+			}
+		} else {
+			fmt.Fprintf(a.out, "%s: %s\n", f.At, f.Text)
+		}
+	}
+	a.say("%d proofs of rules and %d whole messages: %d failed", r.Proofs, r.Tests, len(r.Failures))
+	if len(r.Failures) > 0 {
+		return exit{code: exitNo}
+	}
+	return nil
+}
+
+func (a *app) rulesListCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "list [FILE]", Short: "List every symbol and what it is worth", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			set, err := a.loadForReading(args)
+			if err != nil {
+				return err
+			}
+			table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+			for _, s := range sortedSymbols(set) {
+				if a.json {
+					if err := a.printJSON(symbolView(s)); err != nil {
+						return err
+					}
+					continue
+				}
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Points, modeNames[s.Mode], cmp.Or(s.Family, "-"), s.About)
+			}
+			return table.Flush()
+		},
+	}
+}
+
+var modeNames = map[rules.Mode]string{rules.Weighted: "weighted", rules.Hard: "hard", rules.Shadow: "shadow"}
+
+// symbolJSON is a symbol as `rules list --json` prints it.
+type symbolJSON struct {
+	Rule   string       `json:"rule"`
+	Score  rules.Points `json:"score"`
+	Mode   string       `json:"mode"`
+	Family string       `json:"family,omitempty"`
+	Public string       `json:"public,omitempty"`
+	About  string       `json:"about,omitempty"`
+	Src    string       `json:"src"`
+}
+
+func symbolView(s *rules.Symbol) symbolJSON {
+	return symbolJSON{s.Name, s.Points, modeNames[s.Mode], s.Family, s.Public, s.About, s.Src.String()}
+}
+
+func sortedSymbols(set *rules.Set) []*rules.Symbol {
+	return slices.SortedFunc(maps.Values(set.Symbols), func(a, b *rules.Symbol) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+func (a *app) rulesShowCommand() *cobra.Command {
+	var builtin bool
+	c := &cobra.Command{
+		Use: "show [SYMBOL]", Short: "Show one symbol, or with --builtin the rules in the binary", Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			if builtin {
+				text, _ := rules.Builtin("builtin:defaults")
+				fmt.Fprint(a.out, text)
+				return nil
+			}
+			if len(args) == 0 {
+				return exit{exitUsage, errors.New("rules show: name a symbol, or use --builtin")}
+			}
+			return a.showSymbol(args[0])
+		},
+	}
+	c.Flags().BoolVar(&builtin, "builtin", false, "print the rules in the binary")
+	return c
+}
+
+func (a *app) showSymbol(name string) error {
+	set, err := a.loadForReading(nil)
+	if err != nil {
+		return err
+	}
+	s := set.Symbols[name]
+	if s == nil {
+		return exit{exitNoInput, fmt.Errorf("no symbol %s; `weir rules list` prints them all", name)}
+	}
+	if a.json {
+		return a.printJSON(symbolView(s))
+	}
+	fmt.Fprintf(a.out, "%s  %s points, %s\n  %s\n  %s\n", s.Name, s.Points, modeNames[s.Mode], s.About, s.Src)
+	if s.Family != "" {
+		fmt.Fprintf(a.out, "  family %s\n", s.Family)
+	}
+	if s.Public != "" {
+		fmt.Fprintf(a.out, "  the sender may be told: %s\n", s.Public)
+	}
+	for _, o := range s.Changed {
+		fmt.Fprintf(a.out, "  was %s until %s: %s\n", o.Was, o.Src, o.Why)
+	}
+	for _, p := range set.Proofs {
+		if p.Rule == name {
+			fmt.Fprintf(a.out, "  %s %s\n", map[bool]string{true: "hit ", false: "miss"}[p.Hit], cmp.Or(p.Text, strings.Join(p.Symbols, " ")))
+		}
+	}
+	return nil
+}
+
+func (a *app) rulesDiffCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "diff OLD NEW", Short: "Say in words how two rules files differ in worth", Args: cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			old, err := a.loadForReading(args[:1])
+			if err != nil {
+				return err
+			}
+			edited, err := a.loadForReading(args[1:])
+			if err != nil {
+				return err
+			}
+			for _, line := range differencesOf(old, edited) {
+				fmt.Fprintln(a.out, line)
+			}
+			return nil
+		},
+	}
+}
+
+func differencesOf(old, edited *rules.Set) []string {
+	var lines []string
+	for _, s := range sortedSymbols(old) {
+		n := edited.Symbols[s.Name]
+		switch {
+		case n == nil:
+			lines = append(lines, fmt.Sprintf("%s is gone (it was worth %s)", s.Name, s.Points))
+		case n.Points != s.Points:
+			lines = append(lines, fmt.Sprintf("%s is worth %s instead of %s", s.Name, n.Points, s.Points))
+		}
+		if n != nil && n.Mode != s.Mode {
+			lines = append(lines, fmt.Sprintf("%s is %s instead of %s", s.Name, modeNames[n.Mode], modeNames[s.Mode]))
+		}
+	}
+	for _, s := range sortedSymbols(edited) {
+		if old.Symbols[s.Name] == nil {
+			lines = append(lines, fmt.Sprintf("%s is new, worth %s", s.Name, s.Points))
+		}
+	}
+	return append(lines, thresholdDifferences(old, edited)...)
+}
+
+func thresholdDifferences(old, edited *rules.Set) []string {
+	was := map[string]rules.Thresholds{}
+	for _, p := range old.Policies {
+		was[p.ID] = p.Thresholds
+	}
+	var lines []string
+	for _, p := range edited.Policies {
+		before, ok := was[p.ID]
+		switch {
+		case !ok:
+			lines = append(lines, fmt.Sprintf("policy %s is new", p.ID))
+		case before != p.Thresholds:
+			lines = append(lines, fmt.Sprintf("policy %s: %s instead of %s", p.ID, thresholdText(p.Thresholds), thresholdText(before)))
+		}
+		delete(was, p.ID)
+	}
+	for _, id := range slices.Sorted(maps.Keys(was)) {
+		lines = append(lines, fmt.Sprintf("policy %s is gone", id))
+	}
+	return lines
+}
+
+func thresholdText(t rules.Thresholds) string {
+	one := func(t rules.Threshold) string {
+		if t.Off {
+			return "off"
+		}
+		return t.Points.String()
+	}
+	return fmt.Sprintf("tag %s, defer %s, reject %s", one(t.Tag), one(t.Defer), one(t.Reject))
+}
+
+// rulesFile is the rules file a verb means: the argument, the configuration's, or rules.yaml here if there is one.
+func (a *app) rulesFile(args []string) (string, error) {
+	if len(args) == 1 {
+		return args[0], nil
+	}
+	c, err := a.config()
+	if err != nil {
+		return "", err
+	}
+	if _, err := os.Stat("rules.yaml"); c.Rules == "" && err == nil {
+		return "rules.yaml", nil
+	}
+	return c.Rules, nil
+}
+
+// loadForReading loads the rules that args name, for verbs that only look at them.
+func (a *app) loadForReading(args []string) (*rules.Set, error) {
+	path, err := a.rulesFile(args)
+	if err != nil {
+		return nil, err
+	}
+	set, findings, err := loadRules(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := findings.Err(); err != nil {
+		return nil, exit{exitConfig, err}
+	}
+	return set, nil
+}

@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/filters/lookup"
+	"weir/filters/pattern"
+	"weir/filters/store"
+	"weir/rules"
+)
+
+// failure is a test of the rules that did not come out as it says.
+type failure struct {
+	Name string    `json:"name"`
+	Src  rules.Src `json:"-"`
+	At   string    `json:"src"`
+	Text string    `json:"text"`
+}
+
+// testReport is the outcome of all tests written in a rule set.
+type testReport struct {
+	Proofs, Tests int
+	Failures      []failure
+}
+
+func (r *testReport) fail(name string, src rules.Src, format string, args ...any) {
+	r.Failures = append(r.Failures, failure{Name: name, Src: src, At: src.String(), Text: fmt.Sprintf(format, args...)})
+}
+
+// testRules runs the hit/miss proofs and the whole-message tests of set. It touches no network and no shared state:
+// each test has its own DNS and counts from nothing.
+func testRules(ctx context.Context, set *rules.Set) testReport {
+	var r testReport
+	r.prove(set)
+	for _, t := range set.Tests {
+		r.Tests++
+		if err := r.judge(ctx, set, t); err != nil {
+			r.fail(t.Name, t.Src, "%v", err)
+		}
+	}
+	return r
+}
+
+// prove runs the proofs beside the rules.
+func (r *testReport) prove(set *rules.Set) {
+	r.Proofs = len(set.Proofs)
+	for _, f := range set.CheckCombos() {
+		r.fail(f.Code, f.Src, "%s", f.Text)
+	}
+	patterns := make(map[string]rules.Pattern, len(set.Patterns))
+	for _, p := range set.Patterns {
+		patterns[p.Symbol] = p
+	}
+	for _, proof := range set.Proofs {
+		p, ok := patterns[proof.Rule]
+		if !ok {
+			continue // a `when:` rule, proven above
+		}
+		hit, err := pattern.Match(p, proof.Text)
+		switch {
+		case err != nil:
+			r.fail(proof.Rule, proof.Src, "%v", err)
+		case hit != proof.Hit:
+			r.fail(proof.Rule, proof.Src, "%s: want %s, got %s on %q", proof.Rule, hitOrMiss(proof.Hit), hitOrMiss(hit), proof.Text)
+		}
+	}
+}
+
+func hitOrMiss(hit bool) string {
+	if hit {
+		return "a hit"
+	}
+	return "a miss"
+}
+
+// judge runs one whole-message test and compares.
+func (r *testReport) judge(ctx context.Context, set *rules.Set, t rules.Test) error {
+	zone, err := lookup.MapZone(t.DNS)
+	if err != nil {
+		return fmt.Errorf("reading the test's dns: %w", err)
+	}
+	resolver := lookup.FromZone(zone)
+	defer resolver.Close()
+	checks, err := checks(set, parts{resolver: resolver, store: store.NewMemory(1 << 20), dnsBudget: time.Second})
+	if err != nil {
+		return fmt.Errorf("building the checks: %w", err)
+	}
+	g := newGeneration(set, checks, 10*time.Second)
+	o := judge(ctx, g, submissionOf(t))
+	for _, d := range differences(t.Want, o) {
+		r.fail(t.Name, t.Src, "%s: %s", t.Name, d)
+	}
+	return nil
+}
+
+func submissionOf(t rules.Test) submission {
+	s := submission{at: t.At, client: t.Session.IP, from: t.Session.From, to: t.Session.To}
+	s.session.Hello, s.session.User = t.Session.Helo, t.Session.User
+	if t.Session.RDNS != "" {
+		s.session.ReverseName, s.session.ReverseOK, s.session.ReverseKnown = t.Session.RDNS, true, true
+	}
+	if t.Message != "" {
+		s.raw = []byte(strings.ReplaceAll(strings.ReplaceAll(t.Message, "\r\n", "\n"), "\n", "\r\n"))
+	}
+	if t.Auth != nil {
+		s.auth = proven(t.Auth...)
+	}
+	return s
+}
+
+// differences lists in words where o is not as want says.
+func differences(want rules.Want, o outcome) []string {
+	var out []string
+	differ := func(what string, want, got any) {
+		out = append(out, fmt.Sprintf("want %s %v, got %v", what, want, got))
+	}
+	if want.Action != nil && *want.Action != o.Action {
+		differ("action", *want.Action, fmt.Sprintf("%s at %s points (%s)", o.Action, o.Points, lineNames(o)))
+	}
+	if want.At != "" && want.At != o.at {
+		differ("at", want.At, o.at)
+	}
+	if want.Code != 0 && want.Code != o.reply.Code {
+		differ("code", want.Code, o.reply.Code)
+	}
+	if !strings.Contains(o.reply.Text, want.Reply) {
+		differ("a reply with", fmt.Sprintf("%q", want.Reply), fmt.Sprintf("%q", o.reply.Text))
+	}
+	if want.Score != nil && *want.Score != o.Points {
+		differ("score", *want.Score, fmt.Sprintf("%s (%s)", o.Points, lineNames(o)))
+	}
+	if want.Policy != "" && want.Policy != o.Policy {
+		differ("policy", want.Policy, o.Policy)
+	}
+	return append(out, missing(want, o)...)
+}
+
+// missing compares the symbols and errors wanted with those there.
+func missing(want rules.Want, o outcome) []string {
+	symbols := map[string]bool{}
+	failed := map[string]bool{}
+	for _, result := range o.Results {
+		for _, h := range result.Hits {
+			symbols[h.Symbol] = true
+		}
+		for _, p := range result.Problems {
+			failed[p.Rule], failed[p.Check] = true, true
+		}
+	}
+	for _, l := range slices.Concat(o.Why, o.Shadow) {
+		symbols[l.Rule] = true
+	}
+	var out []string
+	for _, name := range want.Hits {
+		if !symbols[name] {
+			out = append(out, fmt.Sprintf("want the symbol %s, got %s", name, lineNames(o)))
+		}
+	}
+	for _, name := range want.Misses {
+		if symbols[name] {
+			out = append(out, fmt.Sprintf("want no symbol %s, got it", name))
+		}
+	}
+	for _, name := range want.Errors {
+		if !failed[name] {
+			out = append(out, fmt.Sprintf("want an error of %s, got none", name))
+		}
+	}
+	return out
+}
+
+func lineNames(o outcome) string {
+	if len(o.Why) == 0 {
+		return "no symbols"
+	}
+	var names []string
+	for _, l := range o.Why {
+		names = append(names, l.Rule)
+	}
+	return strings.Join(names, " ")
+}

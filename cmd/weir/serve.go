@@ -1,0 +1,264 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"weir/filters/store"
+	"weir/proxy"
+	"weir/proxy/backend"
+	"weir/scoring/verdictlog"
+)
+
+// drainTime bounds how long transactions in flight may take to end.
+const drainTime = 10 * time.Minute
+
+// serveFlags are for trying without a configuration file, and for shadow running.
+type serveFlags struct {
+	listen, backend, rules, dns, verdicts string
+	shadow                                bool
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var f serveFlags
+	c := &cobra.Command{
+		Use: "serve", Short: "Run the proxy", Args: cobra.NoArgs,
+		Long: `Runs the proxy by the configuration of -c FILE, or without one between --listen and --backend.
+SIGHUP reloads everything, all or nothing. SIGTERM and SIGINT end after the transactions in flight, a second one at once.`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			conf, err := a.config()
+			if err != nil {
+				return err
+			}
+			conf.apply(f)
+			if err := conf.runnable(); err != nil {
+				return err
+			}
+			return a.serve(c.Context(), conf, f)
+		},
+	}
+	flags := c.Flags()
+	flags.StringVar(&f.listen, "listen", "", "listen on `ADDR`")
+	flags.StringVar(&f.backend, "backend", "", "pass mail on to the server at `ADDR`")
+	flags.StringVar(&f.rules, "rules", "", "judge by the rules in `FILE`")
+	flags.StringVar(&f.dns, "dns", "", "ask the DNS server at `ADDR`")
+	flags.StringVar(&f.verdicts, "verdicts", "", "keep the verdict log in `DIR`")
+	flags.BoolVar(&f.shadow, "shadow", false, "refuse and defer nothing; tag, and record what would have been done")
+	return c
+}
+
+// apply puts the flags over the configuration.
+func (c *config) apply(f serveFlags) {
+	if f.listen != "" {
+		c.Listen = []listen{{Name: "smtp", Addr: f.listen, TLS: tlsOff}}
+	}
+	if f.backend != "" {
+		c.Backend.Addrs = []string{f.backend}
+	}
+	if f.dns != "" {
+		c.DNS.Servers = []string{f.dns}
+	}
+	if f.rules != "" {
+		c.Rules = f.rules
+	}
+	if f.verdicts != "" {
+		c.Verdicts.Dir = f.verdicts
+	}
+}
+
+// serve runs the proxy until a signal or ctx ends it.
+func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
+	log, err := c.Log.logger(a.err)
+	if err != nil {
+		return err
+	}
+	resolver, err := c.DNS.resolver()
+	if err != nil {
+		return err
+	}
+	defer resolver.Close()
+	current := reloadable{app: a, flags: f, loader: c.loader(resolver, store.NewMemory(int64(c.Store.Memory.Max))), log: log}
+	if err := current.load(ctx, c); err != nil {
+		return err
+	}
+	record, closeLog, err := c.Verdicts.open(log)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	server := &proxy.Server{
+		Hostname: c.Hostname, Version: release, Shadow: f.shadow, Log: log, Limits: c.Limits.limits(),
+		Backend: &backend.Backend{Addrs: c.Backend.Addrs, Timeout: c.Backend.Timeout, Hello: c.Hostname},
+		Current: current.generation, TLS: current.tls, Record: record,
+	}
+	listeners, err := c.listeners()
+	if err != nil {
+		return err
+	}
+	log.Info("serving", "version", release, "listen", addresses(listeners), "backend", c.Backend.Addrs, "shadow", f.shadow)
+	return runServer(ctx, server, listeners, current.reload)
+}
+
+// listeners opens all listeners, or none.
+func (c config) listeners() ([]proxy.Listener, error) {
+	var all []proxy.Listener
+	for _, l := range c.Listen {
+		open, err := net.Listen("tcp", l.Addr)
+		if err != nil {
+			for _, o := range all {
+				o.Net.Close()
+			}
+			return nil, exit{exitUnavailable, fmt.Errorf("listening on %s: %w", l.Addr, err)}
+		}
+		front := proxy.Listener{Name: l.Name, Net: open, TLS: tlsModes[l.TLS]}
+		if l.ProxyProtocol {
+			front.Proxies = c.Trusted.Proxies
+		}
+		all = append(all, front)
+	}
+	return all, nil
+}
+
+func addresses(all []proxy.Listener) []string {
+	var out []string
+	for _, l := range all {
+		out = append(out, l.Net.Addr().String())
+	}
+	return out
+}
+
+// runServer serves until a signal: HUP calls reload; TERM and INT drain, a second one ends at once.
+func runServer(ctx context.Context, s *proxy.Server, listeners []proxy.Listener, reload func(context.Context)) error {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
+	defer signal.Stop(signals)
+
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var all sync.WaitGroup
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		all.Go(func() { failed <- s.Serve(serving, l) })
+	}
+	drained := make(chan struct{})
+	draining := false
+	drain := func() {
+		draining = true
+		s.Log.Info("draining", "sessions", s.Active())
+		all.Go(func() {
+			bounded, cancel := context.WithTimeout(serving, drainTime)
+			defer cancel()
+			if err := s.Drain(bounded); err != nil {
+				s.Log.Warn("ending with transactions in flight", "err", err)
+			}
+			close(drained)
+		})
+	}
+	var err error
+	for done := ctx.Done(); err == nil; {
+		select {
+		case sig := <-signals:
+			switch {
+			case sig == syscall.SIGHUP:
+				reload(ctx)
+			case draining:
+				stop()
+			default:
+				drain()
+			}
+			continue
+		case <-done:
+			done = nil
+			drain()
+			continue
+		case err = <-failed:
+		case <-drained:
+		}
+		break
+	}
+	stop()
+	all.Wait()
+	return err
+}
+
+// reloadable is what a reload exchanges: the rules with their checks, and the certificate.
+type reloadable struct {
+	app    *app
+	flags  serveFlags
+	loader *loader
+	log    *slog.Logger
+
+	gen  atomic.Pointer[proxy.Generation]
+	cert atomic.Pointer[certificate]
+}
+
+func (r *reloadable) generation() *proxy.Generation { return r.gen.Load() }
+
+// load reads all that c names and puts it in force, or returns an error and changes nothing.
+func (r *reloadable) load(ctx context.Context, c config) error {
+	cert, err := c.certificate()
+	if err != nil {
+		return err
+	}
+	g, warnings, err := r.loader.load(ctx, c.Rules)
+	if err != nil {
+		return err
+	}
+	r.app.warn(warnings)
+	r.cert.Store(cert)
+	r.gen.Store(g)
+	return nil
+}
+
+// reload reads configuration, rules and certificate again. On any error the old generation stays in force.
+func (r *reloadable) reload(ctx context.Context) {
+	c, err := r.app.config()
+	if err == nil {
+		c.apply(r.flags)
+		err = errors.Join(c.runnable(), r.load(ctx, c))
+	}
+	if err != nil {
+		r.log.Error("reload refused, the old configuration stays in force", "err", err)
+		return
+	}
+	g := r.generation()
+	r.log.Info("reloaded", "generation", g.Number, "rules", g.Rules.Digest)
+}
+
+// open starts the verdict log; without a folder verdicts are only logged.
+func (v verdicts) open(log *slog.Logger) (record func(verdictlog.Record), closeLog func(), err error) {
+	say := func(r verdictlog.Record) {
+		log.Info("verdict", "id", r.ID, "action", r.Verdict.Action, "score", r.Verdict.Score, "at", r.Verdict.At,
+			"client", r.Session.Client.IP, "from", r.Envelope.From, "to", r.Envelope.To, "reply", r.Verdict.Reply.Code)
+	}
+	if v.Dir == "" {
+		return say, func() {}, nil
+	}
+	kept, err := verdictlog.Open(verdictlog.Options{
+		Dir: v.Dir, Keep: v.Keep, MaxSize: int64(v.MaxSize),
+		Warn: func(err error) { log.Warn("verdict log", "err", err) },
+	})
+	if err != nil {
+		return nil, nil, exit{exitIO, fmt.Errorf("opening the verdict log: %w", err)}
+	}
+	both := func(r verdictlog.Record) {
+		say(r)
+		kept.Put(r)
+	}
+	return both, func() {
+		if err := kept.Close(); err != nil {
+			log.Warn("verdict log", "err", err)
+		}
+	}, nil
+}

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"weir/filters/lookup"
+	"weir/filters/store"
+	"weir/proxy"
+)
+
+// workbench says how verbs that judge without SMTP get their rules and their DNS.
+type workbench struct {
+	rules   string
+	offline bool
+	zone    string // a zone file to answer from
+	dns     string // a server to ask
+}
+
+func (q *workbench) flags(c *cobra.Command) {
+	c.Flags().StringVar(&q.rules, "rules", "", "judge by the rules in `FILE`")
+	c.Flags().BoolVar(&q.offline, "offline", false, "ask no DNS")
+	c.Flags().StringVar(&q.zone, "dns", "", "answer DNS from the zone `FILE`, or ask the server at ADDR")
+}
+
+// workbench makes a generation to judge with, and the func that releases it.
+func (a *app) workbench(ctx context.Context, q workbench) (*proxy.Generation, func(), error) {
+	c, err := a.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	if q.rules != "" {
+		c.Rules = q.rules
+	}
+	resolver, err := q.resolver(c.DNS)
+	if err != nil {
+		return nil, nil, err
+	}
+	l := c.loader(resolver, store.NewMemory(int64(c.Store.Memory.Max)))
+	g, warnings, err := l.load(ctx, c.Rules)
+	if err != nil {
+		resolver.Close()
+		return nil, nil, err
+	}
+	a.warn(warnings)
+	return g, func() { resolver.Close() }, nil
+}
+
+// resolver picks who answers DNS: nobody, a zone file, a server, or the servers of the configuration.
+func (q workbench) resolver(c dnsConfig) (*lookup.Resolver, error) {
+	if q.offline {
+		return lookup.Offline(), nil
+	}
+	if q.zone == "" {
+		return c.resolver()
+	}
+	f, err := os.Open(q.zone)
+	if os.IsNotExist(err) {
+		c.Servers = []string{q.zone}
+		return c.resolver()
+	}
+	if err != nil {
+		return nil, exit{exitNoInput, fmt.Errorf("reading the zone: %w", err)}
+	}
+	defer f.Close()
+	z, err := lookup.ParseZone(f, q.zone)
+	if err != nil {
+		return nil, exit{exitData, fmt.Errorf("reading the zone: %w", err)}
+	}
+	return lookup.FromZone(z), nil
+}
