@@ -138,7 +138,11 @@ func (c *campaigns) compare(p *print, b *candidate) {
 	payload, terms := 1+len(p.payload), 1+len(p.payload)+len(p.terms)
 	var ofTerms, ofPairs float64 // the runs being read
 	for i := range c.lists {
-		if c.lists[i].Of(uint32(b.id)).N < need {
+		n := c.lists[i].Of(uint32(b.id)).N
+		if n > 0 && i >= terms {
+			b.once++
+		}
+		if n < need {
 			b.spread += math.Sqrt(ofTerms) + math.Sqrt(ofPairs)
 			ofTerms, ofPairs = 0, 0
 			continue

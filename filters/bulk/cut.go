@@ -5,14 +5,16 @@ import "strings"
 // ownWords returns what the author of s wrote himself: without quoted lines, the forwarded or answered message below,
 // the signature and the footer of a mailing list. s is the visible text, a line or paragraph a line.
 func ownWords(s string) string {
-	lines := strings.Split(s, "\n")
+	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
 	kept := make([]string, 0, len(lines))
+	leaving := false // in a paragraph on how to leave the list
 	for i, line := range lines {
 		trimmed := strings.TrimSpace(line)
 		if endsOwn(trimmed, lines[i+1:]) {
 			break
 		}
-		if isQuoted(trimmed) || introducesQuote(trimmed, lines[i+1:]) {
+		leaving = trimmed != "" && (leaving || len(lines)-i <= footerLines && tellsToLeave(trimmed))
+		if leaving || isQuoted(trimmed) || introducesQuote(trimmed, lines[i+1:]) {
 			continue
 		}
 		kept = append(kept, line)
@@ -37,8 +39,24 @@ func introducesQuote(line string, rest []string) bool {
 	return false
 }
 
-// The most lines of a list footer below its rule.
+// The most lines of a footer.
 const footerLines = 8
+
+// tellsToLeave reports whether line is of the kind that ends most bulk mail, wanted or not, in the same words.
+func tellsToLeave(line string) bool {
+	line = strings.ToLower(line)
+	for _, words := range []string{
+		"unsubscri", "opt out", "opt-out", "stop receiving", "no longer wish to receive", "be removed from", "mailing list",
+		"отписат", "отказаться от рассылки", "получать рассылк", "получать письма",
+		"darse de baja", "darte de baja", "no desea recibir", "no deseas recibir", "dejar de recibir",
+		"abmelden", "abbestellen", "désabonner", "désinscri", "disiscri", "cancelar a inscrição",
+	} {
+		if strings.Contains(line, words) {
+			return true
+		}
+	}
+	return false
+}
 
 // endsOwn reports whether nothing of the author's follows: line begins a signature (RFC 3676 section 4.3), a message
 // that is answered or forwarded, or the footer of a mailing list, which is short and the last.

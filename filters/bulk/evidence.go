@@ -19,6 +19,7 @@ type candidate struct {
 	payload float64 // addresses in common, by weight
 	alone   bool    // one of them is of no other campaign
 	pairs   float64 // word pairs in common
+	once    float64 // word pairs that any of its messages had
 	votes   float64 // the same by weight
 	spread  float64 // the same and words, each run of neighbours counting as its root: what is scattered over a text is no quotation
 	picture int     // distance to its most alike picture
@@ -35,6 +36,12 @@ const (
 
 // learned reports whether so many messages are there that the campaign's core stands out.
 func (b *candidate) learned() bool { return b.members >= 3 }
+
+// splits reports whether p is so much closer to one message of the campaign than to the campaign that the two are
+// another one: a family of campaigns that share a subject must not hide one of them.
+func (b *candidate) splits(p *print) bool {
+	return b.learned() && b.members <= 12 && b.once >= .75*float64(len(p.pairs))
+}
 
 // grade judges the evidence for p. Shares are of the pairs that message and campaign can have in common.
 func (b *candidate) grade(p *print) grade {
@@ -57,7 +64,9 @@ func (b *candidate) grade(p *print) grade {
 		b.learned() && one >= .70 && b.votes >= 16, // pasted into other text, or cut
 		b.payload > 0 && both >= .25 && b.votes >= 10:
 		return strict
-	case ofMessage >= .12 && ofCampaign >= min(.28, .07*(b.members+1)) && b.spread >= 9.5, // reworded
+	case b.splits(p):
+		return unlike
+	case ofMessage >= .10 && ofCampaign >= min(.28, .05*(b.members+1)) && b.spread >= 8.5, // reworded
 		both >= .22 && one <= 2*both && b.votes >= 14,     // the same amount pasted into both
 		b.learned() && ofCampaign >= .50 && b.votes >= 10, // much pasted into this one
 		b.payload > 0 && both >= .15 && b.votes >= 7,      //

@@ -61,6 +61,7 @@ func (p *print) features(keys []uint64) []uint64 {
 type reader struct {
 	lexer  lexer
 	hasher store.Hasher
+	words  []uint64
 	terms  []uint64
 	pairs  []uint64
 }
@@ -153,12 +154,10 @@ func (x *reader) recipientWords(m filters.Mail) map[string]bool {
 	return skip
 }
 
-// features fills terms and pairs: each long word of t, and each pair of neighbouring words in either order.
+// features fills terms and pairs: each long word of t, each pair of neighbouring words in either order, and after
+// these, for a short text, each pair with one word between.
 func (x *reader) features(t text) {
-	x.terms, x.pairs = x.terms[:0], x.pairs[:0]
-	var before, last uint64 // the two words before
-	var n int
-	short := len(t.words) <= shortText
+	x.words, x.terms, x.pairs = x.words[:0], x.terms[:0], x.pairs[:0]
 	for i := range t.words {
 		w := t.at(i)
 		runes := utf8.RuneCount(w)
@@ -166,21 +165,21 @@ func (x *reader) features(t text) {
 			continue
 		}
 		h := x.hasher.Sum(w)
+		x.words = append(x.words, h)
 		if runes >= termRunes {
 			x.terms = append(x.terms, h)
 		}
-		if n > 0 {
-			x.pairs = append(x.pairs, x.pair(last, h))
+	}
+	for between := range 2 {
+		if between > 0 && len(x.words) > shortText {
+			break
 		}
-		if n > 1 && short {
-			x.pairs = append(x.pairs, x.pair(before, h))
+		for i := 0; i+1+between < len(x.words); i++ {
+			a, b := x.words[i], x.words[i+1+between]
+			x.pairs = append(x.pairs, x.hasher.Pair(min(a, b), max(a, b)))
 		}
-		before, last = last, h
-		n++
 	}
 }
-
-func (x *reader) pair(a, b uint64) uint64 { return x.hasher.Pair(min(a, b), max(a, b)) }
 
 // sample returns the k smallest different values of all, in the order of all, and which share of all values they stand
 // for. Two messages keep the same of what they have in common, however much else one of them holds.
