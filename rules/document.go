@@ -34,7 +34,7 @@ func Parse(data []byte, file string) (*Document, Findings) {
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	d := &Document{file: file, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
 	if line, col, what := strangeByte(data); what != "" {
-		return nil, Findings{d.finding(line, col, codeSyntax, what+" is not allowed here; write the file in UTF-8")}
+		return nil, Findings{d.finding(line, col, codeSyntax, what)}
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data))
 	if err != nil {
@@ -68,11 +68,11 @@ func strangeByte(data []byte) (line, col int, what string) {
 		r, n := utf8.DecodeRune(data)
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return line, col, fmt.Sprintf("the byte 0x%02X", data[0])
+			return line, col, fmt.Sprintf("the byte 0x%02X is not UTF-8", data[0])
 		case r == '\n':
 			line, col = line+1, 0
 		case r < ' ' && r != '\t' && r != '\r' || r >= 0x7F && r < 0xA0 && r != 0x85 || r == 0xFFFE || r == 0xFFFF:
-			return line, col, fmt.Sprintf("the control character U+%04X", r)
+			return line, col, fmt.Sprintf("the control character U+%04X has no place here", r)
 		}
 		col++
 		data = data[n:]
@@ -86,14 +86,24 @@ func (d *Document) syntax(err error) Finding {
 	if !errors.As(err, &e) {
 		return d.finding(1, 1, codeSyntax, err.Error())
 	}
-	text := e.Message
+	text, mark := e.Message, e.Mark
 	if e.ContextMsg != "" {
 		text += " " + e.ContextMsg
 	}
-	if e.ContextMark.Line > 0 && e.ContextMark.Line != e.Mark.Line {
-		text += fmt.Sprintf(" that begins in line %d", e.ContextMark.Line)
+	if began := e.ContextMark; began.Line > 0 && began.Line != mark.Line {
+		text += fmt.Sprintf(" that begins in line %d", began.Line)
+		if strings.TrimSpace(d.line(mark.Line)) == "" {
+			mark = began
+		}
 	}
-	return d.finding(max(e.Mark.Line, 1), max(e.Mark.Column, 1), codeSyntax, text)
+	f := d.finding(max(mark.Line, 1), max(mark.Column, 1), codeSyntax, text)
+	switch {
+	case strings.HasPrefix(f.Line, "\t"):
+		f.Hint = "YAML takes no tabs before the text of a line; use blanks"
+	case strings.HasPrefix(e.Message, "mapping values are not allowed"):
+		f.Hint = "a text with a colon and a blank stands in quotes"
+	}
+	return f
 }
 
 // finding is an error at a place of d.

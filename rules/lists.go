@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"path"
 	"slices"
@@ -251,13 +252,7 @@ func (l *loading) listNamed(v said[string], types ...ListType) (*List, bool) {
 	}
 	list := l.set.Lists[name]
 	if list == nil {
-		var names []string
-		for _, doc := range l.files {
-			for _, e := range doc.Lists {
-				names = append(names, "list."+e.Key)
-			}
-		}
-		l.hintAt(v.At, codeList, fmt.Sprintf("there is no list %q", name), didYouMean(v.V, names))
+		l.hintAt(v.At, codeList, fmt.Sprintf("there is no list %q", name), didYouMean(name, slices.Sorted(maps.Keys(l.set.Lists))))
 		return nil, false
 	}
 	l.used[name] = true
@@ -269,6 +264,9 @@ func (l *loading) listNamed(v said[string], types ...ListType) (*List, bool) {
 }
 
 func (l *loading) unusedLists() {
+	if l.findings.Err() != nil {
+		return // what uses a list may be what is wrong
+	}
 	for _, doc := range l.files {
 		for _, e := range doc.Lists {
 			if !l.used[e.Key] {

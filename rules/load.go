@@ -87,9 +87,11 @@ type loading struct {
 	stated   []stated        // what the files say of thresholds, for each policy
 }
 
-// add keeps a finding, once.
+// add keeps a finding, once. What is said of a value that could not even be read is not kept: it would speak of a value
+// that nobody wrote.
 func (l *loading) add(f Finding) {
-	if len(l.findings) < maxFindings && !slices.Contains(l.findings, f) {
+	follows := func(old Finding) bool { return old == f || old.Src == f.Src && old.Code < codeVersion }
+	if len(l.findings) < maxFindings && !slices.ContainsFunc(l.findings, follows) {
 		l.findings = append(l.findings, f)
 	}
 }
@@ -137,9 +139,7 @@ func (l *loading) file(name string, from Value) {
 	}
 	d.literal = true
 	doc := &fileDoc{}
-	for _, f := range d.Decode(doc) {
-		l.add(f)
-	}
+	l.findings = append(l.findings, d.Decode(doc)...)
 	l.version(doc)
 	l.open = append(l.open, name)
 	for _, include := range doc.Include {
@@ -244,9 +244,9 @@ func (l *loading) build() {
 	l.rejectText()
 	l.policies()
 	l.hardZones()
-	l.reachable()
 	for _, doc := range l.files {
 		l.tests(doc)
 	}
+	l.reachable()
 	l.unusedLists()
 }

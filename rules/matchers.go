@@ -22,8 +22,8 @@ func (l *loading) rule(r *ruleDoc) {
 		l.hintAt(r.ID.At, codeMissing, fmt.Sprintf("the rule %s does not say what it is about", r.ID.V), "give it `about:` with one sentence for humans")
 	}
 	l.scored(r.Self, r.Score, r.Mode.V)
-	if r.Family.At.Said() {
-		l.checkName(r.Family, lowerName)
+	if r.Family.At.Said() && !l.checkName(r.Family, lowerName) {
+		r.Family.V = ""
 	}
 	if l.expired(r.Until) {
 		l.warnAt(r.Until.At, codeExpired, fmt.Sprintf("the trial of %s is over", r.ID.V), "drop the rule, or give it `mode: weighted` and no `until:`")

@@ -89,7 +89,11 @@ func (r *reader) library(err error) {
 		r.fail(0, codeWhen, err.Error(), "")
 		return
 	}
-	r.fail(e.From, codeWhen, strings.TrimPrefix(e.Message, "compilation failed: "), "")
+	text := strings.TrimPrefix(e.Message, "compilation failed: ")
+	if text == "unexpected token EOF" {
+		text = "the condition ends too early"
+	}
+	r.fail(e.From, codeWhen, text, "")
 }
 
 // walk checks a node and all below it.

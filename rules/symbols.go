@@ -15,9 +15,11 @@ var (
 	lowerName  = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
 )
 
-// missing reports that a needed key is not in the mapping v.
+// missing reports that a needed key is not in the mapping v. If v itself could not be read, that is reported already.
 func (l *loading) missing(v Value, key string) {
-	l.errorAt(v, codeMissing, "the key %q is missing", key)
+	if v.Said() {
+		l.errorAt(v, codeMissing, "the key %q is missing", key)
+	}
 }
 
 // checkName reports whether v is said and written as form.
@@ -36,9 +38,7 @@ func (l *loading) checkName(v said[string], form *regexp.Regexp) bool {
 // named reports whether the key id of the mapping self is said and in order.
 func (l *loading) named(self Value, id said[string], form *regexp.Regexp) bool {
 	if !id.At.Said() {
-		if self.Said() {
-			l.missing(self, "id")
-		}
+		l.missing(self, "id")
 		return false
 	}
 	return l.checkName(id, form)
@@ -67,7 +67,7 @@ func (l *loading) define(at Value, s Symbol) bool {
 
 // scored checks that a symbol says what it is worth: only one that counts for nothing need not.
 func (l *loading) scored(self Value, score said[Points], mode Mode) {
-	if !score.At.Said() && mode != Shadow && self.Said() {
+	if !score.At.Said() && mode != Shadow {
 		l.missing(self, "score")
 	}
 }

@@ -58,7 +58,7 @@ func (l *loading) zone(doc zoneDoc) Zone {
 		l.answer(&z, doc, a)
 	}
 	for _, e := range doc.Errors {
-		if !e.Means.At.Said() && e.Self.Said() {
+		if !e.Means.At.Said() {
 			l.missing(e.Self, "means")
 		}
 		z.Errors = append(z.Errors, ZoneError{Match: l.match(e.Self, e.Match), Means: e.Means.V})
