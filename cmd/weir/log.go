@@ -176,7 +176,7 @@ func logLine(r *verdictlog.Record, colored bool) string {
 		paint(colored, actionColor(r.Verdict.Action), fmt.Sprintf("%-7s", action)), r.Verdict.Score,
 		printable(r.Session.Client.IP), mailbox(r.Envelope.From), recipientsText(r.Envelope))
 	if r.Message != nil {
-		fmt.Fprintf(&b, "  %q", printable(shorten(r.Message.Subject, 60)))
+		fmt.Fprintf(&b, `  "%s"`, printable(shorten(r.Message.Subject, 60)))
 	}
 	shown := 0
 	for _, h := range r.Hits {
