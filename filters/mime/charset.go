@@ -2,6 +2,7 @@ package mime
 
 import (
 	"bytes"
+	"encoding/base64"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -13,8 +14,9 @@ import (
 // charsetOf is the name under which a character set is known here and to enmime.
 func charsetOf(declared string) string {
 	name := strings.ToLower(strings.Trim(declared, " \t\"'"))
-	if rest, ok := strings.CutPrefix(name, "charset="); ok {
-		name = strings.Trim(rest, "\"'")
+	name = strings.TrimPrefix(name, "charset=")
+	if end := strings.IndexFunc(name, notInCharset); end >= 0 {
+		name = name[:end]
 	}
 	for _, prefix := range []string{"win-", "win", "windows", "cp-", "cp", "x-cp", "ms-", "microsoft-cp"} {
 		if digits, ok := strings.CutPrefix(name, prefix); ok && len(digits) == 4 && strings.HasPrefix(digits, "125") {
@@ -34,6 +36,11 @@ func charsetOf(declared string) string {
 		return "iso-8859-5"
 	}
 	return name
+}
+
+// notInCharset reports whether r stands in no name of a character set.
+func notInCharset(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < '0' || r > '9') && !strings.ContainsRune("-_.:+", r)
 }
 
 // claimsLittle reports whether a declared character set is one that programs name without knowing it.
@@ -165,16 +172,22 @@ var leafParser = enmime.NewParser(enmime.DisableCharacterDetection(true), enmime
 	enmime.SkipMalformedParts(true), enmime.MultipartWOBoundaryAsSinglePart(true), enmime.MaxStoredPartErrors(1),
 	enmime.SetReadPartErrorPolicy(func(*enmime.Part, error) bool { return true }))
 
-// byEnmime has enmime decode a text; false if it does not know the character set.
+// shortText is up to how many bytes a text is given to enmime as an encoded word, which is faster than as a part.
+const shortText = 256
+
+// byEnmime has enmime decode a text; false if it does not know charset, a name as of charsetOf.
 func byEnmime(b []byte, charset string) (string, bool) {
-	if charset == "" || len(charset) > 40 || strings.IndexFunc(charset, func(r rune) bool {
-		return r <= ' ' || r > '~' || strings.ContainsRune(`"\;()`, r)
-	}) >= 0 {
+	if charset == "" || len(charset) > 40 {
 		return "", false
+	}
+	if len(b) <= shortText && bytes.IndexByte(b, '=') < 0 { // with "=" it would take the text for a parameter
+		word := "=?" + charset + "?B?" + base64.StdEncoding.EncodeToString(b) + "?="
+		text := enmime.DecodeRFC2047(word)
+		return strings.ToValidUTF8(text, "\uFFFD"), text != word
 	}
 	head := strings.NewReader("Content-Type: text/plain; charset=\"" + charset + "\"\r\n\r\n")
 	part, err := leafParser.ReadParts(io.MultiReader(head, bytes.NewReader(b)))
-	if err != nil || part.FirstChild != nil {
+	if err != nil {
 		return "", false
 	}
 	for _, e := range part.Errors {

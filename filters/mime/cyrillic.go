@@ -9,7 +9,7 @@ import (
 )
 
 // commonPairs are pairs of letters that are frequent in Russian and its neighbours, the most frequent first.
-const commonPairs = "ст но то на ен ов ни ра во ко ос не ер ро по ал пр го от ка ло ре та ли ин ор ел ет ть ом ан ол ла ва од ле ит ат де ве ес ог ри ль те об да ас ем ск до за ой ил тр ти вы ак ки ме мо сл ам ия их ие ся со сь ми ма ее ны ых ую ей ый ая ое же бы чт ши уж ду уд ру ту му ну су бу лу ку ич че ча щи ще эт юд ящ ях ят яв дн св вс зн пл сп сн кр бо па пи пе ви вн вр гр др жи из им ис ий ик иц ча нн нт нс нд тв тн рт рн рс лю ля нь ье ью ья ём её ої ії ає ів ня ці зі"
+const commonPairs = "ст но то на ен ов ни ра во ко ос не ер ро по ал пр го от ка ло ре та ли ин ор ел ет ть ом ан ол ла ва од ле ит ат де ве ес ог ри ль те об да ас ем ск до за ой ил тр ти вы ак ки ме мо сл ам ия их ие ся со сь ми ма ны ых ую ей ый ая ое же бы чт ши уж ду уд ру ту му ну су бу лу ку ич че ча щи ще эт юд ящ ях ят яв дн св вс зн пл сп сн кр бо па пи пе ви вн вр гр др жи из им ис ий ик иц ча нн нт нс нд тв тн рт рн рс лю ля нь ье ью ья ём её ої ії ає ів ня ці зі"
 
 // neverPairs are pairs that no word has.
 const neverPairs = "аь оь уь еь иь ыь эь юь яь йь аъ оъ уъ еъ иъ ыъ эъ юъ яъ ьъ ъь ьь ъъ ыы ээ аы оы уы еы иы эы юы яы ыь гы кы хы жы шы чы щы йй жя шя чя щя жю щю йы йъ цю ця"
@@ -41,8 +41,6 @@ func letterOf(r rune) int {
 		return int(r - 'а')
 	case r >= 'А' && r <= 'Я':
 		return int(r - 'А')
-	case r == 'ё' || r == 'Ё':
-		return 'е' - 'а'
 	}
 	return -1
 }
@@ -70,10 +68,10 @@ func newReading(name string, t *charmap.Charmap) *reading {
 	for i := range x.letter {
 		r := t.DecodeByte(byte(0x80 + i))
 		x.letter[i] = int8(letterOf(r))
-		if x.letter[i] < 0 && !unicode.IsPunct(r) && r != '\u00a0' && !strings.ContainsRune("№§іїєґўІЇЄҐЎ", r) {
+		if x.letter[i] < 0 && !unicode.IsPunct(r) && r != '\u00a0' && !strings.ContainsRune("№§ёіїєґўЁІЇЄҐЎ", r) {
 			x.letter[i] = strange
 		}
-		x.upper[i] = r >= 'А' && r <= 'Я' || r == 'Ё'
+		x.upper[i] = r >= 'А' && r <= 'Я'
 	}
 	return x
 }

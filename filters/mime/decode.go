@@ -45,7 +45,6 @@ var sextets = func() (table [256]byte) {
 	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/") {
 		table[c] = byte(i)
 	}
-	table['-'], table['_'] = 62, 63
 	for _, c := range []byte(" \t\r\n") {
 		table[c] = blankByte
 	}
@@ -186,10 +185,13 @@ func appendUuencoded(data, line []byte) []byte {
 	return data
 }
 
+// maxFiles is the uuencoded files of one text.
+const maxFiles = 100
+
 // uuencoded finds files in the text of p and makes them parts.
 func (w *walker) uuencoded(p *Part) {
 	rest, prose := p.Raw, []byte(nil)
-	for len(p.files) < 100 {
+	for len(p.files) < maxFiles {
 		start, name := findBegin(rest)
 		if start < 0 {
 			break

@@ -11,7 +11,7 @@ type Field struct {
 	Name   string // as written
 	Value  string // unfolded, encoded words (RFC 2047) and raw 8-bit bytes decoded; valid UTF-8
 	Raw    string // all its bytes, with name and line ends
-	Offset int    // of Raw in the message; -1 in a part that had to be decoded first
+	Offset int    // of Raw in the message; -1 in a part that had to be decoded or guessed
 }
 
 // Header is the fields of one entity, in order.
@@ -120,9 +120,19 @@ func (w *walker) fields(spans []span) Header {
 	for i, s := range spans {
 		raw := text[min(s.start-start, len(text)):min(s.end-start, len(text))]
 		name, body, _ := strings.Cut(raw, ":")
-		header[i] = Field{Name: strings.TrimRight(name, " \t"), Value: DecodeHeader(unfold(body)), Raw: raw, Offset: w.offset(s.start)}
+		header[i] = Field{Name: strings.TrimRight(name, " \t"), Value: w.value(body), Raw: raw, Offset: w.offset(s.start)}
 	}
 	return header
+}
+
+// value decodes the body of a field, unless the message has too many encoded words.
+func (w *walker) value(body string) string {
+	body = unfold(body)
+	if w.words += strings.Count(body, "=?"); w.words > maxWords {
+		w.odd.note(OddHeaderSize, "more than %d encoded words", maxWords)
+		return strings.ToValidUTF8(clean(body), "\uFFFD")
+	}
+	return DecodeHeader(body)
 }
 
 // maxLine is by how much the last field may go beyond maxHeader.

@@ -3,6 +3,8 @@ package mime
 import (
 	"bytes"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -11,7 +13,7 @@ import (
 // Bounds of one HTML page.
 const (
 	maxNested   = 512
-	maxSteps    = 1 << 20 // elements looked at in search of those that an end tag closes
+	maxSteps    = 1 << 18 // elements looked at in search of those that an end tag closes
 	maxSkeleton = 4096
 	maxLooks    = 256 // style attributes remembered
 	maxAnchor   = 256 // bytes of a link's text
@@ -292,7 +294,7 @@ func (p *page) text(s []byte) {
 		return
 	}
 	if f.gone || f.on&(unseen|tiny) != 0 {
-		p.hidden += len(bytes.TrimSpace(s))
+		p.hidden += letters(s)
 		return
 	}
 	start := len(p.out)
@@ -341,17 +343,35 @@ const mostDim = 8
 
 // visible is the text without what is in the colour of its ground, and how much of the page is hidden.
 func (p *page) visible() (text []byte, hidden int) {
-	dim := 0
+	dim, unread := 0, p.hidden
 	for _, d := range p.dim {
 		dim += d.end - d.start
+		unread += letters(p.out[d.start:d.end])
 	}
 	if dim == 0 || dim > mostDim*(len(p.out)-dim) {
 		return p.out, p.hidden
 	}
 	kept, at := p.out[:0], 0
-	for _, d := range p.dim {
-		kept = append(kept, p.out[at:d.start]...)
+	for _, d := range append(p.dim, span{len(p.out), len(p.out)}) {
+		piece := p.out[at:d.start]
+		if n := len(kept); n == 0 || kept[n-1] == '\n' {
+			piece = bytes.TrimLeft(piece, " \n")
+		}
+		kept = append(kept, piece...)
 		at = d.end
 	}
-	return append(kept, p.out[at:]...), p.hidden + dim
+	return kept, unread
+}
+
+// letters is how many bytes of s are letters and digits: newsletters hide long rows of blanks behind their first line.
+func letters(s []byte) int {
+	n := 0
+	for len(s) > 0 {
+		r, size := utf8.DecodeRune(s)
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			n += size
+		}
+		s = s[size:]
+	}
+	return n
 }

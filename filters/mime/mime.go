@@ -18,6 +18,7 @@ const (
 	maxParts   = 500       // parts in all
 	maxHeader  = 256 << 10 // bytes of one header
 	maxFields  = 2000      // fields of one header
+	maxWords   = 2000      // encoded words in all headers
 	maxDecoded = 8 << 20   // bytes of one decoded part
 	maxText    = 512 << 10 // bytes of visible text
 	maxURLs    = 1000

@@ -148,9 +148,10 @@ func (w *walker) parameters(s string) (string, params) {
 
 // cutParam returns s up to the next semicolon outside quotes and comments, without the comments, and the rest.
 func cutParam(s string) (one, rest string) {
-	if strings.IndexAny(s, `"(\`) < 0 {
-		one, rest, _ = strings.Cut(s, ";")
-		return strings.TrimSpace(one), rest
+	if i := strings.IndexAny(s, `;"(\`); i < 0 {
+		return strings.TrimSpace(s), ""
+	} else if s[i] == ';' {
+		return strings.TrimSpace(s[:i]), s[i+1:]
 	}
 	var b strings.Builder
 	quoted, depth := false, 0

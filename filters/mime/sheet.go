@@ -10,7 +10,7 @@ import (
 const (
 	maxSheet   = 64 << 10 // bytes
 	maxRules   = 1000
-	maxMatches = 200000 // attempts to match an element
+	maxMatches = 1 << 18 // attempts to match an element or one around it
 )
 
 // selector is a simple selector: the zero strings match everything.
@@ -208,10 +208,11 @@ func (s *sheet) look(n *names, stack []frame) look {
 	}
 	apply := func(key string) {
 		for _, r := range s.rules[key] {
-			if s.matches++; s.matches > maxMatches {
+			if s.matches > maxMatches {
 				return
 			}
-			if r.fits(n, stack) {
+			fits, steps := r.fits(n, stack)
+			if s.matches += steps; fits {
 				l = l.under(r.look)
 			}
 		}
@@ -226,17 +227,19 @@ func (s *sheet) look(n *names, stack []frame) look {
 	return l
 }
 
-// fits matches the path of r from its end. That an ancestor further up might fit where the nearest does not lead on is
-// not tried.
-func (r *rule) fits(n *names, stack []frame) bool {
+// fits matches the path of r from its end, and counts the attempts. That an ancestor further up might fit where the
+// nearest does not lead on is not tried.
+func (r *rule) fits(n *names, stack []frame) (ok bool, steps int) {
+	steps = 1
 	last := len(r.path) - 1
 	if !r.path[last].fits(n) {
-		return false
+		return false, steps
 	}
-	for i := len(stack) - 1; i >= 0 && last > 0 && i > len(stack)-64; i-- {
+	for i := len(stack) - 1; i >= 0 && last > 0; i-- {
+		steps++
 		if r.path[last-1].fits(&stack[i].names) {
 			last--
 		}
 	}
-	return last == 0
+	return last == 0, steps
 }

@@ -10,7 +10,7 @@ import (
 type Visible struct {
 	Text     string   // of all text parts, lines ended by LF; valid UTF-8
 	URLs     []URL    // distinct, in order
-	Hidden   int      // bytes of HTML text that are hidden from the reader
+	Hidden   int      // bytes of letters and digits in HTML that a reader does not see
 	Skeleton []string // the names of HTML elements in order
 	Oddities []Oddity // found while decoding
 }
@@ -35,7 +35,6 @@ func (d *Document) Visible() *Visible {
 		r.odd.note(OddTextSize, "more than %d bytes", maxText)
 		text = strings.ToValidUTF8(text[:maxText], "")
 	}
-	r.links.find(text)
 	return &Visible{Text: text, URLs: r.links.list, Hidden: r.hidden, Skeleton: r.skeleton, Oddities: r.odd.list}
 }
 
@@ -94,9 +93,11 @@ func (r *reader) leaf(p *Part) string {
 		r.odd.note(OddCharsetLie, "declared %.40q", charset)
 	}
 	if isHTML {
-		return r.html(text)
+		text = r.html(text)
 	}
-	return plain(text)
+	text = plain(text)
+	r.links.find(text)
+	return text
 }
 
 // isText reports whether a part that is no HTML is shown as text. Parts that should hold others and do not are.
@@ -119,7 +120,7 @@ func (r *reader) html(src string) string {
 	if page.lost {
 		r.odd.note(OddHTMLDepth, "more than %d elements deep", maxNested)
 	}
-	return plain(string(bytes.TrimSpace(text)))
+	return string(bytes.TrimSpace(text))
 }
 
 // plain makes all line ends of s LF and drops what a mail program does not draw.

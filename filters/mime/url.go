@@ -30,16 +30,17 @@ type links struct {
 
 // add adds s if it is the address of a place on the net, and returns its number, from 1; 0 if it is none.
 func (l *links) add(s string) int {
-	if len(l.list) >= maxURLs {
-		return 0
+	if u, ok := parseURL(s); ok {
+		return l.put(u)
 	}
-	u, ok := parseURL(s)
-	if !ok {
-		return 0
-	}
+	return 0
+}
+
+// put adds u if there is room, and returns its number; 0 if there is none.
+func (l *links) put(u URL) int {
 	key := [3]string{u.Scheme, u.Host, u.Path}
-	n, seen := l.seen[key]
-	if !seen {
+	n := l.seen[key]
+	if n == 0 && len(l.list) < maxURLs {
 		l.list = append(l.list, u)
 		n = len(l.list)
 		if l.seen == nil {
@@ -58,7 +59,7 @@ func (l *links) name(n int, text []byte) {
 	}
 }
 
-// find adds the URLs that a mail program would make links of in plain text.
+// find adds the URLs that a mail program would make links of in plain text. Their hosts have a dot.
 func (l *links) find(text string) {
 	for at := 0; len(l.list) < maxURLs; {
 		i := strings.IndexAny(text[at:], ":.")
@@ -79,7 +80,9 @@ func (l *links) find(text string) {
 		}
 		end := i + urlLength(text[i:])
 		one := trimURL(text[start:end])
-		l.add(one)
+		if u, ok := parseURL(one); ok && strings.ContainsAny(u.Host, ".:") {
+			l.put(u)
+		}
 		at = max(at, start+len(one))
 	}
 }

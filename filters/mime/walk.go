@@ -20,6 +20,7 @@ type walker struct {
 	base  int     // where raw begins in the message; -1 if it was decoded
 	open  []bound // innermost last
 	parts int
+	words int // encoded words in headers
 	odd   *oddities
 }
 
@@ -218,14 +219,14 @@ func (w *walker) finish(p *Part, depth int) {
 
 // inside reads b, which is the body of p or a decoded form of it, as parts of p, apart from the rest of the message.
 func (w *walker) inside(p *Part, b []byte, depth int, boundaries []string) {
-	inner := walker{raw: b, base: -1, parts: w.parts, odd: w.odd}
+	inner := walker{raw: b, base: -1, parts: w.parts, words: w.words, odd: w.odd}
 	if isMultipart(p.ContentType) {
 		inner.children(p, depth, boundaries)
 	} else {
 		child, _ := inner.entity(depth+1, typePlain)
 		p.Parts = []*Part{child}
 	}
-	w.parts = inner.parts
+	w.parts, w.words = inner.parts, inner.words
 }
 
 // guessLines is how far a boundary is guessed for.
