@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"text/template"
 	"unicode/utf8"
 
 	"github.com/emersion/go-smtp"
@@ -23,9 +22,6 @@ type Reply struct {
 
 // maxReplyLine is the length of a reply line, CRLF included (RFC 5321 4.5.3.1.5).
 const maxReplyLine = 512
-
-// defaultRefusal is the text of a refusal when the rules have none.
-const defaultRefusal = "Message refused as likely spam{{ if .reasons }} ({{ .reasons }}){{ end }}. Reference {{ .id }}."
 
 // The replies that need nothing filled in.
 var (
@@ -78,27 +74,11 @@ func RefusalFor(set *rules.Set, v *scoring.Verdict, id string) Reply {
 	if v.Action == rules.Defer {
 		return Reply{451, "4.7.1", "Message deferred, try again later. Reference " + id}
 	}
-	text := refusalText(set.RejectText, v.Reasons, id)
+	text := asciiText(set.RejectMessage(v.Reasons, id))
 	if !strings.Contains(text, id) {
 		text += " Reference " + id
 	}
 	return Reply{550, "5.7.1", text}
-}
-
-// refusalText fills in the operator's template; a template that fails gives way to ours.
-func refusalText(text string, reasons []string, id string) string {
-	fields := map[string]string{"reasons": strings.Join(reasons, ", "), "id": id}
-	for _, source := range []string{text, defaultRefusal} {
-		t, err := template.New("reject").Parse(source)
-		if source == "" || err != nil {
-			continue
-		}
-		var out strings.Builder
-		if t.Execute(&out, fields) == nil {
-			return strings.Join(strings.Fields(asciiText(out.String())), " ")
-		}
-	}
-	return "Message refused"
 }
 
 // replyOf is the reply to a message that could not be received. That of a client that is gone goes nowhere.

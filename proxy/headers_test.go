@@ -1,0 +1,171 @@
+package proxy
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/filters"
+	"weir/rules"
+	"weir/scoring"
+)
+
+func input() HeaderInput {
+	return HeaderInput{
+		Hostname: "mx1.example.org", Version: "1.0.0", ID: "01JD3K7Q2W8N5T",
+		Mail: filters.Mail{
+			At: time.Date(2026, 11, 22, 10, 0, 0, 0, time.UTC),
+			Session: &filters.Session{
+				Addr: netip.MustParseAddrPort("192.0.2.7:1234"), Hello: "mail.example.com", Proto: "ESMTPS",
+				ReverseName: "mail.example.com", ReverseOK: true,
+			},
+		},
+		Verdict: scoring.Verdict{
+			Action: rules.Tag, Points: 1430, Policy: "default",
+			Thresholds: rules.Thresholds{Tag: rules.Threshold{Points: 600}},
+			Why:        []scoring.Line{{Rule: "ZEN_SBL"}, {Rule: "BULK_MANY"}, {Rule: "cap:dns_ip"}},
+		},
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	in := input()
+	in.Mail.Auth = &filters.Auth{
+		SPF:  filters.SPF{Result: "pass", Domain: "example.com"},
+		DKIM: []filters.Signature{{Domain: "example.com", Selector: "s1", Result: "pass"}, {Domain: "x.example", Result: "fail"}},
+	}
+	const want = "X-Spam-Flag: YES\r\n" +
+		"X-Spam-Status: Yes, score=14.30 required=6.00 tests=ZEN_SBL,BULK_MANY\r\n" +
+		"\tautolearn=no version=weir-1.0.0\r\n" +
+		"X-Spam-Score: 14.30\r\n" +
+		"X-Spam-Level: **************\r\n" +
+		"X-Weir-Verdict: id=01JD3K7Q2W8N5T; action=tag; policy=default\r\n" +
+		"Authentication-Results: mx1.example.org; spf=pass smtp.mailfrom=example.com;\r\n" +
+		"\tdkim=pass header.d=example.com header.s=s1;\r\n" +
+		"\tdkim=fail header.d=x.example\r\n" +
+		"Received: from mail.example.com (mail.example.com [192.0.2.7])\r\n" +
+		"\tby mx1.example.org with ESMTPS id 01JD3K7Q2W8N5T;\r\n" +
+		"\tSun, 22 Nov 2026 10:00:00 +0000\r\n"
+	if got := string(Headers(in)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestHeadersOfGoodMail(t *testing.T) {
+	in := input()
+	in.Verdict = scoring.Verdict{Points: -230, Policy: "vip", Thresholds: rules.Thresholds{Tag: rules.Threshold{Off: true}}}
+	in.Mail.Session = &filters.Session{Addr: netip.MustParseAddrPort("[2001:db8::7]:1"), Hello: "[IPv6:2001:db8::7]", Proto: "SMTP"}
+	got := string(Headers(in))
+	for _, want := range []string{
+		"X-Spam-Status: No, score=-2.30 required=none tests=none autolearn=no\r\n\tversion=weir-1.0.0\r\n",
+		"X-Spam-Score: -2.30\r\n", "policy=vip\r\n",
+		"Received: from [IPv6:2001:db8::7] (unknown [IPv6:2001:db8::7])\r\n\tby mx1.example.org with SMTP id",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	for _, not := range []string{"X-Spam-Flag", "X-Spam-Level", "Authentication-Results"} {
+		if strings.Contains(got, not) {
+			t.Errorf("%s in\n%s", not, got)
+		}
+	}
+}
+
+func TestHeadersHaveNoLongLineAndAtMostFiftyStars(t *testing.T) {
+	in := input()
+	in.Verdict.Points = 100_00
+	for range 60 {
+		in.Verdict.Why = append(in.Verdict.Why, scoring.Line{Rule: "A_RULE_WITH_A_LONG_NAME"})
+	}
+	got := string(Headers(in))
+	for line := range strings.SplitSeq(got, "\r\n") {
+		if len(line) > 78+7 { // a tab is one byte and eight columns
+			t.Errorf("%d bytes: %s", len(line), line)
+		}
+	}
+	if strings.Count(got, "*") != maxStars {
+		t.Errorf("%d stars", strings.Count(got, "*"))
+	}
+}
+
+func FuzzHeaders(f *testing.F) {
+	f.Add("mail.example", "host.example", "d.example", "sel")
+	f.Add("x\r\nX-Evil: 1", "a\nb", ";\r\n\r\n", "(")
+	f.Fuzz(func(t *testing.T, hello, rdns, domain, selector string) {
+		in := input()
+		in.Mail.Session = &filters.Session{Hello: hello, ReverseName: rdns, ReverseOK: true, Proto: "ESMTP"}
+		in.Mail.Auth = &filters.Auth{
+			SPF:  filters.SPF{Result: "pass", Domain: domain},
+			DKIM: []filters.Signature{{Domain: domain, Selector: selector, Result: "pass"}},
+		}
+		got := string(Headers(in))
+		fields := 0
+		for line := range strings.SplitSeq(strings.TrimSuffix(got, "\r\n"), "\r\n") {
+			if line == "" || strings.ContainsAny(line, "\r\n\x00") || asciiText(strings.TrimPrefix(line, "\t")) != strings.TrimPrefix(line, "\t") {
+				t.Fatalf("line %q in %q", line, got)
+			}
+			if line[0] != '\t' {
+				fields++
+			}
+		}
+		if fields != 7 {
+			t.Fatalf("%d fields in %q", fields, got)
+		}
+	})
+}
+
+func TestForeignCopiesOfOurHeadersAreCut(t *testing.T) {
+	const host = "mx.weir.example"
+	for _, c := range []struct {
+		in, want string
+		cut      int
+	}{
+		{"X-Spam-Flag: NO\r\nSubject: x\r\n\r\nb\r\n", "Subject: x\r\n\r\nb\r\n", 1},
+		{"Subject: x\r\nX-SPAM-score: -9\r\n\r\nX-Spam-Flag: NO\r\n", "Subject: x\r\n\r\nX-Spam-Flag: NO\r\n", 1},
+		{"X-Spam-Status: No,\r\n\tscore=0\r\n more\r\nSubject: x\r\n\r\n", "Subject: x\r\n\r\n", 1},
+		{"X-Spam-Level : *\r\nx-spam-flag\t: no\r\nSubject: x\r\n\r\n", "Subject: x\r\n\r\n", 2},
+		{"X-Weir-Verdict: id=1\r\nX-Spam-Flag:\r\n NO\r\n", "", 2},
+		{"X-Spam-Report: theirs\r\nX-Spam-Flagged: y\r\n\r\n", "X-Spam-Report: theirs\r\nX-Spam-Flagged: y\r\n\r\n", 0},
+		{"Authentication-Results: mx.weir.example; spf=pass\r\nSubject: x\r\n\r\n", "Subject: x\r\n\r\n", 1},
+		{"Authentication-Results: other.example; spf=pass\r\n\r\n", "Authentication-Results: other.example; spf=pass\r\n\r\n", 0},
+		{"authentication-RESULTS:\r\n MX.weir.EXAMPLE 1; spf=pass\r\n\r\n", "\r\n", 1},
+		{"Authentication-Results: (ha(ha)) \"mx.weir.example\"; dkim=pass\r\n\r\n", "\r\n", 1},
+		{"Authentication-Results: mx.weir.example\r\n\t; dkim=pass\r\n\r\n", "\r\n", 1},
+		{"Authentication-Results: m\\x.weir.example; dkim=pass\r\n\r\n", "\r\n", 1},
+		{"Authentication-Results: xmx.weir.example; dkim=pass\r\n\r\n", "Authentication-Results: xmx.weir.example; dkim=pass\r\n\r\n", 0},
+		{"\r\nX-Spam-Flag: NO\r\n", "\r\nX-Spam-Flag: NO\r\n", 0},
+		{"X-Spam-Flag: NO", "", 1},
+		{"", "", 0},
+	} {
+		kept, cut := withoutOurs([]byte(c.in), host)
+		var got strings.Builder
+		for _, k := range kept {
+			got.Write(k)
+		}
+		if got.String() != c.want || cut != c.cut {
+			t.Errorf("%q: %q and %d cut, want %q and %d", c.in, got.String(), cut, c.want, c.cut)
+		}
+	}
+}
+
+func FuzzStrip(f *testing.F) {
+	f.Add([]byte("X-Spam-Flag: NO\r\nSubject: x\r\n\r\nb\r\n"))
+	f.Add([]byte("Authentication-Results: (a\\)mx.weir.example\r\n ;\r\n\r\n"))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		kept, cut := withoutOurs(raw, "mx.weir.example")
+		n := 0
+		var rest []byte
+		for _, k := range kept {
+			n += len(k)
+			rest = append(rest, k...)
+		}
+		if cut == 0 && n != len(raw) {
+			t.Fatalf("%q: nothing cut, %d of %d bytes left", raw, n, len(raw))
+		}
+		if _, again := withoutOurs(rest, "mx.weir.example"); again != 0 {
+			t.Fatalf("%q: %d fields were left", raw, again)
+		}
+	})
+}
