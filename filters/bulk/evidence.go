@@ -19,7 +19,7 @@ type candidate struct {
 	payload float64 // addresses in common, by weight
 	alone   bool    // one of them is of no other campaign
 	pairs   float64 // word pairs in common
-	once    float64 // word pairs that any of its messages had
+	once    float64 // word pairs in common with any of its messages, however few
 	votes   float64 // the same by weight
 	spread  float64 // the same and words, each run of neighbours counting as its root: what is scattered over a text is no quotation
 	picture int     // distance to its most alike picture
@@ -43,7 +43,7 @@ func (b *candidate) splits(p *print) bool {
 	return b.learned() && b.members <= 12 && b.once >= .75*float64(len(p.pairs))
 }
 
-// grade judges the evidence for p. Shares are of the pairs that message and campaign can have in common.
+// grade judges the evidence for p.
 func (b *candidate) grade(p *print) grade {
 	switch {
 	case b.members == 0: // its counters are forgotten
@@ -61,17 +61,24 @@ func (b *candidate) grade(p *print) grade {
 	switch {
 	case both >= .55 && b.votes >= 9,
 		both >= .38 && b.votes >= 18,
-		b.learned() && one >= .70 && b.votes >= 16, // pasted into other text, or cut
+		b.learned() && one >= .70 && b.votes >= 16, // cut, or pasted into other text
 		b.payload > 0 && both >= .25 && b.votes >= 10:
 		return strict
 	case b.splits(p):
 		return unlike
-	case ofMessage >= .10 && ofCampaign >= min(.28, .05*(b.members+1)) && b.spread >= 8.5, // reworded
-		both >= .22 && one <= 2*both && b.votes >= 14,     // the same amount pasted into both
-		b.learned() && ofCampaign >= .50 && b.votes >= 10, // much pasted into this one
-		b.payload > 0 && both >= .15 && b.votes >= 7,      //
-		b.alone && ofMessage >= .08 && b.spread >= 6:      // reworded, to be reached at the same place
+	case b.reworded(ofMessage, ofCampaign),
+		both >= .22 && one <= 2*both && b.votes >= 14,     // as much pasted into this one as into others
+		b.learned() && ofCampaign >= .50 && b.votes >= 10, // more pasted into this one
+		b.payload > 0 && both >= .15 && b.votes >= 7,
+		b.alone && ofMessage >= .08 && b.spread >= 6:
 		return loose
 	}
 	return unlike
+}
+
+// reworded reports whether what is in common is little but scattered over the text, as it is when words were replaced.
+// What a campaign of one or two messages shares in one piece may be a quotation or footer.
+func (b *candidate) reworded(ofMessage, ofCampaign float64) bool {
+	return ofMessage >= .10 && ofCampaign >= min(.28, .05*(b.members+1)) && b.spread >= 8.5 &&
+		(b.learned() || b.spread >= .9*b.votes)
 }

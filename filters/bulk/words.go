@@ -78,25 +78,49 @@ func (x *lexer) scan(s string) {
 	var open bool    // a token is being read
 	var gap int      // separators since the last token
 	var between rune // the last of them
-	for i, r := range s {
+	for len(s) > 0 {
+		r, size := utf8.DecodeRuneInString(s)
+		s = s[size:]
 		f := x.folder.fold(r)
-		if f == nothing || open && isJoint(s, i, r) {
-			continue
+		if f == separator && open && startsWithLetter(s) {
+			f = sign(r)
 		}
-		if f == separator {
+		switch {
+		case f == nothing:
+		case f == separator:
 			open, between = false, r
 			gap++
-			continue
-		}
-		if !open || isIdeograph(r) {
-			if gap != 1 {
-				between = 0
+		default:
+			if alone := isIdeograph(r); !open || alone {
+				if gap != 1 {
+					between = 0
+				}
+				x.tokens = append(x.tokens, token{start: int32(len(x.buf)), end: int32(len(x.buf)), sep: between})
+				gap, open = 0, !alone
 			}
-			x.tokens = append(x.tokens, token{start: int32(len(x.buf)), end: int32(len(x.buf)), sep: between})
-			gap, open = 0, !isIdeograph(r)
+			x.letter(f, r)
 		}
-		x.letter(f, r)
 	}
+}
+
+// sign is what a mark inside a word is read as.
+func sign(r rune) rune {
+	switch r {
+	case '\'', '’', '`', '´', 'ʼ':
+		return nothing
+	case '@':
+		return 'a'
+	case '$':
+		return 's'
+	case '!', '|':
+		return 'i'
+	}
+	return separator
+}
+
+func startsWithLetter(s string) bool {
+	r, _ := utf8.DecodeRuneInString(s)
+	return unicode.IsLetter(r)
 }
 
 // letter adds a folded rune to the token being read; r is the rune before folding.
@@ -116,15 +140,6 @@ func (x *lexer) letter(f, r rune) {
 	if f >= '0' && f <= '9' {
 		k.digits += min(1, 255-k.digits)
 	}
-}
-
-// isJoint reports whether the rune r at s[i], inside a token, does not end it: an apostrophe.
-func isJoint(s string, i int, r rune) bool {
-	if r != '\'' && r != '’' && r != '`' && r != '´' && r != 'ʼ' {
-		return false
-	}
-	next, _ := utf8.DecodeRuneInString(s[i+utf8.RuneLen(r):])
-	return unicode.IsLetter(next)
 }
 
 // isIdeograph reports whether r is a word of its own, in scripts that put no space between words.
