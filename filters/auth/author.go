@@ -10,8 +10,12 @@ import (
 )
 
 // author is the domain of the one author whom a reader sees, or "" if the From header leaves room for doubt: there is
-// more than one such field, or more than one address in it (RFC 7489 §6.6.1).
+// more than one such field, or more than one address in it (RFC 7489 §6.6.1), or the message begins with white space,
+// so that not all agree on what its first field is.
 func author(m *filters.Message) string {
+	if raw := m.Raw(); len(raw) == 0 || raw[0] == ' ' || raw[0] == '\t' {
+		return ""
+	}
 	fields := m.Fields()
 	from, n := "", 0
 	for i := range fields {

@@ -55,13 +55,13 @@ func search(ctx context.Context, dir string, parts []part, q Query, each func(*R
 	return nil
 }
 
-// Find returns the record with the given id, or the first whose id begins with it. It looks only where the time in the
-// id says, so ten letters are the least. The error wraps fs.ErrNotExist if there is none.
+// Find returns the record with the given id, or the only one whose id begins with it. It looks only where the time in
+// the id says, so ten letters are the least. The error wraps fs.ErrNotExist if there is none.
 func Find(dir, id string) (*Record, error) {
 	const timeLetters, letters = 10, 26
 	id = strings.ToUpper(id)
 	if len(id) < timeLetters || len(id) > letters {
-		return nil, fmt.Errorf("%q is not an id: those have 26 letters and digits, and the first %d are the least", id, timeLetters)
+		return nil, fmt.Errorf("%q is not an id: those have %d letters and digits, of which the first %d are the least", id, letters, timeLetters)
 	}
 	at, ok := IDTime(id + strings.Repeat("0", letters-len(id)))
 	if !ok {
@@ -75,11 +75,23 @@ func Find(dir, id string) (*Record, error) {
 	s := scan{ctx: func() error { return nil }, dir: dir, query: q, sieve: q.sieve()}
 	var found *Record
 	for _, p := range parts {
-		if !p.mayHold(at, at) || found != nil {
+		if !p.mayHold(at, at) {
 			continue
 		}
-		err := s.file(p, func(r *Record) error { found = r; return errFound })
-		if err != nil && !errors.Is(err, errFound) {
+		err := s.file(p, func(r *Record) error {
+			if found != nil {
+				return fmt.Errorf("more than one id begins with %s: %s, %s", id, found.ID, r.ID)
+			}
+			found = r
+			if len(id) == letters {
+				return errFound
+			}
+			return nil
+		})
+		if errors.Is(err, errFound) {
+			break
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -89,7 +101,7 @@ func Find(dir, id string) (*Record, error) {
 	return found, nil
 }
 
-var errFound = errors.New("found")
+var errFound = errors.New("found") // ends a search, never leaves the package
 
 // scan looks through files for what a query finds.
 type scan struct {
