@@ -88,7 +88,7 @@ func (l *loading) proofSymbols() {
 
 // symbolExists reports a name that is no symbol.
 func (l *loading) symbolExists(s said[string]) {
-	if s.V != "" && !l.symbols[s.V] {
+	if s.V != "" && !l.symbols[s.V] && !l.full() {
 		l.hintAt(s.At, codeSymbol, fmt.Sprintf("there is no symbol %s", s.At.Quoted()), didYouMean(s.V, names{symbols: l.symbols}.all()))
 	}
 }

@@ -240,6 +240,9 @@ func (v Value) decodeStruct(into reflect.Value) {
 			value.decode(field)
 			return
 		}
+		if len(v.doc.findings) > maxFindings {
+			return
+		}
 		f := key.Finding(codeKey, "unknown key %s", key.Quoted())
 		if f.Hint = didYouMean(name, names); name == "<<" {
 			f.Hint = "YAML merge keys are not read; repeat the keys"

@@ -12,9 +12,6 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-// maxFindings bounds how many findings one file gives; the last one says that there are more.
-const maxFindings = 200
-
 // maxAliased bounds how many values may come through YAML aliases, so that a few lines cannot grow to millions.
 const maxAliased = 10_000
 
@@ -118,15 +115,8 @@ func (d *Document) line(n int) string {
 	return d.lines[n-1]
 }
 
-// report keeps a finding, up to the bound.
-func (d *Document) report(f Finding) {
-	if len(d.findings) == maxFindings {
-		f = Finding{Src: f.Src, Code: codeMany, Text: fmt.Sprintf("more than %d findings; the rest is not shown", maxFindings)}
-	}
-	if len(d.findings) <= maxFindings {
-		d.findings = append(d.findings, f)
-	}
-}
+// report keeps a finding.
+func (d *Document) report(f Finding) { d.findings = d.findings.with(f) }
 
 // At finds the value at a path such as "listen[0].addr". It reports false if the file does not say it.
 func (d *Document) At(path string) (Value, bool) {

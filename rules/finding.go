@@ -76,6 +76,20 @@ func (f Finding) excerpt() (line, lead string) {
 // Findings are all that is wrong, in the order of files and lines.
 type Findings []Finding
 
+// maxFindings bounds how many findings are kept. One more says that there are others.
+const maxFindings = 200
+
+// with is f and one more, up to the bound.
+func (f Findings) with(one Finding) Findings {
+	switch {
+	case len(f) > maxFindings:
+		return f
+	case len(f) == maxFindings:
+		one = Finding{Src: one.Src, Code: codeMany, Text: fmt.Sprintf("more than %d findings; the rest is not shown", maxFindings)}
+	}
+	return append(f, one)
+}
+
 // Err is nil if no finding is an error. Else its text is all findings, warnings as well.
 func (f Findings) Err() error {
 	for _, one := range f {

@@ -64,8 +64,8 @@ func (o Loader) Load(file string) (*Set, Findings) {
 		set:     &Set{Symbols: map[string]*Symbol{}, Lists: map[string]*List{}},
 	}
 	l.file(file, Value{})
-	l.set.Digest = "sha256:" + hex.EncodeToString(l.digest.Sum(nil))
 	l.build()
+	l.set.Digest = "sha256:" + hex.EncodeToString(l.digest.Sum(nil))
 	l.sort()
 	if l.findings.Err() != nil {
 		return nil, l.findings
@@ -91,21 +91,28 @@ type loading struct {
 // that nobody wrote.
 func (l *loading) add(f Finding) {
 	follows := func(old Finding) bool { return old == f || old.Src == f.Src && old.Code < codeVersion }
-	if len(l.findings) < maxFindings && !slices.ContainsFunc(l.findings, follows) {
-		l.findings = append(l.findings, f)
+	if !slices.ContainsFunc(l.findings, follows) {
+		l.findings = l.findings.with(f)
 	}
 }
 
+// full reports whether there are so many findings that no more are kept.
+func (l *loading) full() bool { return len(l.findings) > maxFindings }
+
 // errorAt adds an error at v.
 func (l *loading) errorAt(v Value, code, format string, args ...any) {
-	l.add(v.Finding(code, format, args...))
+	if !l.full() {
+		l.add(v.Finding(code, format, args...))
+	}
 }
 
 // hintAt adds an error at v with a hint.
 func (l *loading) hintAt(v Value, code, text, hint string) {
-	f := v.Finding(code, "%s", text)
-	f.Hint = hint
-	l.add(f)
+	if !l.full() {
+		f := v.Finding(code, "%s", text)
+		f.Hint = hint
+		l.add(f)
+	}
 }
 
 // warnAt adds a warning at v.
@@ -139,7 +146,9 @@ func (l *loading) file(name string, from Value) {
 	}
 	d.literal = true
 	doc := &fileDoc{}
-	l.findings = append(l.findings, d.Decode(doc)...)
+	for _, f := range d.Decode(doc) {
+		l.findings = l.findings.with(f)
+	}
 	l.version(doc)
 	l.open = append(l.open, name)
 	for _, include := range doc.Include {

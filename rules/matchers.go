@@ -174,15 +174,15 @@ func (l *loading) proofs(r *ruleDoc) {
 		case r.Check.At.Said():
 			l.errorAt(t.Self, codeProof, "a rule with `check:` is tested by whole messages, under `tests:`")
 		case t.Hit != nil:
-			l.proof(r, t.Hit, true)
+			l.proof(r, t.Hit, Proof{Rule: r.ID.V, Hit: true, Src: t.Self.Src()})
 		default:
-			l.proof(r, t.Miss, false)
+			l.proof(r, t.Miss, Proof{Rule: r.ID.V, Src: t.Self.Src()})
 		}
 	}
 }
 
-func (l *loading) proof(r *ruleDoc, given oneOrMany[string], hit bool) {
-	p := Proof{Rule: r.ID.V, Hit: hit}
+// proof completes p with what is given and keeps it.
+func (l *loading) proof(r *ruleDoc, given oneOrMany[string], p Proof) {
 	for i, g := range given {
 		if i == 0 {
 			p.Src = g.At.Src()
@@ -197,7 +197,7 @@ func (l *loading) proof(r *ruleDoc, given oneOrMany[string], hit bool) {
 		case i > 0:
 			l.errorAt(g.At, codeProof, "a test of this rule is one text")
 		case r.Header == nil || r.Header.Missing.V:
-		case !isLine || hit && !strings.EqualFold(strings.TrimSpace(name), r.Header.Name.V):
+		case !isLine || p.Hit && !strings.EqualFold(strings.TrimSpace(name), r.Header.Name.V):
 			l.hintAt(g.At, codeProof, fmt.Sprintf("this is not a header line of %s", r.Header.Name.V), fmt.Sprintf("write %q", r.Header.Name.V+": …"))
 		}
 	}

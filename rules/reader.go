@@ -67,9 +67,7 @@ func (l *loading) condition(when said[string], known names) *Condition {
 	case never:
 		r.fail(0, codeNever, "this can never hold", "")
 	case always:
-		f := when.At.Finding(codeAlways, "this always holds")
-		f.Severity = Warning
-		l.add(f)
+		l.warnAt(when.At, codeAlways, "this always holds", "")
 	}
 	return c
 }
@@ -155,6 +153,8 @@ func (r *reader) name(offset int, name string) {
 		if !slices.Contains(r.symbols, name) {
 			r.symbols = append(r.symbols, name)
 		}
+	case r.loading.full():
+		r.failed = true
 	default:
 		r.fail(offset, codeSymbol, fmt.Sprintf("there is no symbol or feature %q", name), didYouMean(name, r.known.all()))
 	}

@@ -16,36 +16,25 @@ const maxRegex = 4 << 10
 // regex checks an expression of package regexp, which stands in the text of at from the letter number offset. It
 // reports whether it can be used.
 func (l *loading) regex(at Value, text string, offset int) bool {
-	report := func(position int, f Finding) Finding {
-		if offset+position > 0 {
-			f = at.findingWithin(offset+position, f.Code, f.Text)
-		}
-		return f
-	}
 	if text == "" || len(text) > maxRegex {
 		l.errorAt(at, codeRegex, "an expression has between 1 and %d bytes", maxRegex)
 		return false
 	}
-	parsed, err := syntax.Parse(text, syntax.Perl)
-	if err == nil {
-		_, err = regexp.Compile(text)
-	}
+	expression, err := regexp.Compile(text)
 	if err != nil {
 		position, what, hint := regexError(text, err)
-		f := report(position, at.Finding(codeRegex, "%s", what))
+		f := at.findingWithin(offset+position, codeRegex, what)
 		f.Hint = hint
 		l.add(f)
 		return false
 	}
-	if i := boundaryBeside(parsed, text); i >= 0 {
-		f := report(i, at.Finding(codeBoundary, `\b knows only ASCII letters, so it does not stand where a word of these letters begins or ends`))
+	if i := boundaryBeside(text); i >= 0 {
+		f := at.findingWithin(offset+i, codeBoundary, `\b knows only ASCII letters, so it does not stand where a word of these letters begins or ends`)
 		f.Severity, f.Hint = Warning, `write (?:^|\PL) before the word and (?:\PL|$) after it`
 		l.add(f)
 	}
-	if everything := regexp.MustCompile(text); everything.MatchString("") && everything.MatchString("\x00\n-") {
-		f := at.Finding(codeAlways, "this expression matches every text")
-		f.Severity = Warning
-		l.add(f)
+	if expression.MatchString("") && expression.MatchString("\x00\n-") {
+		l.warnAt(at, codeAlways, "this expression matches every text", "")
 	}
 	return true
 }
@@ -74,12 +63,17 @@ func regexError(text string, err error) (position int, what, hint string) {
 	return position, what, ""
 }
 
-// boundaryBeside returns the letter of text at which a \b stands beside a letter beyond ASCII, or -1.
-func boundaryBeside(re *syntax.Regexp, text string) int {
-	if !hasForeignBoundary(re) {
+// boundaryBeside returns the letter of a valid expression at which a \b stands beside a letter beyond ASCII, or -1.
+func boundaryBeside(text string) int {
+	at := strings.Index(text, `\b`)
+	if at < 0 {
 		return -1
 	}
-	return max(0, utf8.RuneCountInString(text[:max(0, strings.Index(text, `\b`))]))
+	tree, err := syntax.Parse(text, syntax.Perl)
+	if err != nil || !hasForeignBoundary(tree) {
+		return -1
+	}
+	return utf8.RuneCountInString(text[:at])
 }
 
 func hasForeignBoundary(re *syntax.Regexp) bool {
