@@ -95,7 +95,7 @@ func (m *Message) Text() string { return m.visible().Text }
 // URLs are the links of the message, distinct, in order, at most 1,000.
 func (m *Message) URLs() []mime.URL { return m.visible().URLs }
 
-// HiddenText is how many bytes of HTML text are hidden from a reader.
+// HiddenText is how many bytes of letters and digits in HTML a reader does not see.
 func (m *Message) HiddenText() int { return m.visible().Hidden }
 
 // Skeleton is the names of the HTML elements in order, at most 4,096: the form of a message without its words.

@@ -3,30 +3,35 @@ package mime
 import "strings"
 
 // Address returns the first address of an unfolded address field (RFC 5322 section 3.4), its domain in lower case and
-// ASCII; "" if there is none. An address in angle brackets counts before one without.
+// ASCII; "" if there is none.
 func Address(field string) string {
-	bare := ""
 	for rest := field; rest != ""; {
 		var one string
 		one, rest = cutAddress(rest)
-		if start := strings.LastIndexByte(one, '<'); start >= 0 {
-			inner, _, _ := strings.Cut(one[start+1:], ">")
-			if a := addrSpec(inner); a != "" {
-				return a
-			}
-		}
-		if bare == "" {
-			for _, word := range strings.Fields(one) {
-				if bare = addrSpec(word); bare != "" {
-					break
-				}
-			}
-		}
-		if bare != "" {
-			return bare
+		if a := address(one); a != "" {
+			return a
 		}
 	}
-	return bare
+	return ""
+}
+
+// address is the address in one element of a list: that in angle brackets, or the first word that is one.
+func address(s string) string {
+	if start := strings.LastIndexByte(s, '<'); start >= 0 {
+		inner, _, _ := strings.Cut(s[start+1:], ">")
+		if a := addrSpec(inner); a != "" {
+			return a
+		}
+	}
+	if strings.Contains(s, `"`) { // a quoted local part, which may have blanks
+		return addrSpec(s)
+	}
+	for word := range strings.FieldsSeq(s) {
+		if a := addrSpec(word); a != "" {
+			return a
+		}
+	}
+	return ""
 }
 
 // cutAddress returns s up to the next comma outside quotes and comments, without comments and quoted names, and the rest.

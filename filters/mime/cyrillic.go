@@ -85,11 +85,11 @@ const (
 // DetectCharset guesses from its letters the character set of a text beyond ASCII: "utf-8", "windows-1251", "koi8-r",
 // "ibm866", "iso-8859-5"; "" if it is none of these or cannot be known.
 func DetectCharset(b []byte) string {
-	b = beyondASCII(b)
-	if len(b) == 0 {
+	b, cut := beyondASCII(b)
+	switch {
+	case len(b) == 0:
 		return ""
-	}
-	if utf8.Valid(trimRune(b)) {
+	case utf8.Valid(b), cut && utf8.Valid(trimRune(b)):
 		return "utf-8"
 	}
 	best, second, name := -1<<30, -1<<30, ""
@@ -111,21 +111,23 @@ func DetectCharset(b []byte) string {
 func plausible(b []byte, name string) bool {
 	for _, x := range readings {
 		if x.name == name || name == "koi8-u" && x.name == "koi8-r" {
-			return x.score(beyondASCII(b)) >= 0
+			b, _ = beyondASCII(b)
+			return x.score(b) >= 0
 		}
 	}
 	return true
 }
 
-// beyondASCII returns a piece of b around its first byte beyond ASCII; empty if it has none.
-func beyondASCII(b []byte) []byte {
+// beyondASCII returns a piece of b from before its first byte beyond ASCII, empty if it has none, and whether its end
+// was cut off.
+func beyondASCII(b []byte) (piece []byte, cut bool) {
 	for i, c := range b {
 		if c >= 0x80 {
-			start := max(i-1, 0)
-			return b[start:min(len(b), start+detectBytes)]
+			b = b[max(i-1, 0):]
+			return b[:min(len(b), detectBytes)], len(b) > detectBytes
 		}
 	}
-	return nil
+	return nil, false
 }
 
 // trimRune takes the beginning of a letter of UTF-8 away that was cut off at the end of b.

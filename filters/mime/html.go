@@ -64,7 +64,7 @@ func newPage(src []byte, l *links) *page {
 			p.startTag()
 		case html.EndTagToken:
 			name, _ := p.z.TagName()
-			p.endTag(atom.Lookup(name), string(name))
+			p.endTag(atom.Lookup(name), name)
 		}
 	}
 	p.popTo(0)
@@ -221,14 +221,14 @@ func (p *page) styled(css []byte) look {
 
 // endTag closes the innermost element called name and all in it. Inside a cell of a table, only what was opened there
 // can be closed, as browsers do.
-func (p *page) endTag(tag atom.Atom, name string) {
+func (p *page) endTag(tag atom.Atom, name []byte) {
 	for i := len(p.stack) - 1; i >= 0; i-- {
 		if p.steps++; p.steps > maxSteps {
 			p.lose()
 			return
 		}
 		f := &p.stack[i]
-		if f.tag == tag && (tag != 0 || f.names.tag == name) {
+		if f.tag == tag && (tag != 0 || f.names.tag == string(name)) {
 			p.popTo(i)
 			return
 		}

@@ -183,8 +183,8 @@ func hostOf(authority string) string {
 		authority = authority[i+1:]
 	}
 	if strings.HasPrefix(authority, "[") {
-		inner, _, _ := strings.Cut(authority[1:], "]")
-		if ip, err := netip.ParseAddr(inner); err == nil {
+		inner, _, closed := strings.Cut(authority[1:], "]")
+		if ip, err := netip.ParseAddr(inner); err == nil && closed {
 			return ip.String()
 		}
 		return ""
@@ -205,11 +205,11 @@ func hostOf(authority string) string {
 }
 
 // asciiHost is a domain in lower case, international labels in ASCII (RFC 5891), without a dot at the end;
-// "" if it is too long for one.
+// "" if it is too long or no text.
 func asciiHost(host string) string {
 	if isASCII([]byte(host)) {
 		host = strings.ToLower(host)
-	} else if len(host) > maxIDN {
+	} else if len(host) > maxIDN || !utf8.ValidString(host) {
 		return ""
 	} else if ascii, err := idna.Lookup.ToASCII(host); err == nil {
 		host = ascii
@@ -224,7 +224,10 @@ const maxIDN = 128
 
 // numericHost reads an IPv4 address in the forms that browsers take: 3221225985, 0xc0.0.2.1, 0300.0.2.1.
 func numericHost(host string) (string, bool) {
-	parts := strings.Split(host, ".")
+	if last := host[strings.LastIndexByte(host, '.')+1:]; last == "" || last[0] < '0' || last[0] > '9' {
+		return "", false
+	}
+	parts := strings.SplitN(host, ".", 5)
 	if len(parts) > 4 {
 		return "", false
 	}
@@ -234,19 +237,14 @@ func numericHost(host string) (string, bool) {
 		if err != nil || strings.Contains(part, "_") || strings.HasPrefix(part, "0b") || strings.HasPrefix(part, "0o") {
 			return "", false
 		}
-		last := i == len(parts)-1
-		if !last && n > 255 {
+		width := 8
+		if i == len(parts)-1 {
+			width = 8 * (5 - len(parts)) // the last number fills the rest
+		}
+		if n>>width != 0 {
 			return "", false
 		}
-		if last {
-			width := uint(8 * (5 - len(parts)))
-			if n>>width != 0 {
-				return "", false
-			}
-			ip = ip<<width | n
-		} else {
-			ip = ip<<8 | n
-		}
+		ip = ip<<width | n
 	}
 	return netip.AddrFrom4([4]byte{byte(ip >> 24), byte(ip >> 16), byte(ip >> 8), byte(ip)}).String(), true
 }

@@ -1,0 +1,119 @@
+package mime
+
+import (
+	"strings"
+	"testing"
+)
+
+func seen(src string) string {
+	text, _ := newPage([]byte(src), &links{}).visible()
+	return strings.TrimSpace(string(text))
+}
+
+func TestLookOf(t *testing.T) {
+	for css, gone := range map[string]bool{
+		"display:none": true, "DISPLAY : NONE !important": true, "display:none;display:block": false, "display:/**/none": true,
+		"opacity:0": true, "opacity:.01": true, "opacity:0.5": false, "opacity:x": false,
+		"max-height:0": true, "max-height:0px;": true, "max-height:10px": false,
+		"height:0": false, "height:0;overflow:hidden": true, "width:0;overflow:hidden": true, "overflow:hidden": false,
+		"left:-9999px": false, "position:absolute;left:-9999px": true, "position:absolute;left:-5px": false, "position:fixed;top:-100em": true,
+		"text-indent:-9999px": true, "margin:0 0 0 -5000px": true, "margin:0 auto": false, "transform:translate(-999px,0)": true, "transform:scale(0.5)": false,
+		"clip:rect(0,0,0,0)": true, "clip-path:inset(50%)": true, "width:0": false, ":;;x": false,
+	} {
+		if got := lookOf(css).gone(); got != gone {
+			t.Errorf("%s: gone %v", css, got)
+		}
+	}
+	for css, small := range map[string]bool{
+		"font-size:0": true, "font-size:1px": true, "font-size:0.1em": true, "font-size:1%": true, "font-size:12px": false, "font-size:small": false,
+		"font:0/0 arial": true, "font:bold 1px arial": true, "font:700 14px/20px arial": false, "font:italic": false,
+	} {
+		if got := lookOf(css).on&tiny != 0; got != small {
+			t.Errorf("%s: tiny %v", css, got)
+		}
+	}
+}
+
+func TestToneOf(t *testing.T) {
+	for s, want := range map[string]tone{
+		"#fff": white, "#ffffff": white, "#12345678": said | 0x123456, "#12345600": transparent, "white": white, "rgb(255,255,255)": white,
+		"rgb(255 255 255 / 0)": transparent, "rgba(1,2,3,0.5)": said | 0x010203, "rgb(1,2)": 0, "#ggg": 0, "#ffff": 0, "chartreuse": 0, "": 0,
+	} {
+		if got := toneOf(s); got != want {
+			t.Errorf("%s: got %x, want %x", s, got, want)
+		}
+	}
+}
+
+func TestVisibleText(t *testing.T) {
+	for src, want := range map[string]string{
+		"a<br>b":                                        "a\nb",
+		"a<p>b<div>c</div>d":                            "a\nb\nc\nd",
+		"a<b>b</b>c <i> d </i> e":                       "abc d e",
+		"a&nbsp;b&#8203;c&amp;d":                        "a b\u200bc&d",
+		"<td>a<td>b<tr><td>c":                           "a b\nc",
+		"<title>t</title>x<style>y":                     "x",
+		"<div style=display:none>a<p>b</div>c":          "c",
+		"<span style='display:none'>a</b></i>b</span>c": "c",
+		"<xyz style='display:none'>a</xyz>b":            "b",
+		"<div style=display:none><table><tr><td>a</div>b</table></div>c":                              "c",
+		"<table><tr><td style=display:none>a<b>b</tr><tr><td>c</table>":                               "c",
+		"a<div style=display:none>x</div>b":                                                           "ab",
+		"<li style=display:none>a<li>b":                                                               "b",
+		"<!-- a --><![if !x]>b<![endif]--><!>c":                                                       "bc",
+		"<style>.a{display:none}</style><p class='b a'>x</p><p class=aa>y":                            "y",
+		"<p class=a>x</p>y<style>.a{display:none}</style>":                                            "y",
+		"<!--[if mso]><style>.a{display:none}</style><![endif]--><p class=a>x":                        "x",
+		"<style>@media print{.a{display:none}} .b{display:none}</style><p class=a>x<p class=b>y":      "x",
+		"<style>.a{display:none}</style><p class=a style='display:block!important'>x":                 "x",
+		"<style>#i .c{display:none}</style><p id=i><b class=c>x</b></p><b class=c>y":                  "y",
+		"<body bgcolor=black><font color=black>xxx</font>long enough to be the text":                  "long enough to be the text",
+		"<body bgcolor=000000><font color=fff>x</font>":                                               "x",
+		"<p style='color:#fff'>x</p>much more text than is hidden here":                               "much more text than is hidden here",
+		"<p style='color:#fff;background:url(a.png)'>x</p>much more text here":                        "x\nmuch more text here",
+		"<a href=x style='color:#fff;background:#00f'>button</a>":                                     "button",
+		"<div style='color:#fff;background:#111'><p>x</p><table><tr><td bgcolor=#fff>y</table></div>": "x\ny",
+		"<plaintext>a<b>": "a<b>",
+	} {
+		if got := seen(src); got != want {
+			t.Errorf("%s: got %q, want %q", src, got, want)
+		}
+	}
+}
+
+// Beyond the bounds of nesting nothing may stay hidden.
+func TestLostPageIsVisible(t *testing.T) {
+	got := seen("<div style=display:none>" + strings.Repeat("<b>", maxNested+5) + "x</div>y")
+	if got != "xy" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestParseURL(t *testing.T) {
+	for s, want := range map[string]string{
+		"http://a.example":                   "http a.example ",
+		"https://user@a.example:443/x?y=1#z": "https a.example /x?y=1#z",
+		"HTTP:a.example/x":                   "http a.example /x",
+		"http:///a.example":                  "http a.example ",
+		"ftp://a.example/%41%zz":             "ftp a.example /A%zz",
+		"www.a.example":                      "http www.a.example ",
+		"http://A.EXAMPLE../":                "http a.example /",
+		"http://bücher.example/":             "http xn--bcher-kva.example /",
+		"http://a%2Eexample/":                "http a.example /",
+		"http://127.1/":                      "http 127.0.0.1 /",
+		"http://0x7f.0.0.01":                 "http 127.0.0.1 ",
+		"http://256.1.1.1/":                  "http 256.1.1.1 /",
+		"http://a@b@c.example/":              "http c.example /",
+		`http:\/a.example\b`:                 `http a.example \b`,
+	} {
+		u, ok := parseURL(s)
+		if got := u.Scheme + " " + u.Host + " " + u.Path; !ok || got != want {
+			t.Errorf("%s: got %q, %v", s, got, ok)
+		}
+	}
+	for _, s := range []string{"", "x", "mailto:a@b.example", "http://", "http://?", "http://..", "www.x", "javascript:1", "http://a b/", "http://[::1/", "/x", "#", "http://\xff/"} {
+		if u, ok := parseURL(s); ok {
+			t.Errorf("%q: got %+v", s, u)
+		}
+	}
+}
