@@ -35,8 +35,10 @@ func (l *loading) window(doc windowDoc) {
 	switch {
 	case !doc.Alike.At.Said():
 		l.missing(doc.Self, "alike")
-	case doc.Alike.V < 2:
-		l.errorAt(doc.Alike.At, codeWindow, "each message is alike itself, so alike must be at least 2")
+	case doc.Alike.V < 1:
+		l.errorAt(doc.Alike.At, codeWindow, "alike must be at least 1")
+	case doc.Alike.V == 1:
+		l.warnAt(doc.Alike.At, codeAlways, "each message is alike itself, so this holds for all", "")
 	}
 	for _, n := range []said[int]{doc.Networks, doc.Senders, doc.Recipients} {
 		if n.V < 0 {

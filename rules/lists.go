@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
-	"path"
 	"slices"
 	"strings"
 
@@ -220,7 +219,10 @@ func (l *loading) list(name string, at Value, doc *listDoc) *List {
 
 // listFile reads the entries of a list from a file: one a line, # begins a comment.
 func (l *loading) listFile(list *List, file said[string]) {
-	name := path.Join(path.Dir(file.At.doc.file), file.V)
+	name, ok := l.within(file.At.doc.file, file)
+	if !ok {
+		return
+	}
 	data, err := l.contents(name, maxListFile)
 	if err != nil {
 		l.errorAt(file.At, codeRead, "reading the list %s: %v", list.Name, err)

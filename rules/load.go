@@ -184,9 +184,9 @@ func (l *loading) include(by string, include said[string]) {
 			l.hintAt(include.At, codeInclude, fmt.Sprintf("there is no %s in the program", include.At.Quoted()), "there is "+builtinName)
 			return
 		}
-	} else if name = path.Join(path.Dir(by), name); strings.HasPrefix(by, builtinPrefix) || !fs.ValidPath(name) || path.IsAbs(include.V) {
-		l.hintAt(include.At, codeInclude, fmt.Sprintf("%s is outside the folder of the rules", include.At.Quoted()),
-			"a path is relative to the file that says it, and stays in the folder of the rules")
+	} else if path, ok := l.within(by, include); ok {
+		name = path
+	} else {
 		return
 	}
 	switch {
@@ -195,6 +195,17 @@ func (l *loading) include(by string, include said[string]) {
 	case !l.read[name]:
 		l.file(name, include.At)
 	}
+}
+
+// within is the path of a file that the file by names, which must stay in the folder of the rules.
+func (l *loading) within(by string, name said[string]) (string, bool) {
+	joined := path.Join(path.Dir(by), name.V)
+	if !strings.HasPrefix(by, builtinPrefix) && !path.IsAbs(name.V) && fs.ValidPath(joined) {
+		return joined, true
+	}
+	l.hintAt(name.At, codeInclude, fmt.Sprintf("%s is outside the folder of the rules", name.At.Quoted()),
+		"a path is relative to the file that says it, and stays in the folder of the rules")
+	return "", false
 }
 
 // contents reads a file, at most limit bytes, and takes it into the digest.
@@ -211,9 +222,6 @@ func (l *loading) contents(name string, limit int64) ([]byte, error) {
 func (l *loading) bytes(name string, limit int64) ([]byte, error) {
 	if text, ok := Builtin(name); ok {
 		return []byte(text), nil
-	}
-	if !fs.ValidPath(name) {
-		return nil, fmt.Errorf("%q is not a path within the folder of the rules", name)
 	}
 	file, err := l.FS.Open(name)
 	if err != nil {

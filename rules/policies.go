@@ -103,7 +103,7 @@ func (l *loading) policies() {
 			if everybody {
 				l.errorAt(d.ID.At, codePolicy, "the policy %s is for nobody: one before it is for everybody", d.ID.V)
 			}
-			p := &Policy{ID: d.ID.V, Src: d.ID.At.Src(), Thresholds: d.Thresholds.over(general.Thresholds)}
+			p := &Policy{ID: d.ID.V, Rcpt: texts(d.Rcpt), Src: d.ID.At.Src(), Thresholds: d.Thresholds.over(general.Thresholds)}
 			if d.Zones.Mode.At.Said() {
 				p.ZoneMode = &d.Zones.Mode.V
 			}

@@ -140,7 +140,8 @@ type Thresholds struct {
 // Policy is how one group of recipients wants its mail judged. What a policy does not say, Load has filled in from
 // the set, so readers need no fallback.
 type Policy struct {
-	ID         string // "default" for the last one, which matches everybody
+	ID         string   // "default" for the last one, which matches everybody
+	Rcpt       []string // for whom, as written; nil for the default
 	Thresholds Thresholds
 	ZoneMode   *Mode // overrides the mode of every zone answer; nil leaves them as written
 	Src        Src
