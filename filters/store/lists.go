@@ -48,7 +48,7 @@ func (m *Memory) Mark(ctx context.Context, at time.Time, life time.Duration, own
 	defer m.mu.Unlock()
 	now, until := secondsOf(at), secondsOf(at.Add(life))
 	for _, key := range keys {
-		m.lists.place(key, now, until).mark(owner)
+		m.lists.mark(key, owner, now, until)
 	}
 	return nil
 }
@@ -67,8 +67,8 @@ func (m *Memory) Marked(ctx context.Context, at time.Time, out []Postings, keys 
 	return out, nil
 }
 
-// lists is a table of fixed size: a key may be in any of the places of its row, and what it finds no room for there
-// takes the place of the list that expires first. So the table needs no pointers, no growth and no sweep.
+// lists is a table of fixed size: a key may be in any of the places of its row, and what finds no room there takes the
+// place of the list that expires first. So the table needs no pointers, no growth and no sweep.
 type lists struct {
 	rows []row
 	used int64 // places ever taken
@@ -79,14 +79,12 @@ const (
 	placeBytes = 32
 )
 
-type row [places]place
-
-// place is one list, 32 bytes: the key's high half, when it expires, owners and counts.
-type place struct {
-	tag    uint32
-	until  uint32 // 0 for a place never used
-	owners [4]uint32
-	counts [4]uint16
+// row holds the lists of the keys with one low half. What a look-up reads first is in one line of the processor's cache.
+type row struct {
+	tags   [places]uint32 // the keys' high halves
+	until  [places]uint32 // when they expire; 0 for a place never used
+	owners [places][4]uint32
+	counts [places][4]uint16
 }
 
 // newLists makes a table of at most maxBytes bytes, and of at least one row.
@@ -101,13 +99,14 @@ func (l *lists) row(key uint64) *row {
 	return &l.rows[uint64(uint32(key))*uint64(len(l.rows))>>32]
 }
 
+// find returns the live list of key, the empty one if there is none.
 func (l *lists) find(key uint64, now uint32) Postings {
 	var out Postings
 	r := l.row(key)
-	for i := range r {
-		if p := &r[i]; p.tag == uint32(key>>32) && p.until > now {
-			for j := range p.owners {
-				out[j] = Posting{p.owners[j], p.counts[j]}
+	for i, tag := range r.tags {
+		if tag == uint32(key>>32) && r.until[i] > now {
+			for j := range out {
+				out[j] = Posting{r.owners[i][j], r.counts[i][j]}
 			}
 			break
 		}
@@ -115,35 +114,38 @@ func (l *lists) find(key uint64, now uint32) Postings {
 	return out
 }
 
-// place returns the list of key to be changed, emptied if it held another or had expired.
-func (l *lists) place(key uint64, now, until uint32) *place {
-	r, oldest := l.row(key), 0
-	for i := range r {
-		if r[i].tag == uint32(key>>32) && r[i].until > now {
-			r[i].until = max(r[i].until, until)
-			return &r[i]
-		}
-		if r[i].until < r[oldest].until {
-			oldest = i
-		}
-	}
-	if r[oldest].until == 0 {
-		l.used++
-	}
-	r[oldest] = place{tag: uint32(key >> 32), until: max(until, 1)}
-	return &r[oldest]
-}
-
-func (p *place) mark(owner uint32) {
-	least := 0
-	for i, o := range p.owners {
-		if o == owner {
-			p.counts[i] += min(1, math.MaxUint16-p.counts[i])
+// mark adds a mark of owner to the list of key, a new one if there is none alive.
+func (l *lists) mark(key uint64, owner, now, until uint32) {
+	r, tag := l.row(key), uint32(key>>32)
+	place := 0
+	for i := range r.tags {
+		if r.tags[i] == tag && r.until[i] > now {
+			r.until[i] = max(r.until[i], until)
+			r.add(i, owner)
 			return
 		}
-		if p.counts[i] <= p.counts[least] {
+		if r.until[i] < r.until[place] {
+			place = i
+		}
+	}
+	if r.until[place] == 0 {
+		l.used++
+	}
+	r.tags[place], r.until[place] = tag, max(until, 1)
+	r.owners[place], r.counts[place] = [4]uint32{owner}, [4]uint16{1}
+}
+
+func (r *row) add(place int, owner uint32) {
+	owners, counts := &r.owners[place], &r.counts[place]
+	least := 0
+	for i, o := range owners {
+		if o == owner {
+			counts[i] += min(1, math.MaxUint16-counts[i])
+			return
+		}
+		if counts[i] <= counts[least] {
 			least = i
 		}
 	}
-	p.owners[least], p.counts[least] = owner, 1
+	owners[least], counts[least] = owner, 1
 }
