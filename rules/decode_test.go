@@ -164,7 +164,7 @@ func TestFindingString(t *testing.T) {
 
 func TestNearest(t *testing.T) {
 	known := []string{"score", "about", "header", "until", "id"}
-	for word, want := range map[string]string{"scroe": "score", "Score": "score", "headers": "header", "x": "", "publisher": "", "ids": "id"} {
+	for word, want := range map[string]string{"scroe": "score", "Score": "score", "headers": "header", "x": "", "publisher": "", "ids": "id", "di": "id"} {
 		if got := Nearest(word, known); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
 		}

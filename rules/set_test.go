@@ -138,7 +138,7 @@ func TestLists(t *testing.T) {
 	networks := &List{Type: Networks, networks: map[netip.Prefix]struct{}{}}
 	for l, entries := range map[*List][]string{
 		domains: {"Example.org.", ".dot.test", "пример.test"}, addresses: {"Ann@Example.org", "*@team.test"},
-		networks: {"192.0.2.0/24", "198.51.100.7", "2001:db8::/32", "0.0.0.0/32"},
+		networks: {"192.0.2.0/24", "198.51.100.7", "2001:db8::/33", "0.0.0.0/32"},
 	} {
 		for _, e := range entries {
 			if err := l.add(e); err != nil {
