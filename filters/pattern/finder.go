@@ -1,11 +1,10 @@
 package pattern
 
 import (
-	"fmt"
 	"regexp"
-	"regexp/syntax"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/wasilibs/go-re2/experimental"
 )
@@ -19,10 +18,13 @@ const (
 	searchBudget = 4 << 20
 )
 
+// exactEnds finds expressions whose anchors (?m) does not reach.
+var exactEnds = regexp.MustCompile(`\\[Az]|\(\?[a-zA-Z]*-[a-zA-Z]*m`)
+
 // finder finds which of its expressions match in texts. It is immutable and safe for many goroutines.
 type finder struct {
 	expressions []*regexp.Regexp
-	alone       []int // those too large for a set
+	alone       []int // those in no set: too large for one, or with anchors that (?m) does not reach
 	sets        []set
 	single      bool // find is given one text; the sets are then exact
 }
@@ -42,74 +44,52 @@ type match struct {
 // newFinder compiles expressions. single says that find will be given one text at a time.
 func newFinder(expressions []string, single bool) (*finder, error) {
 	f := &finder{single: single}
-	all := make([]int, len(expressions))
+	var all []int
 	for i, expression := range expressions {
 		re, err := regexp.Compile(expression)
 		if err != nil {
 			return nil, err
 		}
 		f.expressions = append(f.expressions, re)
-		all[i] = i
+		if !single && exactEnds.MatchString(expression) {
+			f.alone = append(f.alone, i)
+		} else {
+			all = append(all, i)
+		}
 	}
-	if len(all) == 0 { // only patterns for what is missing
-		return f, nil
+	if len(all) > 0 {
+		f.gather(all)
 	}
-	return f, f.gather(all, expressions)
+	return f, nil
 }
 
-// gather makes sets of the members, halving them as long as RE2 finds them too large together.
-func (f *finder) gather(members []int, expressions []string) error {
-	spelled := make([]string, len(members))
+// gather makes sets of the members, halving them as long as RE2 finds them too large together. RE2 and package regexp
+// read the same language; they may differ in letters that the latest Unicode has added.
+func (f *finder) gather(members []int) {
+	expressions := make([]string, len(members))
 	for i, member := range members {
-		expression, err := spellOut(expressions[member], f.single)
-		if err != nil {
-			return err
+		expressions[i] = f.expressions[member].String()
+		if !f.single {
+			// Texts are joined by line ends, so what holds at the ends of one holds at the ends of a line. That
+			// may find too much, and never too little.
+			expressions[i] = "(?m)" + expressions[i]
 		}
-		spelled[i] = expression
 	}
-	compiled, err := experimental.CompileSetWithOptions(spelled, experimental.CompileOptions{MaxMem: setMemory})
+	compiled, err := experimental.CompileSetWithOptions(expressions, experimental.CompileOptions{MaxMem: setMemory})
 	if err == nil {
 		_, err = compiled.FindAllStringWithError("", -1) // a set without room for its states says so only now
 	}
-	switch {
-	case err == nil:
+	if err == nil {
 		f.sets = append(f.sets, set{members, compiled})
-		return nil
-	case len(members) == 1:
+		return
+	}
+	if len(members) == 1 {
 		f.alone = append(f.alone, members[0])
-		return nil
+		return
 	}
 	half := len(members) / 2
-	if err := f.gather(members[:half], expressions); err != nil {
-		return err
-	}
-	return f.gather(members[half:], expressions)
-}
-
-// spellOut returns expression with its character classes spelled out, so that two libraries with Unicode tables of
-// different years agree. If it is not for single texts, the result also matches in texts joined by line ends
-// wherever expression matches in one of them: what holds at the ends of a text then holds at the ends of a line.
-func spellOut(expression string, single bool) (string, error) {
-	tree, err := syntax.Parse(expression, syntax.Perl)
-	if err != nil {
-		return "", fmt.Errorf("%q: %w", expression, err)
-	}
-	if !single {
-		loosen(tree)
-	}
-	return tree.String(), nil
-}
-
-func loosen(tree *syntax.Regexp) {
-	switch tree.Op {
-	case syntax.OpBeginText:
-		tree.Op = syntax.OpBeginLine
-	case syntax.OpEndText:
-		tree.Op = syntax.OpEndLine
-	}
-	for _, sub := range tree.Sub {
-		loosen(sub)
-	}
+	f.gather(members[:half])
+	f.gather(members[half:])
 }
 
 // candidate is an expression that may match; sure if a set says exactly that it does.
@@ -125,7 +105,9 @@ func (f *finder) find(texts []string) []match {
 	}
 	clean := make([]string, len(texts)) // invalid bytes are where the two libraries differ
 	for i, text := range texts {
-		clean[i] = strings.ToValidUTF8(text, "\uFFFD")
+		if clean[i] = text; !utf8.ValidString(text) {
+			clean[i] = strings.ToValidUTF8(text, "\uFFFD")
+		}
 	}
 	var matches []match
 	budget := searchBudget

@@ -14,7 +14,7 @@ import (
 
 // oddExpressions are those in which two regexp libraries are most likely to differ.
 var oddExpressions = []string{
-	`^`, `$`, `\A`, `\z`, `^$`, `(?m)^fund$`, `(?m)^$`, `^fund`, `fund$`, `\bfund\b`, `\Bund\b`, `(?i)FUND`, `(?i)ſ`, `(?i)k`,
+	`^`, `$`, `\A`, `\z`, `^$`, `(?-m)^fund`, `(?m)a|^bank$`, `\Afund|bank\z`, `\Qfund`, `(?m)^fund$`, `(?m)^$`, `^fund`, `fund$`, `\bfund\b`, `\Bund\b`, `(?i)FUND`, `(?i)ſ`, `(?i)k`,
 	`.`, `(?s).`, `(?s)^.*$`, `^.*$`, `[^a]`, `\s`, `\S`, `\d{3,}`, `\W`, `[[:punct:]]`, `\x{FFFD}`, `[\x00-\x08]`,
 	`\p{Latin}[\p{Cyrillic}\p{Greek}]|[\p{Cyrillic}\p{Greek}]\p{Latin}`, `\p{Lu}{5}`, `\P{L}`, `[\x{1F4B0}\x{1F911}]`,
 	`(?i)перевод`, `(?i)выигра[лт]`, `(a|b)*c`, `(?U)a+`, `a{0}`, `(?:)`, `x*`, `(?i:transfer)\s+of`, `fund.{0,30}bank`,
@@ -62,10 +62,9 @@ func mustFind(t testing.TB, expressions []string, single bool) *finder {
 }
 
 // plain is what a finder must find, by the plainest means.
-func plain(expressions, texts []string) []int {
+func plain(expressions []*regexp.Regexp, texts []string) []int {
 	var found []int
-	for i, e := range expressions {
-		re := regexp.MustCompile(e)
+	for i, re := range expressions {
 		if slices.ContainsFunc(texts, re.MatchString) {
 			found = append(found, i)
 		}
@@ -84,7 +83,7 @@ func numbers(matches []match) []int {
 func compareWithPlain(t *testing.T, f *finder, expressions, texts []string) {
 	t.Helper()
 	matches := f.find(texts)
-	got, want := numbers(matches), plain(expressions, texts)
+	got, want := numbers(matches), plain(f.expressions, texts)
 	if !slices.Equal(got, want) {
 		t.Errorf("in %q:\n found %v\nwanted %v", texts, named(expressions, got), named(expressions, want))
 	}
@@ -241,9 +240,7 @@ func BenchmarkHeader(b *testing.B) {
 			f.alone, f.sets = all, nil
 			if mode == "set" {
 				f.alone = nil
-				if err := f.gather(all, expressions); err != nil {
-					b.Fatal(err)
-				}
+				f.gather(all)
 			}
 			b.Run(fmt.Sprintf("%s-%d", mode, n), func(b *testing.B) {
 				b.ReportAllocs()

@@ -20,6 +20,9 @@ const (
 	// fewWords is up to how many words a text is no more than a label of its picture.
 	fewWords = 40
 
+	// manyBytes of text are enough to count fewWords.
+	manyBytes = 4 << 10
+
 	// manyHosts is to how many hosts of one domain, with digits in their names, the links of a message go when a
 	// machine makes up a new one for each.
 	manyHosts = 3
@@ -31,7 +34,8 @@ var (
 		"lnk", "reg", "ps1", "iso", "img", "vhd", "chm", "scf", "xll", "one"}
 
 	// documents are what a name pretends to be.
-	documents = []string{"pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt", "rtf", "jpg", "jpeg", "png", "gif", "mp3", "mp4", "zip", "htm", "html"}
+	documents = []string{"pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "txt", "rtf", "jpg", "jpeg", "png", "gif", "mp3", "mp4", "zip",
+		"htm", "html"}
 
 	// listTag is what lists put into subjects.
 	listTag = regexp.MustCompile(`\[[^\]]*\]`)
@@ -41,8 +45,8 @@ var (
 )
 
 // commonUsers are local parts that stand in subjects as ordinary words.
-var commonUsers = []string{"account", "admin", "billing", "contact", "hello", "invoice", "marketing", "office", "orders", "postmaster", "press",
-	"sales", "security", "service", "support", "webmaster"}
+var commonUsers = []string{"account", "admin", "billing", "contact", "hello", "invoice", "marketing", "office", "orders", "postmaster",
+	"press", "sales", "security", "service", "support", "webmaster"}
 
 // subjects judges the Subject field.
 func subjects(m filters.Mail) []filters.Hit {
@@ -92,8 +96,8 @@ func bodies(m filters.Mail) []filters.Hit {
 	case html > 0 && other == 0:
 		found = append(found, filters.Hit{Symbol: bodyHTMLOnly})
 	}
-	if n := len(strings.Fields(text)); n <= fewWords && showsForeignPicture(m.Message) {
-		found = append(found, filters.Hit{Symbol: bodyPictureOnly, Detail: fmt.Sprintf("%d words", n)})
+	if words := strings.Fields(text[:min(len(text), manyBytes)]); len(words) <= fewWords && showsForeignPicture(m.Message) {
+		found = append(found, filters.Hit{Symbol: bodyPictureOnly, Detail: fmt.Sprintf("%d words", len(words))})
 	}
 	return found
 }

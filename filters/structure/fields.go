@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"weir/filters"
@@ -71,13 +72,27 @@ func messageIDs(m filters.Mail) []filters.Hit {
 	return nil
 }
 
+// addressees finds a message that does not say for whom it is.
+func addressees(m filters.Mail) []filters.Hit {
+	for _, name := range []string{"To", "Cc", "Bcc"} {
+		if len(m.Message.Header(name)) > 0 {
+			return nil
+		}
+	}
+	return one(noRecipients, "")
+}
+
 // shorten makes outside text fit for evidence: one line of printable characters, not long.
 func shorten(text string) string {
 	const room = 80
-	quoted := fmt.Sprintf("%q", strings.Join(strings.Fields(text), " "))
-	quoted = quoted[1 : len(quoted)-1]
-	if utf8.RuneCountInString(quoted) > room {
-		quoted = string([]rune(quoted)[:room-1]) + "…"
+	shown := []rune(strings.Join(strings.Fields(text), " "))
+	for i, r := range shown {
+		if !unicode.IsPrint(r) {
+			shown[i] = utf8.RuneError
+		}
 	}
-	return quoted
+	if len(shown) > room {
+		return string(shown[:room-1]) + "…"
+	}
+	return string(shown)
 }

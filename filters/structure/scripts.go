@@ -3,7 +3,11 @@ package structure
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
+
+// maxWord is the bytes of a word; what is longer is none.
+const maxWord = 64
 
 // Letters that look the same in Latin and in Cyrillic or Greek. What is not here gives a mixture away to the reader.
 const (
@@ -16,22 +20,32 @@ const (
 // letters of both that do not look alike, or an acronym with a Cyrillic ending.
 func mixedWords(text string, limit int) []string {
 	var found []string
-	for len(text) > 0 && len(found) < limit {
-		start := strings.IndexFunc(text, unicode.IsLetter)
-		if start < 0 {
+	for at := 0; len(found) < limit; {
+		// A mixed word has a letter beyond ASCII, and most words of most texts have none.
+		beyond := strings.IndexFunc(text[at:], func(r rune) bool { return r >= utf8.RuneSelf })
+		if beyond < 0 {
 			break
 		}
-		text = text[start:]
-		end := strings.IndexFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.Is(unicode.M, r) })
-		if end < 0 {
-			end = len(text)
+		beyond += at
+		start := at + strings.LastIndexFunc(text[at:beyond], func(r rune) bool { return !isWord(r) }) + 1
+		end := len(text)
+		if n := strings.IndexFunc(text[beyond:], func(r rune) bool { return !isWord(r) }); n >= 0 {
+			end = beyond + n
 		}
-		if word := text[:end]; len(word) <= 64 && isMixed(word) {
+		if word := text[start:end]; len(word) <= maxWord && isMixed(word) {
 			found = append(found, word)
 		}
-		text = text[end:]
+		_, size := utf8.DecodeRuneInString(text[beyond:])
+		at = max(end, beyond+size)
 	}
 	return found
+}
+
+func isWord(r rune) bool {
+	if r < utf8.RuneSelf {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	}
+	return unicode.IsLetter(r) || unicode.Is(unicode.M, r)
 }
 
 // isMixed reports whether word has letters of Latin and of Cyrillic or Greek, and all letters of one side look like

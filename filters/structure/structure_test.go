@@ -63,7 +63,7 @@ func TestFreemail(t *testing.T) {
 }
 
 func TestWithoutClockOrSession(t *testing.T) {
-	m := filters.Mail{Message: filters.ParseMessage([]byte("Date: Sun, 22 Nov 2026 10:00:00 +0000\r\nFrom: a@b.example\r\n\r\nx\r\n"))}
+	m := filters.Mail{Message: filters.ParseMessage([]byte("Date: Sun, 22 Nov 2026 10:00:00 +0000\r\nFrom: a@b.example\r\nTo: c@d.example\r\n\r\nx\r\n"))}
 	report, err := New().Run(t.Context(), m)
 	if err != nil || len(report.Hits) > 0 {
 		t.Errorf("%v, %v", report.Hits, err)
