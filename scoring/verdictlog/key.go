@@ -81,7 +81,11 @@ func parseShadow(value string) (matcher, error) {
 
 func parseLines(value string, of func(*Record) []scoring.Line) (matcher, error) {
 	like := glob(value)
-	return matcher{need: plain(longest(value)), holds: func(r *Record) bool {
+	need := plain(longest(value))
+	if need == value {
+		need = fmt.Sprintf(`"rule":"%s"`, value)
+	}
+	return matcher{need: need, holds: func(r *Record) bool {
 		return slices.ContainsFunc(of(r), func(l scoring.Line) bool { return like(l.Rule) })
 	}}, nil
 }

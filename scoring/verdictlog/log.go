@@ -14,7 +14,7 @@ import (
 
 const (
 	maxQueue      = 4096             // records waiting to be written
-	maxBatch      = 256 << 10        // bytes written at once, about
+	maxBatch      = 64 << 10         // bytes written at once, about
 	retryAfter    = time.Second      // after a write that failed
 	warnEvery     = time.Minute      // at most
 	closePatience = 10 * time.Second // for what waits when the log is closed
@@ -46,6 +46,7 @@ type Log struct {
 	trouble  error     // since the last warning
 	reported uint64    // dropped, when last warned of
 	warned   time.Time // when
+	failed   error     // what Close returns, once done is closed
 }
 
 // Open starts a log in o.Dir, which is made if it is not there. It is an error if the folder cannot be made or written
@@ -96,7 +97,7 @@ func (l *Log) Close() error {
 	defer timer.Stop()
 	select {
 	case <-l.done:
-		return l.trouble
+		return l.failed
 	case <-timer.C:
 		return errors.New("closing the verdict log: the disk does not answer")
 	}
@@ -138,7 +139,7 @@ func (l *Log) write(r Record) {
 			retry.Stop()
 			if err := l.folder.write(l.buffer.Bytes(), time.Now()); err != nil {
 				l.dropped.Add(uint64(n))
-				l.note(err)
+				l.failed = err
 			}
 			return
 		}
@@ -168,19 +169,17 @@ func (l *Log) gather(r Record) int {
 	}
 }
 
-// drain writes what waits, each batch once, and closes the file. Afterwards l.trouble is what Close returns.
+// drain writes what waits, tries each batch twice, and closes the file.
 func (l *Log) drain() {
-	l.trouble = nil
 	for {
 		select {
 		case r := <-l.queue:
 			l.write(r)
-			continue
 		default:
+			l.failed = errors.Join(l.failed, l.folder.close())
+			return
 		}
-		break
 	}
-	l.note(l.folder.close())
 }
 
 func (l *Log) note(err error) {

@@ -58,7 +58,7 @@ func (s sieve) passes(line []byte) bool {
 }
 
 // rareFirst is the bytes of records, rarest first; those not in it are rarer still.
-const rareFirst = "zqxjkwyvgpfhbmcdulansirote_-0123456789."
+const rareFirst = `zqxjkwyvgpfhbmcdulansirote_-0123456789.,:"`
 
 func newNeedle(text string) needle {
 	n := needle{text: []byte(strings.ToLower(text))}
