@@ -224,7 +224,7 @@ func findBegin(b []byte) (start int, name string) {
 		line, rest, found := bytes.Cut(b[from:], []byte{'\n'})
 		mode, file, ok := strings.Cut(string(bytes.TrimRight(line[:min(len(line), 200)], "\r ")), " ")
 		if found && ok && len(mode) >= 3 && len(mode) <= 4 && strings.Trim(mode, "01234567") == "" && isUuLine(firstLine(rest)) {
-			return start, plainHeader(strings.TrimSpace(file))
+			return start, plainHeader(strings.TrimSpace(file), "")
 		}
 	}
 }

@@ -114,37 +114,45 @@ func (w *walker) fields(spans []span) Header {
 	if len(block) > maxHeader+maxLine {
 		block = block[:maxHeader+maxLine]
 	}
-	w.noteHeaderBytes(block)
 	text := string(block)
+	hint := ""
+	if !utf8.ValidString(text) {
+		w.odd.note(OddHeader8Bit, "bytes that are neither ASCII nor UTF-8")
+		hint = charsetIn(text)
+	}
+	if strings.IndexByte(text, 0) >= 0 {
+		w.odd.note(OddHeaderNUL, "NUL in a header")
+	}
 	header := make(Header, len(spans))
 	for i, s := range spans {
 		raw := text[min(s.start-start, len(text)):min(s.end-start, len(text))]
 		name, body, _ := strings.Cut(raw, ":")
-		header[i] = Field{Name: strings.TrimRight(name, " \t"), Value: w.value(body), Raw: raw, Offset: w.offset(s.start)}
+		header[i] = Field{Name: strings.TrimRight(name, " \t"), Value: w.value(body, hint), Raw: raw, Offset: w.offset(s.start)}
 	}
 	return header
 }
 
 // value decodes the body of a field, unless the message has too many encoded words.
-func (w *walker) value(body string) string {
+func (w *walker) value(body, hint string) string {
 	body = unfold(body)
 	if w.words += strings.Count(body, "=?"); w.words > maxWords {
 		w.odd.note(OddHeaderSize, "more than %d encoded words", maxWords)
 		return strings.ToValidUTF8(clean(body), "\uFFFD")
 	}
-	return DecodeHeader(body)
+	return decodeHeader(body, hint)
 }
 
 // maxLine is by how much the last field may go beyond maxHeader.
 const maxLine = 64 << 10
 
-func (w *walker) noteHeaderBytes(block []byte) {
-	if bytes.IndexByte(block, 0) >= 0 {
-		w.odd.note(OddHeaderNUL, "NUL in a header")
+// charsetIn is the character set that a header names for the body, in which its raw 8-bit bytes are likely too.
+func charsetIn(header string) string {
+	_, rest, _ := strings.Cut(strings.ToLower(header), "charset=")
+	rest = strings.TrimLeft(rest[:min(len(rest), 40)], `" `)
+	if end := strings.IndexFunc(rest, notInCharset); end >= 0 {
+		rest = rest[:end]
 	}
-	if !utf8.Valid(block) {
-		w.odd.note(OddHeader8Bit, "bytes that are neither ASCII nor UTF-8")
-	}
+	return rest
 }
 
 // What a line of a header is.

@@ -104,8 +104,8 @@ func (p *page) startTag() {
 		n.classes = strings.Fields(strings.ToLower(string(a.class)))
 	}
 	f := p.frame(tag, n, a)
-	if f.link = p.links.add(string(a.href)); tag != atom.A && tag != atom.Area {
-		f.link = 0
+	if link := p.links.add(string(a.href)); tag == atom.A {
+		f.link = link
 	}
 	p.breakLine(f)
 	f.start = len(p.out)

@@ -58,12 +58,12 @@ func (w *walker) describe(p *Part, standard string) {
 	w.describeType(p, types)
 	w.describeEncoding(p, encodings)
 	p.Charset = strings.ToLower(p.params.get("charset"))
-	p.Filename = decodeWords(p.params.get("name"))
+	p.Filename = decodeWords(p.params.get("name"), "")
 	if len(dispositions) > 0 {
 		value, ps := w.parameters(dispositions[0])
 		p.Disposition = value
 		if name := ps.get("filename"); name != "" {
-			p.Filename = decodeWords(name)
+			p.Filename = decodeWords(name, "")
 		}
 	}
 	p.Filename = clean(p.Filename)

@@ -83,10 +83,10 @@ func lookOf(css string) look {
 	return l
 }
 
-// The traits of single values.
+// Where out of sight begins.
 const (
-	farOut     = -200 // pixels beyond the edge
-	tinyPixels = 2
+	farOut     = -200 // pixels beyond an edge
+	tinyPixels = 2    // of a font
 )
 
 func (l *look) declare(name, value string) {

@@ -47,7 +47,7 @@ func (r *reader) part(p *Part) string {
 	var texts []string
 	for _, child := range p.Parts {
 		text := r.part(child)
-		if p.ContentType == "multipart/alternative" {
+		if p.ContentType == "multipart/alternative" && len(texts) < maxAlternatives {
 			if slices.ContainsFunc(texts, func(t string) bool { return saysAll(t, text) }) {
 				continue
 			}
@@ -154,8 +154,9 @@ func metaCharset(page []byte) string {
 
 // Bounds of the comparison of alternatives.
 const (
-	compared   = 32 << 10 // bytes
-	enoughSame = 0.8      // of the words
+	maxAlternatives = 8
+	compared        = 32 << 10 // bytes
+	enoughSame      = 0.8      // of the words
 )
 
 // saysAll reports whether nearly all words of part stand in whole too. Links are no words: HTML hides them.

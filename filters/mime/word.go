@@ -16,8 +16,11 @@ type word struct {
 // DecodeHeader decodes the encoded words of s, an unfolded field body, and its raw 8-bit bytes. The outcome is valid
 // UTF-8 without control bytes. Words that follow each other are put together before their character set is decoded,
 // because some programs split letters between them.
-func DecodeHeader(s string) string {
-	s = decodeWords(s)
+func DecodeHeader(s string) string { return decodeHeader(s, "") }
+
+// decodeHeader is DecodeHeader where raw 8-bit bytes are likely in the character set hint.
+func decodeHeader(s, hint string) string {
+	s = decodeWords(s, hint)
 	if strings.IndexFunc(s, isControl) >= 0 {
 		s = clean(s)
 	}
@@ -37,9 +40,9 @@ func clean(s string) string {
 	}, s)
 }
 
-func decodeWords(s string) string {
+func decodeWords(s, hint string) string {
 	if !strings.Contains(s, "=?") {
-		return plainHeader(s)
+		return plainHeader(s, hint)
 	}
 	var b strings.Builder
 	var run word // words that follow each other in one character set
@@ -57,14 +60,14 @@ func decodeWords(s string) string {
 		next, length := cutWord(s[at:])
 		if length == 0 {
 			flush()
-			b.WriteString(plainHeader(s[:at+2]))
+			b.WriteString(plainHeader(s[:at+2], hint))
 			s = s[at+2:]
 			continue
 		}
 		gap := s[:at]
 		if run.data == nil || strings.Trim(gap, " \t") != "" {
 			flush()
-			b.WriteString(plainHeader(gap))
+			b.WriteString(plainHeader(gap, hint))
 		} else if !strings.EqualFold(run.charset, next.charset) {
 			flush()
 		}
@@ -75,16 +78,16 @@ func decodeWords(s string) string {
 		s = s[at+length:]
 	}
 	flush()
-	b.WriteString(plainHeader(s))
+	b.WriteString(plainHeader(s, hint))
 	return b.String()
 }
 
-// plainHeader decodes what is in no encoded word: ASCII, UTF-8 (RFC 6532), or bytes of an unnamed character set.
-func plainHeader(s string) string {
+// plainHeader decodes what is in no encoded word: ASCII, UTF-8 (RFC 6532), or bytes of a set that is not named.
+func plainHeader(s, hint string) string {
 	if utf8.ValidString(s) {
 		return s
 	}
-	text, _ := toUTF8([]byte(s), "")
+	text, _ := toUTF8([]byte(s), hint)
 	return text
 }
 
