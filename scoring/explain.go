@@ -40,7 +40,7 @@ const maxTrials = 100_000
 // that it can find. Of sets of one size it takes the one with the heaviest symbols.
 //
 // It works from the lines of the verdict alone. Two things are not in them: a symbol that holds because of another one
-// (`when:`) counts on without it, and without the symbol that caps a family no other cap of the family is known.
+// (`when:`) counts on without it, and a cap that was not in force is not known, should it be without some symbols.
 func SmallestChange(lines []Line, t rules.Thresholds) (Change, bool) {
 	a := newAccount(lines, t)
 	action, _ := a.without(nil)
