@@ -175,7 +175,11 @@ func (g *gate) open() error {
 }
 
 func (g *gate) secure() error {
-	if err := g.startTLS(g.client.ctx, g.server.TLS()); err != nil {
+	config := g.server.TLS()
+	if config == nil {
+		return errNoTLS
+	}
+	if err := g.startTLS(g.client.ctx, config); err != nil {
 		g.server.logger().Debug("no TLS", "session", g.client.id, "err", err)
 		return errNoTLS
 	}

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"runtime/debug"
 	"time"
 
 	"weir/filters"
@@ -9,13 +10,18 @@ import (
 	"weir/scoring/verdictlog"
 )
 
-// record hands over the record of a transaction that ended with this reply to its client.
+// record hands over the record of a transaction that ends with this reply to its client.
 func (t *transaction) record(reply Reply) {
 	t.account.done = true
 	s := t.gate.server
 	if s.Record == nil {
 		return
 	}
+	defer func() { // what becomes of the message is decided, whatever happens to its record
+		if cause := recover(); cause != nil {
+			s.panicked(t.gate.client, cause, debug.Stack())
+		}
+	}()
 	judged := Judged{Mail: t.trial.Mail, Verdict: unjudged()}
 	if t.judged != nil {
 		judged = *t.judged

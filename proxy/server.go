@@ -63,6 +63,9 @@ const probeFor = time.Second
 // Serve accepts clients on l until ctx ends, which ends their sessions at once; it returns when the last has ended.
 // A Drain before lets transactions finish.
 func (s *Server) Serve(ctx context.Context, l Listener) error {
+	if l.TLS != NoTLS && s.TLS == nil {
+		return fmt.Errorf("listener %s: %w: there is no certificate", l.Name, errNoTLS)
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if s.Backend.Offers() == nil {

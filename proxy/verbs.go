@@ -97,7 +97,9 @@ func (g *gate) screen() error {
 	case "RCPT":
 		refusal = g.rcpt()
 	case "DATA":
-		refusal = g.data()
+		if refusal = g.data(); refusal != nil && g.in.Buffered() > 0 {
+			return g.hangUp(*refusal) // a message sent blindly, which must not be read as commands
+		}
 	case "STARTTLS":
 		return g.upgrade()
 	case "BDAT":

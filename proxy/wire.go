@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -12,7 +13,6 @@ import (
 )
 
 const (
-	inBuffer  = 4096
 	outBuffer = 16 << 10
 	lingerFor = 5 * time.Second
 	minRate   = 500 // bytes a second that a message must come with, on the whole
@@ -35,7 +35,7 @@ type wire struct {
 }
 
 func newWire(tcp net.Conn, idle time.Duration) *wire {
-	return &wire{tcp: tcp, stream: tcp, in: bufio.NewReaderSize(tcp, inBuffer), idle: idle}
+	return &wire{tcp: tcp, stream: tcp, in: bufio.NewReaderSize(tcp, maxCommand), idle: idle}
 }
 
 // startTLS takes up TLS. What the client sent in clear after the command that asked for it is forgotten (RFC 3207 4.2).
@@ -64,7 +64,7 @@ func (w *wire) tlsState() *tls.ConnectionState {
 // line reads a line to its LF, which it keeps. Replies waiting are written before it blocks. A line longer than
 // maxCommand is read to its end, as far as sixteen times that, and is errLineTooLong.
 func (w *wire) line() (string, error) {
-	if err := w.ready('\n'); err != nil {
+	if err := w.ready(); err != nil {
 		return "", err
 	}
 	if err := w.arm(time.Now().Add(w.idle)); err != nil {
@@ -86,22 +86,13 @@ func (w *wire) line() (string, error) {
 }
 
 // ready writes the replies unless the next line is there already.
-func (w *wire) ready(end byte) error {
+func (w *wire) ready() error {
 	if n := w.in.Buffered(); n > 0 && len(w.out) < outBuffer {
-		if waiting, err := w.in.Peek(n); err == nil && indexByte(waiting, end) {
+		if waiting, err := w.in.Peek(n); err == nil && bytes.IndexByte(waiting, '\n') >= 0 {
 			return nil
 		}
 	}
 	return w.flush()
-}
-
-func indexByte(p []byte, b byte) bool {
-	for _, c := range p {
-		if c == b {
-			return true
-		}
-	}
-	return false
 }
 
 // some returns the bytes waiting, or waits for the next. They must be used with discard before the next call.
