@@ -289,7 +289,7 @@ func writeOutcome(w io.Writer, r *verdictlog.Record) {
 	for _, e := range r.Errors {
 		fact("unknown", "%s %s: %s", strings.TrimSpace(e.Check+" "+e.Rule), e.Kind, shorten(e.Detail, 120))
 	}
-	if v.By != scoring.ByBackend {
+	if v.By != scoring.ByBackend && len(r.Hits) > 0 {
 		fact("change", "%s", changeText(r))
 	}
 }
@@ -318,7 +318,7 @@ func decidedText(r *verdictlog.Record) string {
 func changeText(r *verdictlog.Record) string {
 	c := changeOf(r)
 	if c == nil {
-		return "no set of these symbols would have to be absent for another action"
+		return "whichever of these symbols were absent, the action would be the same"
 	}
 	text := fmt.Sprintf("without %s it would have been %s at %s", strings.Join(c.Without, " and "), c.Action, c.Points)
 	if !c.Least {
