@@ -23,6 +23,9 @@ const (
 	// manyBytes of text are enough to count fewWords.
 	manyBytes = 4 << 10
 
+	// muchHidden is more bytes of hidden letters and digits than the preview line of a newsletter has.
+	muchHidden = 1000
+
 	// manyHosts is to how many hosts of one domain, with digits in their names, the links of a message go when a
 	// machine makes up a new one for each.
 	manyHosts = 3
@@ -98,6 +101,9 @@ func bodies(m filters.Mail) []filters.Hit {
 	}
 	if words := strings.Fields(text[:min(len(text), manyBytes)]); len(words) <= fewWords && showsForeignPicture(m.Message) {
 		found = append(found, filters.Hit{Symbol: bodyPictureOnly, Detail: fmt.Sprintf("%d words", len(words))})
+	}
+	if n := m.Message.HiddenText(); n > muchHidden {
+		found = append(found, filters.Hit{Symbol: bodyHidden, Detail: fmt.Sprintf("%d letters", n)})
 	}
 	return found
 }

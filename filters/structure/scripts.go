@@ -54,7 +54,7 @@ func isMixed(word string) bool {
 	latin, other, latinUnlike, otherUnlike := 0, 0, 0, 0
 	for _, r := range word {
 		switch {
-		case r == 'µ' || r == 'μ': // the sign of a unit
+		case r == 'μ': // the sign of a unit
 		case unicode.Is(unicode.Latin, r):
 			latin++
 			if !strings.ContainsRune(otherLikes, r) {

@@ -37,6 +37,7 @@ const (
 	bodyEmpty        = "BODY_EMPTY"
 	bodyHTMLOnly     = "BODY_HTML_ONLY"
 	bodyPictureOnly  = "BODY_PICTURE_ONLY"
+	bodyHidden       = "BODY_HIDDEN_TEXT"
 	fileExecutable   = "FILE_EXECUTABLE"
 	fileDisguised    = "FILE_DISGUISED"
 	fileHTML         = "FILE_HTML"
@@ -53,7 +54,7 @@ var inspections = []func(filters.Mail) []filters.Hit{
 func New() filters.Check {
 	symbols := []string{dateInvalid, dateFuture, datePast, headerRepeated, messageIDInvalid, noRecipients,
 		fromInvalid, fromSeveral, fromNameAddress, fromScripts, fromRecipient, fromElsewhere, replyFreemail,
-		subjectScripts, subjectRecipient, subjectUser, bodyScripts, bodyEmpty, bodyHTMLOnly, bodyPictureOnly,
+		subjectScripts, subjectRecipient, subjectUser, bodyScripts, bodyEmpty, bodyHTMLOnly, bodyPictureOnly, bodyHidden,
 		fileExecutable, fileDisguised, fileHTML, linkMisleads, linkManyHosts}
 	return filters.Check{
 		Name:    "structure",

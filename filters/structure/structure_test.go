@@ -39,6 +39,7 @@ func TestMixedWords(t *testing.T) {
 		{"IT-отдел", false},  // two words
 		{"iPhoneами", false}, // letters of both that do not look alike
 		{"5 μm", false},      // a unit
+		{"5 μsec", false},    // likewise, and the letters look alike
 		{"хx", false},        // too short to tell
 		{"αβγδx", true},      // Greek with a letter that looks like chi
 		{"e\u0301а\u0301o", true},
