@@ -42,8 +42,14 @@ func introducesQuote(line string, rest []string) bool {
 // The most lines of a footer.
 const footerLines = 8
 
+// longestLine is the bytes of a line that may be one of a footer.
+const longestLine = 800
+
 // tellsToLeave reports whether line is of the kind that ends most bulk mail, wanted or not, in the same words.
 func tellsToLeave(line string) bool {
+	if len(line) > longestLine {
+		return false
+	}
 	line = strings.ToLower(line)
 	for _, words := range []string{
 		"unsubscri", "opt out", "opt-out", "stop receiving", "no longer wish to receive", "be removed from", "mailing list",

@@ -3,37 +3,62 @@ package bulk
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // lift takes out of s what a sender wants to be reached by: links, mailboxes, telephone and account numbers, wallets.
-// rest is s without links and mailboxes, so that they do not count as words.
+// rest is s without links and mailboxes, so that they do not count as words. Links themselves are known from the
+// message's own list and not in payload.
 func lift(s string) (rest string, payload []string) {
 	var b strings.Builder
 	b.Grow(len(s))
 	for len(s) > 0 {
-		end := strings.IndexFunc(s, unicode.IsSpace)
-		if end < 0 {
-			end = len(s)
-		}
-		if kind, value := address(s[:end]); kind != "" {
-			if value != "" {
-				payload = append(payload, kind+value)
-			}
-			b.WriteByte(' ')
-		} else {
+		end, gap := chunk(s)
+		if kind, value := address(s[:end]); kind == "" {
 			b.WriteString(s[:end])
+		} else if kind != "link:" {
+			payload = append(payload, kind+value)
 		}
-		next := end + len(s[end:]) - len(strings.TrimLeftFunc(s[end:], unicode.IsSpace))
-		b.WriteString(s[end:next])
-		s = s[next:]
+		b.WriteString(s[end : end+gap])
+		s = s[end+gap:]
 	}
 	rest = b.String()
 	return rest, append(payload, numbers(rest)...)
 }
 
-// address says what kind of address the chunk c is and its comparable form; "" if none. Links are known from the
-// message's own list, so their value is empty here.
+// chunk returns the lengths of the text up to the next white space and of that.
+func chunk(s string) (end, gap int) {
+	for end < len(s) {
+		c := s[end]
+		switch {
+		case c > ' ' && c < utf8.RuneSelf:
+			end++
+		case c <= ' ':
+			return end, 1
+		default:
+			r, size := utf8.DecodeRuneInString(s[end:])
+			if unicode.IsSpace(r) {
+				return end, size
+			}
+			end += size
+		}
+	}
+	return end, 0
+}
+
+// Bounds of an address in a text.
+const (
+	leastAddress = 6
+	mostAddress  = 400
+	leastWallet  = 26
+	mostWallet   = 62
+)
+
+// address says what kind of address the chunk c is, and its comparable form; "" if none.
 func address(c string) (kind, value string) {
+	if len(c) < leastAddress || len(c) > mostAddress || len(c) < leastWallet && strings.IndexByte(c, '.') < 0 && strings.IndexByte(c, ':') < 0 {
+		return "", ""
+	}
 	c = strings.Trim(c, "<>()[]{}\"'.,;:!?*")
 	low := strings.ToLower(c)
 	switch {
@@ -56,7 +81,7 @@ func isMailbox(s string) bool {
 
 // isWallet reports whether s has the form of an address of a crypto currency: long, of letters and digits.
 func isWallet(s string) bool {
-	if len(s) < 26 || len(s) > 62 {
+	if len(s) < leastWallet || len(s) > mostWallet {
 		return false
 	}
 	digits, letters := 0, 0
@@ -93,10 +118,12 @@ func numbers(s string) []string {
 		digits, gap = digits[:0], 0
 	}
 	for i := 0; i < len(s); i++ {
-		switch c := s[i]; {
-		case c >= '0' && c <= '9':
+		c := s[i]
+		switch isDigit := c-'0' <= 9; {
+		case isDigit:
 			digits, gap = append(digits, c), 0
-		case len(digits) > 0 && gap < 2 && strings.IndexByte(" -.()+/", c) >= 0:
+		case len(digits) == 0:
+		case gap < 2 && strings.IndexByte(" -.()+/", c) >= 0:
 			gap++
 		default:
 			flush()

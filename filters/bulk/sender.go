@@ -90,9 +90,11 @@ func (c *campaigns) spare(ctx context.Context, at time.Time, from sender, p *pri
 	if err != nil {
 		return err
 	}
-	numbers, err := said.unsaid(ctx, p.numbers)
-	if err != nil {
-		return err
+	var numbers []uint64
+	if from.proven {
+		if numbers, err = said.unsaid(ctx, p.numbers); err != nil {
+			return err
+		}
 	}
 	if isCopy(from, p, pairs, numbers) {
 		return nil

@@ -91,7 +91,7 @@ func (x *lexer) scan(s string) {
 			open, between = false, r
 			gap++
 		default:
-			if alone := isIdeograph(r); !open || alone {
+			if alone := isIdeograph(f); !open || alone {
 				if gap != 1 {
 					between = 0
 				}

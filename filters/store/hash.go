@@ -61,10 +61,13 @@ func (h Hasher) Sum(b []byte) uint64 {
 	return s.end()
 }
 
-// Pair returns the hash of two values in their order.
+// Pair returns the hash of two values in their order. It is cheaper than Sum and meant for values that are hashes.
 func (h Hasher) Pair(a, b uint64) uint64 {
-	s := h.begin()
-	s.block(a)
-	s.block(b)
-	return s.end()
+	return fold(fold(a^h.k0, b^h.k1)^h.k1, h.k0|1)
+}
+
+// fold multiplies and joins both halves of the product.
+func fold(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	return high ^ low
 }

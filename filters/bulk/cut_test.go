@@ -1,0 +1,47 @@
+package bulk
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestOwnWords(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"plain", "one\ntwo\n\nthree", "one\ntwo\n\nthree"},
+		{"signature", "one\n-- \nAnn\n+1 555", "one"},
+		{"quotation", "one\nOn Monday Ann wrote:\n> two\n> three\nfour", "one\nfour"},
+		{"a line that ends in a colon", "Buy:\nbread", "Buy:\nbread"},
+		{"answered message", "one\n-----Original Message-----\nFrom: Ann\ntwo", "one"},
+		{"forwarded in Russian", "раз\n-------- Пересылаемое сообщение --------\nдва", "раз"},
+		{"answered in Outlook", "one\n________________________________\nFrom: Ann\n" + strings.Repeat("two\n", 20), "one"},
+		{"list footer", "one\n_______________________\ncrew mailing list\ncrew@lists.example", "one"},
+		{"a rule within the text", "one\n----------\n" + strings.Repeat("two\n", 9), "one\n----------\n" + strings.TrimSpace(strings.Repeat("two\n", 9))},
+		{"how to leave", "one\n\nTo unsubscribe from this list\nfollow the link\n\nlast", "one\n\n\nlast"},
+		{"how to leave, far above the end", "You may unsubscribe\n" + strings.Repeat("x\n", 9), "You may unsubscribe\n" + strings.TrimSpace(strings.Repeat("x\n", 9))},
+	} {
+		if got := ownWords(c.text); got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
+func TestLift(t *testing.T) {
+	for _, c := range []struct {
+		text, rest string
+		payload    []string
+	}{
+		{"see http://a.example/x?y=1 now", "see  now", nil},
+		{"write to <Pay.Desk@Claims.Example>, today", "write to  today", []string{"mail:pay.desk@claims.example"}},
+		{"call +7 (495) 010-22-33!", "call +7 (495) 010-22-33!", []string{"number:950102233"}},
+		{"or 8 495 010 22 33 tonight", "or 8 495 010 22 33 tonight", []string{"number:950102233"}},
+		{"send to 1BoatSLRHtKNngkdXEeobR76b53LETtpyT only", "send to  only", []string{"wallet:1BoatSLRHtKNngkdXEeobR76b53LETtpyT"}},
+		{"on 22.11.2026 at 10:00 for 1.500,00", "on 22.11.2026 at 10:00 for 1.500,00", nil},
+		{"a@b is none, nor is @you", "a@b is none, nor is @you", nil},
+	} {
+		rest, payload := lift(c.text)
+		if rest != c.rest || !slices.Equal(payload, c.payload) {
+			t.Errorf("%q: %q %q", c.text, rest, payload)
+		}
+	}
+}

@@ -1,0 +1,387 @@
+package bulk
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"weir/filters"
+	"weir/filters/store"
+	"weir/rules"
+)
+
+var start = time.Date(2026, 11, 22, 9, 0, 0, 0, time.UTC)
+
+const windows = `
+version: 1
+thresholds: { tag: 6, reject: 15 }
+bulk:
+  windows:
+    - { id: BULK_SOME, over: 10m, alike: 20, score: 2 }
+    - { id: BULK_WIDE, over: 1h, alike: 10, networks: 5, senders: 5, recipients: 5, score: 5 }
+  exempt:
+    - { id: BULK_WANTED, signer: list.newsletters, cap: 0 }
+lists:
+  newsletters: { type: domain, inline: [news.example] }
+`
+
+// stream is a check with its memory, and the mail it has seen.
+type stream struct {
+	t      testing.TB
+	check  filters.Check
+	memory *store.Memory
+	at     time.Time
+}
+
+func newStream(t testing.TB, memory *store.Memory) *stream {
+	t.Helper()
+	known := rules.Known{"bulk": nil}
+	set, findings := rules.Load(fstest.MapFS{"rules.yaml": {Data: []byte(windows)}}, "rules.yaml", known)
+	if err := findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return &stream{t, New(set.Bulk, memory), memory, start}
+}
+
+func seeded() *store.Memory { return store.NewSeeded(16<<20, [16]byte{7}) }
+
+// mail is one message of a test; what is not said is filled in by see, each time anew.
+type mail struct {
+	body, kind, from, ip, to, auth, header string
+}
+
+var serial int
+
+func (m mail) parsed(at time.Time) filters.Mail {
+	serial++
+	or := func(s, fallback string) string {
+		if s == "" {
+			return fallback
+		}
+		return s
+	}
+	m.from = or(m.from, fmt.Sprintf("u%d@d%d.example", serial, serial))
+	m.to = or(m.to, fmt.Sprintf("r%d@corp.example", serial))
+	m.ip = or(m.ip, fmt.Sprintf("198.18.%d.%d", serial%250, serial/250))
+	raw := fmt.Sprintf("From: %s\r\nTo: <%s>\r\nSubject: s%d\r\nMIME-Version: 1.0\r\n%sContent-Type: %s\r\n\r\n%s", m.from, m.to, serial, m.header,
+		or(m.kind, "text/plain; charset=utf-8"), strings.ReplaceAll(m.body, "\n", "\r\n"))
+	out := filters.Mail{
+		At:       at,
+		Session:  &filters.Session{Addr: netip.AddrPortFrom(netip.MustParseAddr(m.ip), 25)},
+		Envelope: &filters.Envelope{From: m.from, To: []string{m.to}},
+		Message:  filters.ParseMessage([]byte(raw)),
+	}
+	if m.auth != "" {
+		out.Auth = &filters.Auth{Domains: []string{m.auth}}
+	}
+	return out
+}
+
+// see runs the check over m, one second after the last.
+func (s *stream) see(m mail) filters.Report {
+	s.t.Helper()
+	s.at = s.at.Add(time.Second)
+	r, err := s.check.Run(context.Background(), m.parsed(s.at))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return r
+}
+
+func symbolsOf(r filters.Report) string {
+	var names []string
+	for _, h := range r.Hits {
+		names = append(names, h.Symbol)
+	}
+	return strings.Join(names, " ")
+}
+
+func texts(t testing.TB, folder string) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", folder, "*.txt"))
+	if err != nil || len(files) < 3 {
+		t.Fatalf("%d texts in %s: %v", len(files), folder, err)
+	}
+	out := map[string]string{}
+	for _, f := range files {
+		b, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[filepath.Base(f)] = string(b)
+	}
+	return out
+}
+
+// disguises are what senders do to each copy. They are seeded, so that a failure repeats.
+var disguises = map[string]func(r *rand.Rand, s string) string{
+	"none": func(_ *rand.Rand, s string) string { return s },
+	"personal": func(r *rand.Rand, s string) string {
+		return fmt.Sprintf("Order %d for you\n\n%s\nid %x", r.IntN(1e6), s, r.Uint64())
+	},
+	"busters": func(r *rand.Rand, s string) string {
+		return eachWord(s, func(w string) string {
+			if r.IntN(8) == 0 {
+				return w + " " + junk(r)
+			}
+			return w
+		})
+	},
+	"lookalikes": func(r *rand.Rand, s string) string {
+		swap := strings.NewReplacer("a", "а", "e", "е", "o", "0", "i", "1", "р", "p", "с", "c", "у", "y")
+		return eachWord(s, func(w string) string {
+			if r.IntN(3) == 0 || strings.Contains(w, "://") || strings.Contains(w, "@") {
+				return w
+			}
+			return swap.Replace(w)
+		})
+	},
+	"reworded": func(r *rand.Rand, s string) string {
+		return eachWord(s, func(w string) string {
+			if r.IntN(5) == 0 {
+				return junk(r)
+			}
+			return w
+		})
+	},
+	"pasted": func(r *rand.Rand, s string) string {
+		var b strings.Builder
+		for range len(strings.Fields(s)) {
+			b.WriteString(junk(r) + " ")
+		}
+		return b.String() + "\n\n" + s
+	},
+	"hidden": func(r *rand.Rand, s string) string {
+		return "<html><body><p style=\"display:none\">" + junk(r) + " " + junk(r) + "</p><div>" + strings.ReplaceAll(s, "\n", "<br>") +
+			"</div><font color=\"#ffffff\">" + junk(r) + "</font></body></html>"
+	},
+}
+
+func eachWord(s string, f func(string) string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		words := strings.Split(l, " ")
+		for j, w := range words {
+			words[j] = f(w)
+		}
+		lines[i] = strings.Join(words, " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func junk(r *rand.Rand) string {
+	b := make([]byte, 4+r.IntN(6))
+	for i := range b {
+		b[i] = byte('a' + r.IntN(26))
+	}
+	return string(b)
+}
+
+// Copies of one letter must be counted together however they are disguised, each letter apart from the others, and
+// ordinary mail that comes between must stay alone.
+func TestDisguises(t *testing.T) {
+	for name, disguise := range disguises {
+		t.Run(name, func(t *testing.T) {
+			s, r := newStream(t, seeded()), rand.New(rand.NewPCG(1, 2))
+			kind := ""
+			if name == "hidden" {
+				kind = "text/html; charset=utf-8"
+			}
+			campaign := map[string]string{}
+			for n := 1; n <= 12; n++ {
+				for letter, text := range texts(t, "letters") {
+					got := s.see(mail{body: disguise(r, text), kind: kind}).Facts.Bulk
+					if n > 3 && got.Alike < n-1 {
+						t.Errorf("copy %d of %s: %+v", n, letter, got)
+					}
+					if n > 3 && campaign[letter] != got.Campaign {
+						t.Errorf("copy %d of %s is in %s, not in %s", n, letter, got.Campaign, campaign[letter])
+					}
+					campaign[letter] = got.Campaign
+				}
+				if n > 1 {
+					continue
+				}
+				for letter, text := range texts(t, "ordinary") {
+					if got := s.see(mail{body: text}).Facts.Bulk; got.Alike != 1 {
+						t.Errorf("%s: %+v", letter, got)
+					}
+				}
+			}
+			if len(campaign) != 3 || campaign["lottery.txt"] == campaign["storage.txt"] {
+				t.Errorf("campaigns %v", campaign)
+			}
+		})
+	}
+}
+
+func TestWindowsAndDispersion(t *testing.T) {
+	letter := texts(t, "letters")["lottery.txt"]
+	s := newStream(t, seeded())
+	for n := 1; n <= 25; n++ {
+		r := s.see(mail{body: letter, ip: "192.0.2.9", from: "a@one.example", to: "b@corp.example"})
+		want := ""
+		if n >= 20 {
+			want = "BULK_SOME"
+		}
+		if got := symbolsOf(r); got != want {
+			t.Errorf("copy %d from one client: %q, want %q", n, got, want)
+		}
+	}
+	s.at = s.at.Add(20 * time.Minute)
+	for n := 1; n <= 5; n++ {
+		r := s.see(mail{body: letter})
+		b := r.Facts.Bulk
+		if got := symbolsOf(r) == "BULK_WIDE"; got != (n >= 4) || b.Alike != 25+n || b.Networks != 1+n || b.Senders != 1+n || b.Recipients != 1+n {
+			t.Errorf("copy %d from many: %v %+v", n, r.Hits, b)
+		}
+		if n == 4 && r.Hits[0].Detail != fmt.Sprintf("29 alike in 1h from 5 networks, campaign %s", b.Campaign) {
+			t.Errorf("detail %q", r.Hits[0].Detail)
+		}
+	}
+}
+
+func TestNewsletterOfAListedSignerIsCountedAndExempt(t *testing.T) {
+	s := newStream(t, seeded())
+	letter := texts(t, "letters")["seminar.txt"]
+	for n := 1; n <= 20; n++ {
+		r := s.see(mail{body: letter, from: "info@news.example", ip: "192.0.2.1", auth: "mail.news.example"})
+		if b := r.Facts.Bulk; b.Alike != n || b.Exempt != "mail.news.example" {
+			t.Errorf("copy %d: %+v", n, b)
+		}
+		if got := symbolsOf(r); (n < 20 && got != "BULK_WANTED") || (n == 20 && got != "BULK_SOME BULK_WANTED") {
+			t.Errorf("copy %d: %s", n, got)
+		}
+	}
+	if r := s.see(mail{body: letter, auth: "news.example.evil.example"}); r.Facts.Bulk.Exempt != "" {
+		t.Error("another signer is exempt")
+	}
+}
+
+// What one sender writes below or around everything makes no campaign of his letters.
+func TestBoilerplateOfASender(t *testing.T) {
+	const disclaimer = "\n\nThis message and its enclosures are meant for the person named above and may hold business matters that " +
+		"are not public. Whoever received it by mistake is asked to tell the writer and to destroy all copies. Opinions are the " +
+		"writer's own and bind the company only after written confirmation by two members of the board. Printing harms forests."
+	s, r := newStream(t, seeded()), rand.New(rand.NewPCG(3, 4))
+	for n := range 15 {
+		var b strings.Builder
+		for range 12 {
+			b.WriteString(junk(r) + " ")
+		}
+		got := s.see(mail{body: b.String() + disclaimer, from: fmt.Sprintf("p%d@firm.example", n), ip: "192.0.2.1", auth: "firm.example"})
+		if got.Facts.Bulk.Alike != 1 {
+			t.Errorf("letter %d with the disclaimer: %+v", n, got.Facts.Bulk)
+		}
+	}
+	for n := range 15 {
+		body := fmt.Sprintf("Thank you for your order %d. We pack it today. Item %d, %d pieces at %d.%d. You can follow the parcel in "+
+			"your account and send goods back within thirty days.", r.IntN(1e8), r.IntN(1e5), r.IntN(900)+100, r.IntN(900)+100, r.IntN(90)+10)
+		if got := s.see(mail{body: body, from: "order@shop.example", ip: "192.0.2.2", auth: "shop.example"}).Facts.Bulk; got.Alike != 1 {
+			t.Errorf("order %d: %+v", n, got)
+		}
+	}
+}
+
+func TestShortTextsAreCountedWithTheirClient(t *testing.T) {
+	s := newStream(t, seeded())
+	for n := 1; n <= 6; n++ {
+		if got := s.see(mail{body: "ok, thanks\n"}).Facts.Bulk; got.Alike != 1 {
+			t.Errorf("from client %d: %+v", n, got)
+		}
+		if got := s.see(mail{body: "ok, thanks\n", ip: "192.0.2.77"}).Facts.Bulk; got.Alike != n {
+			t.Errorf("time %d from one client: %+v", n, got)
+		}
+	}
+	if got := s.see(mail{body: "\n"}); got.Facts.Bulk != nil {
+		t.Errorf("nothing to compare: %+v", got.Facts.Bulk)
+	}
+}
+
+// Many first copies at once make one campaign, and each is counted once.
+func TestManyAtOnce(t *testing.T) {
+	s := newStream(t, seeded())
+	letter := texts(t, "letters")["storage.txt"]
+	var all []filters.Mail
+	for range 64 {
+		all = append(all, mail{body: letter}.parsed(start))
+	}
+	counts := make([]int, len(all))
+	var wg sync.WaitGroup
+	for _, m := range all {
+		wg.Go(func() {
+			r, err := s.check.Run(context.Background(), m)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			counts[r.Facts.Bulk.Alike-1]++
+		})
+	}
+	wg.Wait()
+	for i, n := range counts {
+		if n != 1 {
+			t.Fatalf("%d messages were counted as number %d", n, i+1)
+		}
+	}
+}
+
+// A new generation of rules goes on counting where the last one was.
+func TestReloadKeepsCounting(t *testing.T) {
+	memory := seeded()
+	letter := texts(t, "letters")["storage.txt"]
+	first := newStream(t, memory).see(mail{body: letter}).Facts.Bulk
+	second := newStream(t, memory).see(mail{body: letter}).Facts.Bulk
+	if second.Alike != 2 || second.Campaign != first.Campaign {
+		t.Errorf("%+v after %+v", second, first)
+	}
+}
+
+func TestCampaignIsForgotten(t *testing.T) {
+	s := newStream(t, seeded())
+	letter := texts(t, "letters")["storage.txt"]
+	s.see(mail{body: letter})
+	s.at = s.at.Add(life + time.Second)
+	if got := s.see(mail{body: letter}).Facts.Bulk; got.Alike != 1 || !got.FirstSeen.Equal(s.at) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestReadmeNamesWhatItShould(t *testing.T) {
+	for _, heading := range []string{"Name", "Sees", "Symbols", "Rules", "Costs and privacy", "Examples"} {
+		if !strings.Contains(Readme, "\n## "+heading+"\n") {
+			t.Errorf("README.md has no heading %s", heading)
+		}
+	}
+}
+
+// BenchmarkRun judges messages of 10 KB, each with its own text, in a memory that is full of others.
+func BenchmarkRun(b *testing.B) {
+	s, r := newStream(b, store.NewSeeded(256<<20, [16]byte{7})), rand.New(rand.NewPCG(1, 2))
+	var all []filters.Mail
+	for range 200 {
+		var text strings.Builder
+		for text.Len() < 10<<10 {
+			text.WriteString(junk(r) + []string{" ", " ", " ", "\n"}[r.IntN(4)])
+		}
+		m := mail{body: text.String()}.parsed(start)
+		m.Message.Text()
+		m.Message.URLs()
+		all = append(all, m)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := 0; b.Loop(); i++ {
+		if _, err := s.check.Run(context.Background(), all[i%len(all)]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
