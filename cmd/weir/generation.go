@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/filters"
+	"weir/filters/pattern"
 	"weir/proxy"
 	"weir/rules"
 )
@@ -39,15 +40,11 @@ func rulesFS(path string) (fs.FS, string, error) {
 
 // loadRules reads a rules file and returns it with all findings; the set is nil if they hold an error.
 func loadRules(path string) (*rules.Set, rules.Findings, error) {
-	symbols, err := known()
-	if err != nil {
-		return nil, nil, err
-	}
 	fsys, name, err := rulesFS(path)
 	if err != nil {
 		return nil, nil, err
 	}
-	set, findings := rules.Load(fsys, name, symbols)
+	set, findings := rules.Load(fsys, name, known())
 	return set, findings, nil
 }
 
@@ -60,15 +57,15 @@ func (l *loader) load(ctx context.Context, path string) (*proxy.Generation, rule
 	if err := findings.Err(); err != nil {
 		return nil, findings, exit{exitConfig, err}
 	}
-	if r := testRules(ctx, set); len(r.Failures) > 0 {
-		return nil, findings, exit{exitConfig, r.err()}
-	}
-	all, err := checks(set, l.parts)
+	patterns, err := pattern.New(set.Patterns)
 	if err != nil {
 		return nil, findings, exit{exitConfig, err}
 	}
+	if r := testRules(ctx, set, patterns); len(r.Failures) > 0 {
+		return nil, findings, exit{exitConfig, r.err()}
+	}
 	l.count++
-	g := newGeneration(set, all, l.scanBudget)
+	g := newGeneration(set, checks(set, patterns, l.parts), l.scanBudget)
 	g.Number = l.count
 	return g, findings, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -158,7 +159,7 @@ virtual_gid_maps = static:65534
 virtual_minimum_uid = 1
 `, dir)
 	write(t, filepath.Join(dir, "etc/main.cf"), main)
-	write(t, filepath.Join(dir, "etc/users"), "/^nobody@/ \n!/^nobody@/ all/\n")
+	write(t, filepath.Join(dir, "etc/users"), "!/^nobody@/ all/\n")
 	smtpd := strings.Replace(readmeBlock(t, "master.cf"), "127.0.0.1:10025", p.addr, 1)
 	write(t, filepath.Join(dir, "etc/master.cf"), smtpd+postfixServices)
 
@@ -226,8 +227,10 @@ func write(t *testing.T, path, text string) {
 // command runs a program to its end.
 func command(t *testing.T, name string, args ...string) string {
 	t.Helper()
-	out, err := exec.Command(name, args...).CombinedOutput()
-	if err != nil {
+	c := exec.Command(name, args...)
+	c.WaitDelay = 5 * time.Second // a daemon may keep our pipe open
+	out, err := c.CombinedOutput()
+	if err != nil && !errors.Is(err, exec.ErrWaitDelay) {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
 	}
 	return string(out)
@@ -238,6 +241,7 @@ func start(t *testing.T, name string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	c := exec.CommandContext(ctx, name, args...)
+	c.WaitDelay = 5 * time.Second
 	var out lockedBuffer
 	c.Stdout, c.Stderr = &out, &out
 	if err := c.Start(); err != nil {

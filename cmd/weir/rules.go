@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/filters/pattern"
 	"weir/rules"
 )
 
@@ -61,7 +62,11 @@ func (a *app) rulesTestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			r := testRules(c.Context(), set)
+			patterns, err := pattern.New(set.Patterns)
+			if err != nil {
+				return exit{exitConfig, err}
+			}
+			r := testRules(c.Context(), set, patterns)
 			if require {
 				r.requireProofs(set)
 			}
@@ -129,14 +134,12 @@ func (a *app) rulesListCommand() *cobra.Command {
 					}
 					continue
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Points, modeNames[s.Mode], cmp.Or(s.Family, "-"), s.About)
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Points, s.Mode, cmp.Or(s.Family, "-"), s.About)
 			}
 			return table.Flush()
 		},
 	}
 }
-
-var modeNames = map[rules.Mode]string{rules.Weighted: "weighted", rules.Hard: "hard", rules.Shadow: "shadow"}
 
 // symbolJSON is a symbol as `rules list --json` prints it.
 type symbolJSON struct {
@@ -150,7 +153,7 @@ type symbolJSON struct {
 }
 
 func symbolView(s *rules.Symbol) symbolJSON {
-	return symbolJSON{s.Name, s.Points, modeNames[s.Mode], s.Family, s.Public, s.About, s.Src.String()}
+	return symbolJSON{s.Name, s.Points, s.Mode.String(), s.Family, s.Public, s.About, s.Src.String()}
 }
 
 func sortedSymbols(set *rules.Set) []*rules.Symbol {
@@ -189,7 +192,7 @@ func (a *app) showSymbol(name string) error {
 	if a.json {
 		return a.printJSON(symbolView(s))
 	}
-	fmt.Fprintf(a.out, "%s  %s points, %s\n  %s\n  %s\n", s.Name, s.Points, modeNames[s.Mode], s.About, s.Src)
+	fmt.Fprintf(a.out, "%s  %s points, %s\n  %s\n  %s\n", s.Name, s.Points, s.Mode, s.About, s.Src)
 	if s.Family != "" {
 		fmt.Fprintf(a.out, "  family %s\n", s.Family)
 	}
@@ -238,7 +241,7 @@ func differencesOf(old, edited *rules.Set) []string {
 			lines = append(lines, fmt.Sprintf("%s is worth %s instead of %s", s.Name, n.Points, s.Points))
 		}
 		if n != nil && n.Mode != s.Mode {
-			lines = append(lines, fmt.Sprintf("%s is %s instead of %s", s.Name, modeNames[n.Mode], modeNames[s.Mode]))
+			lines = append(lines, fmt.Sprintf("%s is %s instead of %s", s.Name, n.Mode, s.Mode))
 		}
 	}
 	for _, s := range sortedSymbols(edited) {

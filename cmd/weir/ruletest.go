@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/filters"
 	"weir/filters/lookup"
 	"weir/filters/pattern"
 	"weir/filters/store"
@@ -32,14 +33,22 @@ func (r *testReport) fail(name string, src rules.Src, format string, args ...any
 }
 
 // testRules runs the hit/miss proofs and the whole-message tests of set. It touches no network and no shared state:
-// each test has its own DNS and counts from nothing.
-func testRules(ctx context.Context, set *rules.Set) testReport {
+// each test has its own DNS and counts from nothing. patterns is the check of the set's patterns.
+func testRules(ctx context.Context, set *rules.Set, patterns filters.Check) testReport {
 	var r testReport
 	r.prove(set)
 	for _, t := range set.Tests {
 		r.Tests++
-		if err := r.judge(ctx, set, t); err != nil {
-			r.fail(t.Name, t.Src, "%v", err)
+		zone, err := lookup.MapZone(t.DNS)
+		if err != nil {
+			r.fail(t.Name, t.Src, "%s: dns: %v", t.Name, err)
+			continue
+		}
+		own := parts{resolver: lookup.FromZone(zone), store: store.NewMemory(1 << 20), dnsBudget: time.Second}
+		o := judge(ctx, newGeneration(set, checks(set, patterns, own), 10*time.Second), submissionOf(t))
+		own.resolver.Close()
+		for _, d := range differences(t.Want, o) {
+			r.fail(t.Name, t.Src, "%s: %s", t.Name, d)
 		}
 	}
 	return r
@@ -75,26 +84,6 @@ func hitOrMiss(hit bool) string {
 		return "a hit"
 	}
 	return "a miss"
-}
-
-// judge runs one whole-message test and compares.
-func (r *testReport) judge(ctx context.Context, set *rules.Set, t rules.Test) error {
-	zone, err := lookup.MapZone(t.DNS)
-	if err != nil {
-		return fmt.Errorf("reading the test's dns: %w", err)
-	}
-	resolver := lookup.FromZone(zone)
-	defer resolver.Close()
-	checks, err := checks(set, parts{resolver: resolver, store: store.NewMemory(1 << 20), dnsBudget: time.Second})
-	if err != nil {
-		return fmt.Errorf("building the checks: %w", err)
-	}
-	g := newGeneration(set, checks, 10*time.Second)
-	o := judge(ctx, g, submissionOf(t))
-	for _, d := range differences(t.Want, o) {
-		r.fail(t.Name, t.Src, "%s: %s", t.Name, d)
-	}
-	return nil
 }
 
 func submissionOf(t rules.Test) submission {
