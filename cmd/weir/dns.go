@@ -181,7 +181,7 @@ func (q *listSays) read(set *rules.Set, answer lookup.Answer, err error) {
 	}
 	for _, m := range said.Matches {
 		if s := set.Symbols[m.Symbol]; s != nil {
-			q.Hits = append(q.Hits, listHit{Rule: s.Name, Score: s.Points, Mode: modeNames[s.Mode], About: s.About})
+			q.Hits = append(q.Hits, listHit{Rule: s.Name, Score: s.Points, Mode: s.Mode.String(), About: s.About})
 		}
 	}
 	for _, ip := range said.Unclaimed {
