@@ -21,8 +21,8 @@ const (
 
 // A sender who is not proven must bring a new passage: words scattered over old text are how copies are disguised.
 const (
-	passagePairs = 6 // in one piece
-	passagePart  = 9 // and one pair in so many
+	passagePairs = 8  // in one piece
+	passagePart  = 12 // and one pair in so many
 )
 
 // anybody owns the marks that say "seen from this sender": which sender is in the mark itself.
