@@ -43,8 +43,9 @@ type Conn struct {
 	backend *Backend
 	net     net.Conn
 	r       *bufio.Reader
-	untie   func() bool // ends the tie to the context of Open
-	rest    *time.Timer // ends a connection at rest
+	w       *bufio.Writer // for messages; nil before the first
+	untie   func() bool   // ends the tie to the context of Open
+	rest    *time.Timer   // ends a connection at rest
 	uses    int
 	broken  bool
 	mail    string // a MAIL command not sent yet

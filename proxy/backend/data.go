@@ -106,7 +106,11 @@ func (w *bodyWriter) Write(p []byte) (int, error) {
 
 // message writes the parts, dots doubled (RFC 5321 4.5.2), and the end of data.
 func (w *bodyWriter) message(parts [][]byte) error {
-	buffer := bufio.NewWriterSize(w, bodyBuffer)
+	if w.conn.w == nil {
+		w.conn.w = bufio.NewWriterSize(nil, bodyBuffer)
+	}
+	buffer := w.conn.w
+	buffer.Reset(w)
 	lineStart := true
 	for _, part := range parts {
 		for len(part) > 0 {

@@ -41,9 +41,7 @@ func (d *dialogue) run() {
 		if err != nil {
 			return
 		}
-		d.sink.mu.Lock()
-		d.sink.commands = append(d.sink.commands, line)
-		d.sink.mu.Unlock()
+		d.sink.note(line)
 		verb, arg, _ := strings.Cut(line, " ")
 		if d.command(strings.ToUpper(verb), arg) != nil {
 			return
@@ -141,18 +139,26 @@ func (d *dialogue) data() error {
 	if err := d.body(m); err != nil {
 		return err
 	}
-	script, _ = d.sink.now()
+	return d.end(m)
+}
+
+// end answers the end of a message, once it is kept.
+func (d *dialogue) end(m *Message) error {
+	script, _ := d.sink.now()
 	if script.On[Dot].Commit {
-		d.sink.take(m, true)
-		_, err := d.ask(Dot, "")
-		return err
+		if err := d.sink.take(m, true); err != nil {
+			return err
+		}
+		return d.say(Dot, "250 2.0.0 taken")
 	}
 	handled, text, err := d.act(Dot)
 	if !handled && err == nil {
 		text = "250 2.0.0 taken"
 	}
 	last := text[strings.LastIndexByte(text, '\n')+1:]
-	d.sink.take(m, script.On[Dot].Kind != Raw && strings.HasPrefix(last, "2"))
+	if full := d.sink.take(m, script.On[Dot].Kind != Raw && strings.HasPrefix(last, "2")); full != nil {
+		text = "452 4.3.1 cannot be kept"
+	}
 	if handled || err != nil {
 		return err
 	}

@@ -7,19 +7,22 @@ import (
 	"time"
 )
 
-// take remembers a message, and writes it to the Maildir if it was taken.
-func (s *Sink) take(m *Message, taken bool) {
+// take keeps a message whose end was seen, and reports whether it could. taken says that it is to be acknowledged.
+func (s *Sink) take(m *Message, taken bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m.Taken, m.Closed = taken, time.Now()
-	s.messages = append(s.messages, *m)
-	if !taken || s.Maildir == "" {
-		return
+	var err error
+	if taken && s.Maildir != "" {
+		s.written++
+		err = deliver(s.Maildir, fmt.Sprintf("%d.%06d.sink", time.Now().Unix(), s.written), m.Data)
 	}
-	s.written++
-	if err := deliver(s.Maildir, fmt.Sprintf("%d.%06d.sink", m.Closed.Unix(), s.written), m.Data); err != nil {
-		s.messages[len(s.messages)-1].Taken = false
+	m.Taken = taken && err == nil
+	if m.Taken && s.Taken != nil {
+		s.Taken(*m)
+	} else {
+		s.messages = append(s.messages, *m)
 	}
+	return err
 }
 
 // deliver writes data as a new message of a Maildir: first to tmp, then moved to new.

@@ -71,17 +71,18 @@ var Offers = []string{"PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "DS
 
 // Message is a message the sink has seen the end of.
 type Message struct {
-	Conn   int    // the number of its connection, from 1
-	Mail   string // the argument of MAIL: "FROM:<a@example.org> SIZE=10"
-	Rcpts  []string
-	Data   []byte // without dot-stuffing and end of data
-	Taken  bool   // the sink said, or meant to say, 2xx
-	Closed time.Time
+	Conn  int    // the number of its connection, from 1
+	Mail  string // the argument of MAIL: "FROM:<a@example.org> SIZE=10"
+	Rcpts []string
+	Data  []byte // without dot-stuffing and end of data
+	Taken bool   // the sink said, or meant to say, 2xx
 }
 
-// Sink is the server. Its methods may be called at any time by any goroutine.
+// Sink is the server. Its fields are set before the first connection; its methods may be called at any time by any
+// goroutine.
 type Sink struct {
-	Maildir string // where messages taken are written too; "" for nowhere. Set before the first connection
+	Maildir string        // where messages taken are written too; "" for nowhere
+	Taken   func(Message) // gets the messages taken, which are then not kept; nil to keep them. One call at a time
 
 	mu       sync.Mutex
 	listener net.Listener
@@ -143,7 +144,16 @@ func (s *Sink) Messages() []Message {
 	return append([]Message(nil), s.messages...)
 }
 
-// Commands returns every command line received so far, of all connections.
+// note keeps a command line, unless nothing is to be kept.
+func (s *Sink) note(line string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.Taken == nil {
+		s.commands = append(s.commands, line)
+	}
+}
+
+// Commands returns every command line received so far, of all connections; none if Taken is set.
 func (s *Sink) Commands() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
