@@ -312,6 +312,7 @@ func TestSPF(t *testing.T) {
 		"down.example":              {"SERVFAIL"},
 		"needs.example":             {quoted("v=spf1 include:down.example -all")},
 		"rest.example":              {quoted("v=spf1 ip4:192.0.2.1 include:down.example -all")},
+		"broken.example":            {quoted("v=spf1 ip4:192.0.2.7 -all a:")},
 		"loop.example":              {quoted("v=spf1 include:loop.example -all")},
 		"helo.example":              {quoted("v=spf1 ip4:192.0.2.7 -all")},
 	})
@@ -333,6 +334,7 @@ func TestSPF(t *testing.T) {
 		{"192.0.2.7", "a@nobody.example", SPFNone, "nobody.example", ""},
 		{"192.0.2.7", "a@two.example", SPFPermerror, "two.example", ""},
 		{"192.0.2.7", "a@loop.example", SPFPermerror, "loop.example", ""},
+		{"192.0.2.7", "a@broken.example", SPFPermerror, "broken.example", ""},
 		{"192.0.2.9", "a@host.example", SPFPass, "host.example", ""},
 		{"192.0.2.10", "a@host.example", SPFPass, "host.example", ""},
 		{"2001:db8::10", "a@host.example", SPFPass, "host.example", ""},
@@ -366,6 +368,46 @@ func TestSPF(t *testing.T) {
 			t.Errorf("%s: problems %v, want %q", name, report.Problems, c.problem)
 		}
 	}
+}
+
+func TestSPFRecordsAreReadToTheEnd(t *testing.T) {
+	for _, record := range []string{
+		"v=spf1", "v=spf1 ", "V=SPF1 -ALL", "v=spf1  a mx:b.example/24//64 ?ptr ~all", "v=spf1 ip4:192.0.2.0/24 ip6:2001:db8::/32 ip6:::1",
+		"v=spf1 a:%{d1r-}.x.example exists:%{ir}.%{v}._spf.%{d2} include:%{d}", "v=spf1 redirect=_spf.example.org exp=why.%{d}", "v=spf1 moo= new-tag=%{h} -all",
+		"v=spf1 a//0 mx/0 a:x-y.example2.c-d", "v=spf1 exists:%%.%_.%-.x.test",
+	} {
+		if !isRecord(record) || !isSound(record) {
+			t.Errorf("%q is refused", record)
+		}
+	}
+	for _, record := range []string{
+		"v=spf1 all. ", "v=spf1 -all=", "v=spf1 +-all", "v=spf1 a:", "v=spf1 a:example", "v=spf1 a:x.123", "v=spf1 a/33", "v=spf1 a/032", "v=spf1 a//129", "v=spf1 mx/",
+		"v=spf1 ip4:192.0.2", "v=spf1 ip4:192.0.2.1/032", "v=spf1 ip4:2001:db8::1", "v=spf1 ip6:192.0.2.1", "v=spf1 ip6", "v=spf1 ip6:fe80::1%eth0",
+		"v=spf1 exists:%{x}.a", "v=spf1 exists:%{d0}.a", "v=spf1 exists:%{d.a", "v=spf1 exists:%a.b", "v=spf1 include", "v=spf1 redirect=", "v=spf1 redirect=a.b redirect=a.b",
+		"v=spf1 exp=a.b EXP=a.b", "v=spf1 exp=%{c}.a", "v=spf1 -all ip5:1", "v=spf1\tall", "v=spf1 a\x00", "v=spf1 a:ж.example", "v=spf1 ?moo=1", "v=spf1 -all foo",
+	} {
+		if isRecord(record) && isSound(record) {
+			t.Errorf("%q is taken", record)
+		}
+	}
+	for _, text := range []string{"", "v=spf", "v=spf10 -all", "v=DKIM1; p=", " v=spf1 -all"} {
+		if isRecord(text) {
+			t.Errorf("%q is taken for SPF", text)
+		}
+	}
+}
+
+func FuzzRecord(f *testing.F) {
+	f.Add("v=spf1 a:%{d1r-}.x.example mx/24//64 ip4:192.0.2.0/24 redirect=_spf.example.org")
+	f.Fuzz(func(t *testing.T, record string) {
+		if !isRecord(record) {
+			return
+		}
+		// White space at the end means nothing (RFC 7208 §4.5), nor does case.
+		if isSound(record) != isSound(record+"  ") || isSound(record) && !isSound(strings.ToUpper(record)) {
+			t.Errorf("%q", record)
+		}
+	})
 }
 
 func TestSPFSaysNothingOf(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -77,9 +78,9 @@ func isNotFound(err error) bool {
 	return errors.As(err, &e) && e.IsNotFound
 }
 
-// LookupTXT returns the TXT records of a name, the strings of each joined (RFC 7208 §3.3, RFC 6376 §3.6.2.2).
-// Records that are too long to be meant for us are left out.
-func (n *names) LookupTXT(ctx context.Context, name string) ([]string, error) {
+// texts returns the TXT records of a name, the strings of each joined (RFC 7208 §3.3, RFC 6376 §3.6.2.2). Records that
+// are too long to be meant for us are left out.
+func (n *names) texts(ctx context.Context, name string) ([]string, error) {
 	answer, err := n.find(ctx, name, lookup.TXT)
 	if err != nil {
 		return nil, err
@@ -91,6 +92,19 @@ func (n *names) LookupTXT(ctx context.Context, name string) ([]string, error) {
 		}
 	}
 	return texts, nil
+}
+
+// LookupTXT returns the SPF records of a name. One that breaks the grammar is a permanent error.
+func (n *names) LookupTXT(ctx context.Context, name string) ([]string, error) {
+	texts, err := n.texts(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	records := slices.DeleteFunc(texts, func(t string) bool { return !isRecord(t) })
+	if len(records) == 1 && !isSound(records[0]) {
+		return nil, errRecord
+	}
+	return records, nil
 }
 
 // LookupMX returns the mail exchangers of a name, best first.
@@ -157,7 +171,7 @@ func truncate(name string) string {
 	return name
 }
 
-// isName reports whether s can be asked for: labels of 1 to 63 bytes, none of them a control character or a space.
+// isName reports whether s can be asked for: labels of 1 to 63 bytes without control characters.
 // A zero byte must not pass: it would end the name for some who read it.
 func isName(s string) bool {
 	if s == "" || len(s) > maxName {
@@ -168,5 +182,5 @@ func isName(s string) bool {
 			return false
 		}
 	}
-	return strings.IndexFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) < 0
+	return strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) < 0
 }
