@@ -136,6 +136,17 @@ func TestFinderAgreesWithRegexpOnTestdata(t *testing.T) {
 	}
 }
 
+func FuzzFinderAgreesWithRegexp(f *testing.F) {
+	for _, text := range []string{"", "fund", "a\nb", "Dear\r\n\r\nBаnk\x00\xff fund", "\u212a ſ K перевод 💰", "bank\n...\nnext", "\xd0 \xed\xa0\x80"} {
+		f.Add(text)
+	}
+	single, several := mustFind(f, oddExpressions, true), mustFind(f, oddExpressions, false)
+	f.Fuzz(func(t *testing.T, text string) {
+		compareWithPlain(t, single, oddExpressions, []string{text})
+		compareWithPlain(t, several, oddExpressions, strings.Split(text, "|"))
+	})
+}
+
 func TestTooLargeTogetherIsSplitAndTooLargeAloneIsTriedAlone(t *testing.T) {
 	expressions := []string{`(?i)\pL{1000}\pN{1000}`, `a`, `b`, `c`, `d`, `e`}
 	f := mustFind(t, expressions, true)
