@@ -1,4 +1,18 @@
-// Package bulk counts alike messages.
+// Package bulk is the check that counts alike messages: in its own stream, without asking anybody.
+//
+// A message goes through the files in this order:
+//
+//	cut.go payload.go      what the author wrote himself; the addresses in it
+//	words.go fold.go       its canonical words, look-alike letters folded
+//	picture.go             the look of a picture
+//	print.go               the fingerprint: hashes of words, pairs of words, addresses, looks
+//	sender.go              less what its sender has said before
+//	campaign.go            which campaigns have these hashes, and what is known of them
+//	evidence.go            whether the message belongs to one, and how surely
+//	bulk.go                counted, and reported
+//
+// All memory is in the store, as marks, points and counters that expire, so that a new generation of rules goes on with
+// it. docs/bulk.md says how well it does and how it can be fooled.
 package bulk
 
 import (
