@@ -38,8 +38,16 @@ func isTablePart(tag atom.Atom) bool {
 // isScope reports whether no end tag is implied beyond an element.
 func isScope(tag atom.Atom) bool {
 	switch tag {
-	case atom.Table, atom.Td, atom.Th, atom.Tr, atom.Tbody, atom.Thead, atom.Tfoot, atom.Caption, atom.Div, atom.Ul, atom.Ol,
-		atom.Dl, atom.Body, atom.Html, atom.Button, atom.Center, atom.Blockquote:
+	case atom.Table, atom.Td, atom.Th, atom.Tr, atom.Tbody, atom.Thead, atom.Tfoot, atom.Caption, atom.Ul, atom.Ol, atom.Dl,
+		atom.Body, atom.Html, atom.Center, atom.Blockquote:
+		return true
+	}
+	return false
+}
+
+func isHeading(tag atom.Atom) bool {
+	switch tag {
+	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
 		return true
 	}
 	return false
@@ -50,18 +58,16 @@ func endsBefore(open, next atom.Atom) bool {
 	switch open {
 	case atom.P:
 		return isBlock(next) && !isTablePart(next) || next == atom.Table
-	case atom.Li:
-		return next == atom.Li
+	case atom.H1, atom.H2, atom.H3, atom.H4, atom.H5, atom.H6:
+		return isHeading(next)
+	case atom.Li, atom.A, atom.Option, atom.Button:
+		return next == open
 	case atom.Dt, atom.Dd:
 		return next == atom.Dt || next == atom.Dd
 	case atom.Td, atom.Th:
 		return isCell(next) || next == atom.Tr || next == atom.Tbody || next == atom.Tfoot
 	case atom.Tr:
 		return next == atom.Tr || next == atom.Tbody || next == atom.Tfoot
-	case atom.A:
-		return next == atom.A
-	case atom.Option:
-		return next == atom.Option
 	}
 	return false
 }

@@ -12,8 +12,6 @@ import (
 
 // Bounds of one HTML page.
 const (
-	maxNested   = 512
-	maxSteps    = 1 << 18 // elements looked at in search of those that an end tag closes
 	maxSkeleton = 4096
 	maxLooks    = 256 // style attributes remembered
 	maxAnchor   = 256 // bytes of a link's text
@@ -28,9 +26,12 @@ type page struct {
 	hidden   int
 	stack    []frame
 	steps    int
+	opened   opened
 	lost     bool // nesting beyond all bounds: everything counts as visible from here
 	sheet    sheet
-	looks    map[string]look
+	again    bool // the style sheets are known
+	late     bool // a style sheet came after something that it may speak of
+	looks    map[string]style
 	links    *links
 	skeleton []string
 }
@@ -42,22 +43,34 @@ type frame struct {
 	gone       bool // nothing in it can be seen
 	block      bool // it stands on lines of its own
 	pre        bool
-	on         trait // unseen, tiny and pictured, which hold until said otherwise
+	on         trait // those of passedOn
 	fore, back tone
-	link       int // of an anchor: its number in links, from 1
-	start      int // of an anchor: where its text begins
+	sheet      truth // of a style element: whether it holds
+	link       int   // of an anchor: its number in links, from 1
+	start      int   // of an anchor: where its text begins
 }
 
-// newPage reads src, adding what it links to.
+// newPage reads src, adding what it links to. Style sheets hold for the whole page, wherever they stand: where one comes
+// late, all is read again.
 func newPage(src []byte, l *links) *page {
-	p := &page{z: html.NewTokenizer(bytes.NewReader(src)), out: make([]byte, 0, len(src)/2), links: l}
+	p := &page{links: l}
+	p.read(src)
+	if p.late {
+		p = &page{links: l, sheet: p.sheet, looks: p.looks, again: true}
+		p.read(src)
+	}
+	return p
+}
+
+func (p *page) read(src []byte) {
+	p.z = html.NewTokenizer(bytes.NewReader(src))
 	p.z.SetMaxBuf(len(src) + 1)
-	p.sheet.read(src)
+	p.out = make([]byte, 0, len(src)/2)
 	for len(p.out) < maxText {
 		switch p.z.Next() {
 		case html.ErrorToken:
 			p.popTo(0)
-			return p
+			return
 		case html.TextToken:
 			p.text(p.z.Text())
 		case html.StartTagToken, html.SelfClosingTagToken:
@@ -68,7 +81,6 @@ func newPage(src []byte, l *links) *page {
 		}
 	}
 	p.popTo(0)
-	return p
 }
 
 // top is the innermost open element, or the page itself.
@@ -81,8 +93,9 @@ func (p *page) top() frame {
 
 // attributes are those of one tag that matter.
 type attributes struct {
-	style, class, id, href, color, ground []byte
-	hidden, pictured                      bool
+	style, class, id, href, color, ground, media []byte
+
+	hidden, pictured bool
 }
 
 func (p *page) startTag() {
@@ -107,6 +120,9 @@ func (p *page) startTag() {
 	if link := p.links.add(string(a.href)); tag == atom.A {
 		f.link = link
 	}
+	if tag == atom.Br {
+		p.endIndent()
+	}
 	p.breakLine(f)
 	f.start = len(p.out)
 	if isVoid(tag) {
@@ -116,36 +132,43 @@ func (p *page) startTag() {
 		p.lose()
 		return
 	}
+	p.count(tag, 1)
 	p.stack = append(p.stack, f)
 }
 
-// attributes reads the attributes of the current tag. A link may stand in several of them.
+// attributes reads the attributes of the current tag. Of one that is there twice, the first counts. A link may stand in
+// several of them.
 func (p *page) attributes(more bool, tag atom.Atom) (a attributes) {
+	first := func(of *[]byte, value []byte) {
+		if *of == nil {
+			*of = value
+		}
+	}
 	for more {
 		var key, value []byte
 		key, value, more = p.z.TagAttr()
 		switch string(key) {
 		case "style":
-			a.style = value
+			first(&a.style, value)
 		case "class":
-			a.class = value
+			first(&a.class, value)
 		case "id":
-			a.id = value
-		case "href", "action", "src", "formaction", "background":
-			a.pictured = a.pictured || string(key) == "background" && len(value) > 0
-			if string(key) == "href" || a.href == nil {
-				a.href = value
-			}
+			first(&a.id, value)
+		case "href", "action", "src", "formaction":
+			first(&a.href, value)
+		case "background":
+			first(&a.href, value)
+			a.pictured = len(value) > 0
 		case "content":
-			if tag == atom.Meta {
-				if i := bytes.IndexByte(value, '='); i >= 0 { // <meta http-equiv=refresh content="0;url=…">
-					a.href = bytes.Trim(value[i+1:], " '\"")
-				}
+			if i := bytes.IndexByte(value, '='); i >= 0 && tag == atom.Meta { // http-equiv=refresh content="0;url=…"
+				a.href = bytes.Trim(value[i+1:], " '\"")
 			}
 		case "color", "text":
-			a.color = value
+			first(&a.color, value)
 		case "bgcolor":
-			a.ground = value
+			first(&a.ground, value)
+		case "media":
+			first(&a.media, value)
 		case "hidden":
 			a.hidden = true
 		}
@@ -176,8 +199,11 @@ func (p *page) frame(tag atom.Atom, n names, a attributes) frame {
 		l.set(pictured, true)
 	}
 	l.set(notShown, a.hidden)
-	l = l.under(p.sheet.look(&f.names, p.stack)).under(p.styled(a.style))
-	f.gone = f.gone || l.gone()
+	l = l.under(p.sheet.look(&f.names, p.styled(a.style), p.stack))
+	if l.on&(boxed|inline) != 0 {
+		f.block = l.on&lines != 0
+	}
+	f.gone = f.gone || l.gone(f.block)
 	if l.back != 0 && l.back != transparent {
 		f.back = l.back
 		f.on &^= pictured
@@ -185,9 +211,9 @@ func (p *page) frame(tag atom.Atom, n names, a attributes) frame {
 	if l.fore != 0 {
 		f.fore = l.fore
 	}
-	f.on = f.on&^l.known | l.on&(unseen|tiny|pictured)
-	if l.on&(inline|blockwise) != 0 {
-		f.block = l.on&blockwise != 0
+	f.on = f.on&^l.known | l.on&passedOn
+	if tag == atom.Style {
+		f.sheet = condition(plainCSS("@media "+string(a.media), false))
 	}
 	return f
 }
@@ -195,81 +221,28 @@ func (p *page) frame(tag atom.Atom, n names, a attributes) frame {
 // attributeTone reads the colour of an attribute, where "#" may be missing.
 func attributeTone(value []byte) tone {
 	s := strings.ToLower(strings.TrimSpace(string(value[:min(len(value), 40)])))
-	if t := toneOf(s); t != 0 {
+	if t := toneOf(s); t != unknown {
 		return t
 	}
 	return hexTone(s)
 }
 
-// styled is the look of a style attribute. Pages repeat a few of them.
-func (p *page) styled(css []byte) look {
+// styled is what a style attribute says. Pages repeat a few of them.
+func (p *page) styled(css []byte) style {
 	if len(css) == 0 {
-		return look{}
+		return style{}
 	}
 	if l, ok := p.looks[string(css)]; ok {
 		return l
 	}
-	l := lookOf(string(css))
+	l := styleOf(plainCSS(string(css), true))
 	if p.looks == nil {
-		p.looks = map[string]look{}
+		p.looks = map[string]style{}
 	}
 	if len(p.looks) < maxLooks {
 		p.looks[string(css)] = l
 	}
 	return l
-}
-
-// endTag closes the innermost element called name and all in it. Inside a cell of a table, only what was opened there
-// can be closed, as browsers do.
-func (p *page) endTag(tag atom.Atom, name []byte) {
-	for i := len(p.stack) - 1; i >= 0; i-- {
-		if p.steps++; p.steps > maxSteps {
-			p.lose()
-			return
-		}
-		f := &p.stack[i]
-		if f.tag == tag && (tag != 0 || f.names.tag == string(name)) {
-			p.popTo(i)
-			return
-		}
-		if f.tag == atom.Table || isCell(f.tag) && !isTablePart(tag) {
-			break
-		}
-	}
-	if tag == atom.P || tag == atom.Br {
-		p.breakLine(frame{block: true, gone: p.top().gone})
-	}
-}
-
-// impliedEnd closes the element that a start tag ends where its own end tag was left out.
-func (p *page) impliedEnd(tag atom.Atom) {
-	for i := len(p.stack) - 1; i >= 0 && i > len(p.stack)-32; i-- {
-		switch open := p.stack[i].tag; {
-		case endsBefore(open, tag):
-			p.popTo(i)
-			return
-		case isScope(open) && !(isTablePart(tag) && isTablePart(open) && open != atom.Table):
-			return
-		}
-	}
-}
-
-// popTo closes the elements of the stack from i on.
-func (p *page) popTo(i int) {
-	for j := len(p.stack) - 1; j >= i; j-- {
-		f := &p.stack[j]
-		if f.link > 0 {
-			p.links.name(f.link, p.out[min(f.start, len(p.out)):])
-		}
-		p.breakLine(*f)
-	}
-	p.stack = p.stack[:i]
-}
-
-// lose gives up following the structure of a page: all that follows counts as visible.
-func (p *page) lose() {
-	p.popTo(0)
-	p.lost = true
 }
 
 // breakLine begins a line at the start or end of a block, and a word at that of a cell.
@@ -290,10 +263,13 @@ func (p *page) breakLine(f frame) {
 func (p *page) text(s []byte) {
 	f := p.top()
 	switch f.tag {
-	case atom.Style, atom.Script, atom.Title, atom.Iframe, atom.Noembed, atom.Noframes:
+	case atom.Style:
+		p.styleSheet(string(s), f.sheet)
+		return
+	case atom.Script, atom.Title, atom.Iframe, atom.Noembed, atom.Noframes:
 		return
 	}
-	if f.gone || f.on&(unseen|tiny) != 0 {
+	if f.gone || f.on&(unseen|tiny|indented) != 0 {
 		p.hidden += letters(s)
 		return
 	}
@@ -303,8 +279,20 @@ func (p *page) text(s []byte) {
 	if ground == 0 {
 		ground = white
 	}
-	if f.fore == transparent || f.fore != 0 && f.on&pictured == 0 && near(f.fore, ground) {
+	if f.fore == transparent || f.on&pictured == 0 && near(f.fore, ground) {
 		p.dim = append(p.dim, span{start, len(p.out)})
+	}
+}
+
+// styleSheet takes a style sheet in. It is late if something came before it that it may speak of.
+func (p *page) styleSheet(css string, holds truth) {
+	if p.again {
+		return
+	}
+	before, doubt := p.sheet.count, p.sheet.doubt
+	p.sheet.add(css, holds)
+	if len(p.out)+p.hidden > 0 && (p.sheet.count > before || p.sheet.doubt != doubt) {
+		p.late = true
 	}
 }
 

@@ -10,25 +10,40 @@ func seen(src string) string {
 	return strings.TrimSpace(string(text))
 }
 
-func TestLookOf(t *testing.T) {
+// lookAt is what a style attribute says.
+func lookAt(css string) look {
+	s := styleOf(plainCSS(css, true))
+	return s.normal.under(s.strong)
+}
+
+func TestGone(t *testing.T) {
 	for css, gone := range map[string]bool{
 		"display:none": true, "DISPLAY : NONE !important": true, "display:none;display:block": false, "display:/**/none": true,
-		"opacity:0": true, "opacity:.01": true, "opacity:0.5": false, "opacity:x": false,
-		"max-height:0": true, "max-height:0px;": true, "max-height:10px": false,
+		"display:block!important;display:none": false, "display:none !ie": false, `d\69splay:none`: true, `display:none;disp\6c ay:block`: false,
+		"font-family:';display:none;'": false, "x:(;display:none;)": false, "x:{;display:none;}": false, "background:url(x;display:none;y)": false,
+		"opacity:0": true, "opacity:.01": true, "opacity:0%": true, "opacity:0.5": false, "opacity:x": false, "opacity:0x": false,
+		"max-height:0": false, "max-height:0px;overflow:hidden": true, "max-height:10px;overflow:hidden": false, "max-height:0q;overflow:hidden": false,
 		"height:0": false, "height:0;overflow:hidden": true, "width:0;overflow:hidden": true, "overflow:hidden": false,
 		"left:-9999px": false, "position:absolute;left:-9999px": true, "position:absolute;left:-5px": false, "position:fixed;top:-100em": true,
-		"text-indent:-9999px": true, "margin:0 0 0 -5000px": true, "margin:0 auto": false, "transform:translate(-999px,0)": true, "transform:scale(0.5)": false,
-		"clip:rect(0,0,0,0)": true, "clip-path:inset(50%)": true, "width:0": false, ":;;x": false,
+		"position:absolute;left:-9999px;left:0": false, "position:absolute;left:-9999px;top:0": true,
+		"margin:0 0 0 -5000px": true, "margin:0 auto": false, "margin:-999px 0 0": true, "margin:0 -999px 0 0": false, "margin-left:-999px": true,
+		"transform:translate(-999px,0)": true, "transform:scale(0)": true, "transform:scale(0.5)": false,
+		"clip:rect(0,0,0,0)": false, "position:absolute;clip:rect(0 0 0 0)": true, "clip-path:inset(50%)": true, "width:0": false, ":;;x": false,
 	} {
-		if got := lookOf(css).gone(); got != gone {
+		if got := lookAt(css).gone(true); got != gone {
 			t.Errorf("%s: gone %v", css, got)
+		}
+	}
+	for _, css := range []string{"max-height:0;overflow:hidden", "transform:scale(0)", "margin-top:-999px"} {
+		if lookAt(css).gone(false) {
+			t.Errorf("%s: an inline element is gone", css)
 		}
 	}
 	for css, small := range map[string]bool{
 		"font-size:0": true, "font-size:1px": true, "font-size:0.1em": true, "font-size:1%": true, "font-size:12px": false, "font-size:small": false,
-		"font:0/0 arial": true, "font:bold 1px arial": true, "font:700 14px/20px arial": false, "font:italic": false,
+		"font:0/0 arial": true, "font:bold 1px arial": true, "font:700 14px/20px arial": false, "font:italic": false, "font-size:0;font-size:9px": false,
 	} {
-		if got := lookOf(css).on&tiny != 0; got != small {
+		if got := lookAt(css).on&tiny != 0; got != small {
 			t.Errorf("%s: tiny %v", css, got)
 		}
 	}
@@ -36,8 +51,9 @@ func TestLookOf(t *testing.T) {
 
 func TestToneOf(t *testing.T) {
 	for s, want := range map[string]tone{
-		"#fff": white, "#ffffff": white, "#12345678": said | 0x123456, "#12345600": transparent, "white": white, "rgb(255,255,255)": white,
-		"rgb(255 255 255 / 0)": transparent, "rgba(1,2,3,0.5)": said | 0x010203, "rgb(1,2)": 0, "#ggg": 0, "#ffff": 0, "chartreuse": 0, "": 0,
+		"#fff": white, "#ffffff": white, "#123456ff": said | 0x123456, "#12345678": unknown, "#12345600": transparent, "white": white, "rgb(255,255,255)": white,
+		"rgb(255 255 255 / 0)": transparent, "rgba(1,2,3,1)": said | 0x010203, "rgba(1,2,3,0.5)": unknown, "rgb(1,2)": unknown, "#ggg": unknown,
+		"#ffff": unknown, "chartreuse": unknown, "": unknown, "inherit": 0,
 	} {
 		if got := toneOf(s); got != want {
 			t.Errorf("%s: got %x, want %x", s, got, want)
@@ -74,6 +90,29 @@ func TestVisibleText(t *testing.T) {
 		"<a href=x style='color:#fff;background:#00f'>button</a>":                                     "button",
 		"<div style='color:#fff;background:#111'><p>x</p><table><tr><td bgcolor=#fff>y</table></div>": "x\ny",
 		"<plaintext>a<b>": "a<b>",
+		"<p style='color:red' style='display:none'>x":                                                      "x",
+		"<p title='<style>p{display:none}</style>'>x":                                                      "x",
+		"<style media=print>p{display:none}</style><p>x":                                                   "x",
+		"<style media='(max-width:600px)'>p{display:none}</style><p>x":                                     "x",
+		"<style media='only screen and (min-width:480px)'>p{display:none}</style><p>x</p>y":                "y",
+		"<style>.a{content:\"} p{display:none\"}</style><p>x":                                              "x",
+		"<style>.b{display:none}.a{display:block}</style><p class='a b'>x":                                 "x",
+		"<style>.b.a{display:none}.a{display:block}</style><p class='a b'>x</p>y":                          "y",
+		"<style>.a{display:block!important}</style><p class=a style='display:none'>x":                      "x",
+		"<style>p:not(.q){display:block!important}</style><p style='display:none'>x":                       "x",
+		"<style>p[id]{background:#000}</style><p style='color:#fff'>x</p>much more text here":              "x\nmuch more text here",
+		"<style>@supports(x:y){p{background:#000}}</style><p style='color:#fff'>x</p>much more text here":  "x\nmuch more text here",
+		"<style>a:hover{color:#000}*{color:#fff}</style><p>x</p><b style='color:red'>much more text here":  "much more text here",
+		"<p style='color:#fff;background:darkslateblue'>x</p>much more text here":                          "x\nmuch more text here",
+		"<div style='color:#fff'>hid<span style='color:hsl(0,0%,0%)'>seen</span></div>much more text here": "seen\nmuch more text here",
+		"<li style=display:none><div>a<li>b":                                                               "b",
+		"<table><tr><td style=display:none><ul><li>a<td>b</table>":                                         "b",
+		"<button style=display:none>a<button>b":                                                            "b",
+		"<h1 style=display:none>a<h2>b":                                                                    "b",
+		"<td style=display:none>" + strings.Repeat("<b>", 100) + "<td>b":                                   "b",
+		"<p style='text-indent:-9999px'>a<br>b":                                                            "b",
+		"V<span style='display:inline-block'>i</span>agra":                                                 "Viagra",
+		"<font color=chucknorris>x":                                                                        "x",
 	} {
 		if got := seen(src); got != want {
 			t.Errorf("%s: got %q, want %q", src, got, want)

@@ -1,233 +1,159 @@
 package mime
 
 import (
-	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 )
 
 // Bounds of the style sheets of one page.
 const (
-	maxSheet   = 64 << 10 // bytes
+	maxSheet   = 64 << 10 // bytes of one
 	maxRules   = 1000
+	maxBlocks  = 4       // conditions inside conditions
 	maxMatches = 1 << 18 // attempts to match an element or one around it
 )
 
-// selector is a simple selector: the zero strings match everything.
-type selector struct {
-	tag, id string
-	classes []string
-}
-
-// rule is a look for the elements that path matches: the last selector the element, those before it some ancestors.
+// rule is a style for the elements that path matches: the last selector the element, those before it some around it.
 type rule struct {
-	path []selector
-	look look
+	path   []selector
+	weight int // of rules that contradict each other, the heavier holds
+	style  style
 }
 
 // sheet is the rules of a page that say something of how visible an element is, by the key of their last selector.
+//
+// Rules that it cannot apply, because of selectors or conditions that it does not know, may show what others hide: what
+// they speak of is in doubt, and is not taken as hidden.
 type sheet struct {
 	rules   map[string][]rule
 	count   int
 	matches int
+	doubt   look
 }
 
-// read adds the style elements of page, comments left out. They hold for the whole page, wherever they stand.
-func (s *sheet) read(page []byte) {
+// Whether a condition of a style sheet holds.
+type truth uint8
+
+const (
+	no truth = iota
+	maybe
+	yes
+)
+
+// add reads one style sheet, which holds if holds does.
+func (s *sheet) add(css string, holds truth) {
+	if holds != no {
+		s.block(plainCSS(css[:min(len(css), maxSheet)], false), holds, 0)
+	}
+}
+
+// block reads rules that hold if holds does.
+func (s *sheet) block(css string, holds truth, depth int) {
+	css = strings.NewReplacer("<!--", " ", "-->", " ").Replace(css)
 	for {
-		i := bytes.IndexByte(page, '<')
-		if i < 0 {
-			return
-		}
-		page = page[i:]
-		switch {
-		case bytes.HasPrefix(page, []byte("<!--")):
-			end := bytes.Index(page[2:], []byte("-->"))
-			if end < 0 {
-				return
-			}
-			page = page[2+end:]
-		case len(page) > 6 && bytes.EqualFold(page[:6], []byte("<style")):
-			css := page[6:]
-			if end := indexFold(css, "</style"); end >= 0 {
-				css = css[:end]
-			}
-			page = page[6+len(css):]
-			_, css, _ = bytes.Cut(css, []byte{'>'})
-			s.add(strings.ToLower(string(css[:min(len(css), maxSheet)])))
-		default:
-			page = page[1:]
-		}
-	}
-}
-
-// indexFold finds the tag, in any case, in b.
-func indexFold(b []byte, tag string) int {
-	for from := 0; ; {
-		i := bytes.IndexByte(b[from:], '<')
-		if i < 0 || from+i+len(tag) > len(b) {
-			return -1
-		}
-		from += i
-		if strings.EqualFold(string(b[from:from+len(tag)]), tag) {
-			return from
-		}
-		from++
-	}
-}
-
-// add reads one style sheet.
-func (s *sheet) add(css string) {
-	css = strings.NewReplacer("<!--", " ", "-->", " ").Replace(withoutComments(css))
-	for s.count < maxRules {
 		open := strings.IndexAny(css, "{};")
 		if open < 0 {
 			return
 		}
 		prelude, mark := strings.TrimSpace(css[:open]), css[open]
 		css = css[open+1:]
-		switch {
-		case mark != '{':
-		case strings.HasPrefix(prelude, "@media") && isForAll(prelude[len("@media"):]):
-		case strings.HasPrefix(prelude, "@"):
-			css = behindBlock(css)
-		default:
-			var body string
-			body, css, _ = strings.Cut(css, "}")
-			s.addRules(prelude, lookOf(body))
+		if mark != '{' {
+			continue
+		}
+		var body string
+		body, css = cutBlock(css)
+		switch inner := condition(prelude); {
+		case !strings.HasPrefix(prelude, "@"):
+			s.addRules(prelude, styleOf(body), holds)
+		case inner != no && depth < maxBlocks:
+			s.block(body, min(holds, inner), depth+1)
 		}
 	}
 }
 
-// isForAll reports whether a condition of @media holds for a mail program on a common screen. Those about widths do not
-// count: they are for telephones.
-func isForAll(condition string) bool {
-	switch strings.TrimSpace(condition) {
-	case "", "all", "screen", "only screen", "all, screen":
-		return true
-	}
-	return false
-}
-
-// behindBlock is css behind the closing brace of a block that is open.
-func behindBlock(css string) string {
-	for depth := 1; depth > 0; {
-		i := strings.IndexAny(css, "{}")
-		if i < 0 {
-			return ""
-		}
-		if css[i] == '{' {
+// cutBlock returns css up to the closing brace of a block that is open, and what follows.
+func cutBlock(css string) (body, rest string) {
+	depth := 1
+	for i := 0; i < len(css); i++ {
+		switch css[i] {
+		case '{':
 			depth++
-		} else {
-			depth--
+		case '}':
+			if depth--; depth == 0 {
+				return css[:i], css[i+1:]
+			}
 		}
-		css = css[i+1:]
 	}
-	return css
+	return css, ""
 }
 
-func (s *sheet) addRules(selectors string, l look) {
-	if l == (look{}) {
+// addRules adds the rules of a list of selectors.
+func (s *sheet) addRules(selectors string, l style, holds truth) {
+	if l == (style{}) {
 		return
 	}
 	for one := range strings.SplitSeq(selectors, ",") {
+		one = strings.ReplaceAll(one, ":link", "")
+		if strings.Contains(one, ":hover") || strings.Contains(one, ":active") || strings.Contains(one, ":visited") || strings.Contains(one, ":focus") {
+			continue // not before the reader does something
+		}
 		path, ok := pathOf(one)
-		if !ok || s.count >= maxRules {
+		if !ok || holds != yes || s.count >= maxRules {
+			s.doubt = s.doubt.under(l.normal).under(l.strong)
+			s.doubt.known |= l.normal.known &^ l.normal.on
 			continue
 		}
 		if s.rules == nil {
 			s.rules = map[string][]rule{}
 		}
-		key := path[len(path)-1].key()
-		s.rules[key] = append(s.rules[key], rule{path, l})
 		s.count++
+		key := path[len(path)-1].key()
+		s.rules[key] = append(s.rules[key], rule{path, weightOf(path)<<16 + s.count, l})
 	}
 }
 
-// pathOf reads a selector; false if it asks for more than names, classes and ancestors.
-func pathOf(s string) ([]selector, bool) {
-	if strings.ContainsAny(s, ":[]*+~\\@") {
-		return nil, false
-	}
-	var path []selector
-	for word := range strings.FieldsSeq(strings.ReplaceAll(s, ">", " ")) {
-		var x selector
-		for word != "" {
-			end := strings.IndexAny(word[1:], ".#") + 1
-			if end == 0 {
-				end = len(word)
-			}
-			switch word[0] {
-			case '.':
-				x.classes = append(x.classes, word[1:end])
-			case '#':
-				x.id = word[1:end]
-			default:
-				x.tag = word[:end]
-			}
-			word = word[end:]
-		}
-		path = append(path, x)
-	}
-	return path, len(path) > 0 && len(path) <= 5
-}
-
-func (x selector) key() string {
-	switch {
-	case x.id != "":
-		return "#" + x.id
-	case len(x.classes) > 0:
-		return "." + x.classes[0]
-	}
-	return x.tag
-}
-
-// names are what selectors may ask of an element.
-type names struct {
-	tag, id string
-	classes []string
-}
-
-func (x selector) fits(n *names) bool {
-	if x.tag != "" && x.tag != n.tag || x.id != "" && x.id != n.id {
-		return false
-	}
-	for _, c := range x.classes {
-		if !slices.Contains(n.classes, c) {
-			return false
-		}
-	}
-	return true
-}
-
-// look is what the rules say of the element n inside the elements of stack.
-func (s *sheet) look(n *names, stack []frame) look {
-	var l look
-	if s.rules == nil {
-		return l
-	}
-	apply := func(key string) {
-		for _, r := range s.rules[key] {
-			if s.matches > maxMatches {
-				return
-			}
-			fits, steps := r.fits(n, stack)
-			if s.matches += steps; fits {
-				l = l.under(r.look)
-			}
-		}
-	}
-	apply(n.tag)
-	for _, c := range n.classes {
-		apply("." + c)
-	}
-	if n.id != "" {
-		apply("#" + n.id)
+// trusted is l without what rules that cannot be applied may say otherwise.
+func (s *sheet) trusted(l look) look {
+	l.on &^= s.doubt.known
+	if s.doubt.fore|s.doubt.back != 0 {
+		l.fore = unknown
 	}
 	return l
 }
 
-// fits matches the path of r from its end, and counts the attempts. That an ancestor further up might fit where the
+// look is what the rules and the style attribute own say of the element n inside the elements of stack.
+func (s *sheet) look(n *names, own style, stack []frame) look {
+	if s.rules == nil {
+		return s.trusted(own.normal.under(own.strong))
+	}
+	var found []*rule
+	collect := func(key string) {
+		rules := s.rules[key]
+		for i := 0; i < len(rules) && s.matches < maxMatches; i++ {
+			fits, steps := rules[i].fits(n, stack)
+			if s.matches += steps; fits {
+				found = append(found, &rules[i])
+			}
+		}
+	}
+	collect("*")
+	collect(n.tag)
+	for _, c := range n.classes {
+		collect("." + c)
+	}
+	if n.id != "" {
+		collect("#" + n.id)
+	}
+	slices.SortFunc(found, func(a, b *rule) int { return cmp.Compare(a.weight, b.weight) })
+	var normal, strong look
+	for _, r := range found {
+		normal, strong = normal.under(r.style.normal), strong.under(r.style.strong)
+	}
+	return s.trusted(normal.under(own.normal).under(strong).under(own.strong))
+}
+
+// fits matches the path of r from its end, and counts the attempts. That an element further out might fit where the
 // nearest does not lead on is not tried.
 func (r *rule) fits(n *names, stack []frame) (ok bool, steps int) {
 	steps = 1

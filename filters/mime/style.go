@@ -1,39 +1,48 @@
 package mime
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // trait is something about an element that CSS may say. Several are bits of one number.
-type trait uint16
+type trait uint32
 
 const (
 	notShown  trait = 1 << iota // display: none
 	inline                      // display: inline
-	blockwise                   // display: block
+	boxed                       // display: inline-block, block, and what else has a height
+	lines                       // display: block, and what else stands on lines of its own
 	unseen                      // visibility: hidden
-	tiny                        // font-size: 0 to 2 px
+	skipped                     // content-visibility: hidden
 	faint                       // opacity: 0
-	flat                        // max-height: 0
-	thin                        // height or width: 0
+	tiny                        // font-size: 0
 	clipped                     // overflow: hidden
-	shifted                     // left: -9999px
-	placed                      // position: absolute
-	away                        // moved, clipped or scaled out of sight by one declaration
-	pictured                    // a background that is not one colour
+	noHeight                    // height: 0
+	noWidth                     // width: 0
+	mostLow                     // max-height: 0
+	mostThin                    // max-width: 0
+	moved                       // position: relative
+	apart                       // position: absolute
+	outLeft                     // left: -9999px
+	outTop                      // top: -9999px
+	outRight                    // right: -9999px
+	outBottom                   // bottom: -9999px
+	indented                    // text-indent: -9999px
+	drawnLeft                   // margin-left: -9999px
+	drawnUp                     // margin-top: -9999px
+	scaled                      // transform: scale(0)
+	cut                         // clip: rect(0, 0, 0, 0)
+	cutPath                     // clip-path: inset(100%)
+	pictured                    // background: url(…)
+
+	small    = noHeight | noWidth | mostLow | mostThin
+	out      = outLeft | outTop | outRight | outBottom
+	passedOn = unseen | tiny | indented | pictured // hold for what is inside until it says otherwise
 )
 
-// tone is a colour as 0xRRGGBB with a mark that it was said; the zero tone was not.
-type tone uint32
-
-const (
-	said        tone = 1 << 24
-	transparent tone = 2 << 24
-	white            = said | 0xffffff
-)
-
-// look is what CSS says of one element: the traits that it speaks of, those that hold, and colours.
+// look is what is said of one element: the traits that are spoken of, those that hold, and colours.
 type look struct {
 	known, on  trait
 	fore, back tone
@@ -60,76 +69,101 @@ func (l look) under(over look) look {
 	return l
 }
 
-// gone reports whether nothing in the element can be seen, whatever else is said inside it.
-func (l look) gone() bool {
-	return l.on&(notShown|faint|flat|away) != 0 || l.on&(thin|clipped) == thin|clipped || l.on&(shifted|placed) == shifted|placed
+// gone reports whether nothing of an element can be seen, whatever is said inside it. What has no box (it is inline) has
+// no height, and cannot be clipped or scaled.
+func (l look) gone(box bool) bool {
+	box = box || l.on&(boxed|apart) != 0
+	switch {
+	case l.on&(notShown|faint|drawnLeft|cutPath) != 0:
+	case box && l.on&(skipped|drawnUp|scaled) != 0:
+	case box && l.on&clipped != 0 && l.on&small != 0:
+	case l.on&apart != 0 && l.on&cut != 0:
+	case l.on&(moved|apart) != 0 && l.on&out != 0:
+	default:
+		return false
+	}
+	return true
 }
 
-// lookOf reads the declarations of a style attribute or rule.
-func lookOf(css string) look {
-	css = strings.ToLower(css)
-	if strings.Contains(css, "/*") {
-		css = withoutComments(css)
-	}
-	var l look
-	for css != "" {
-		var one string
-		one, css, _ = strings.Cut(css, ";")
-		if name, value, ok := strings.Cut(one, ":"); ok {
-			value, _, _ = strings.Cut(value, "!")
-			l.declare(strings.TrimSpace(name), strings.TrimSpace(value))
-		}
-	}
-	return l
-}
-
-// Where out of sight begins.
-const (
-	farOut     = -200 // pixels beyond an edge
-	tinyPixels = 2    // of a font
-)
-
+// declare reads one declaration. A value that is not known hides nothing.
 func (l *look) declare(name, value string) {
 	switch name {
 	case "display":
-		l.set(notShown, value == "none")
-		l.set(inline, strings.HasPrefix(value, "inline"))
-		l.set(blockwise, value == "block" || value == "table" || value == "list-item")
+		l.declareDisplay(value)
 	case "visibility":
 		l.set(unseen, value == "hidden" || value == "collapse")
 	case "content-visibility":
-		l.set(away, value == "hidden")
+		l.set(skipped, value == "hidden")
 	case "opacity":
-		n, ok := number(value)
-		l.set(faint, ok && n <= 0.05)
+		n, unit, ok := number(value)
+		l.set(faint, ok && (unit == "" || unit == "%") && n <= faintest)
 	case "font-size":
 		l.set(tiny, isTiny(value))
 	case "font":
 		l.declareFont(value)
 	case "color", "-webkit-text-fill-color":
-		if c := toneOf(value); c != 0 {
-			l.fore = c
-		}
-	case "background-color", "background", "background-image":
-		l.declareBackground(value)
-	case "overflow", "overflow-y", "overflow-x":
+		l.fore = toneOf(value)
+	case "background-color":
+		l.back = toneOf(value)
+	case "background", "background-image":
+		l.declareBackground(name, value)
+	case "overflow":
 		l.set(clipped, value == "hidden" || value == "clip")
-	case "max-height", "max-width":
-		l.set(flat, isZero(value))
-	case "height", "width":
-		if isZero(value) {
-			l.set(thin, true)
-		}
 	case "position":
-		l.set(placed, value == "absolute" || value == "fixed" || value == "relative")
-	case "left", "top", "right", "bottom":
-		if n, ok := pixels(value); ok && n <= farOut {
-			l.set(shifted, true)
-		}
-	case "text-indent", "margin-left", "margin-top", "margin", "transform", "clip", "clip-path":
-		if isAway(name, value) {
-			l.set(away, true)
-		}
+		l.set(moved, value == "relative")
+		l.set(apart, value == "absolute" || value == "fixed")
+	case "transform":
+		l.set(scaled, isScaledAway(value))
+	case "clip":
+		l.set(cut, strings.HasPrefix(value, "rect(0") || strings.HasPrefix(value, "rect(1px"))
+	case "clip-path":
+		l.set(cutPath, strings.HasPrefix(value, "inset(50%") || strings.HasPrefix(value, "inset(100%") || strings.HasPrefix(value, "circle(0"))
+	default:
+		l.declareLength(name, value)
+	}
+}
+
+func (l *look) declareDisplay(value string) {
+	l.set(notShown, value == "none")
+	l.set(inline, value == "inline" || value == "contents")
+	l.set(boxed, value != "none" && value != "inline" && value != "contents")
+	switch value {
+	case "block", "table", "list-item", "flex", "grid", "flow-root":
+		l.set(lines, true)
+	default:
+		l.set(lines, false)
+	}
+}
+
+func (l *look) declareLength(name, value string) {
+	switch name {
+	case "height":
+		l.set(noHeight, isZero(value))
+	case "width":
+		l.set(noWidth, isZero(value))
+	case "max-height":
+		l.set(mostLow, isZero(value))
+	case "max-width":
+		l.set(mostThin, isZero(value))
+	case "left":
+		l.set(outLeft, isFarOut(value))
+	case "top":
+		l.set(outTop, isFarOut(value))
+	case "right":
+		l.set(outRight, isFarOut(value))
+	case "bottom":
+		l.set(outBottom, isFarOut(value))
+	case "text-indent":
+		l.set(indented, isFarOut(value))
+	case "margin-left":
+		l.set(drawnLeft, isFarOut(value))
+	case "margin-top":
+		l.set(drawnUp, isFarOut(value))
+	case "margin": // top, right, bottom, left; those left out are as those opposite
+		sides := strings.Fields(value)
+		left := [...]int{0, 0, 1, 1, 3}[min(len(sides), 4)]
+		l.set(drawnUp, len(sides) > 0 && isFarOut(sides[0]))
+		l.set(drawnLeft, len(sides) > 0 && isFarOut(sides[left]))
 	}
 }
 
@@ -137,87 +171,48 @@ func (l *look) declare(name, value string) {
 func (l *look) declareFont(value string) {
 	for word := range strings.FieldsSeq(value) {
 		size, _, _ := strings.Cut(word, "/")
-		if n, ok := number(size); ok && (n < 100 || size[len(size)-1] > '9') { // else a weight
+		if n, unit, ok := number(size); ok && (n < 100 || unit != "") { // else a weight
 			l.set(tiny, isTiny(size))
 			return
 		}
 	}
+	l.set(tiny, false)
 }
 
-func (l *look) declareBackground(value string) {
-	if strings.Contains(value, "url(") || strings.Contains(value, "gradient(") {
-		l.set(pictured, true)
+func (l *look) declareBackground(name, value string) {
+	l.set(pictured, strings.Contains(value, "(") && !strings.HasPrefix(value, "rgb"))
+	if name == "background-image" || value == "none" {
 		return
 	}
-	words := []string{value}
-	if !strings.HasPrefix(value, "rgb") {
-		words = strings.Fields(value)
-	}
-	for _, word := range words {
-		if c := toneOf(word); c != 0 {
-			l.back = c
-			l.set(pictured, false)
-			return
+	l.back = toneOf(value)
+	for word := range strings.FieldsSeq(value) {
+		if t := toneOf(word); t != unknown {
+			l.back = t
 		}
 	}
 }
 
-func isAway(name, value string) bool {
-	switch name {
-	case "clip":
-		return strings.HasPrefix(value, "rect(0") || strings.HasPrefix(value, "rect(1px")
-	case "clip-path":
-		return strings.HasPrefix(value, "inset(50%") || strings.HasPrefix(value, "inset(100%") || strings.HasPrefix(value, "circle(0")
-	case "transform":
-		if strings.HasPrefix(value, "scale(0)") || strings.HasPrefix(value, "scale(0,") {
-			return true
-		}
-		_, value, _ = strings.Cut(value, "(")
+func isScaledAway(value string) bool {
+	if strings.HasPrefix(value, "scale(0)") || strings.HasPrefix(value, "scale(0,") {
+		return true
 	}
-	for word := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ' ' || r == ',' || r == ')' }) {
-		if n, ok := pixels(word); ok && n <= farOut {
-			return true
-		}
-	}
-	return false
+	_, value, _ = strings.Cut(value, "translate")
+	_, value, _ = strings.Cut(value, "(")
+	value, _, _ = strings.Cut(value, ")")
+	return slices.ContainsFunc(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' }), isFarOut)
 }
 
-// number reads the number at the start of s.
-func number(s string) (float64, bool) {
-	end := 0
-	for end < len(s) && end < 20 && (s[end] >= '0' && s[end] <= '9' || s[end] == '.' || s[end] == '-' && end == 0) {
-		end++
-	}
-	n, err := strconv.ParseFloat(s[:end], 64)
-	return n, err == nil
-}
+// tone is a colour as 0xRRGGBB with a mark that it was said; the zero tone was not.
+type tone uint32
 
-// pixels reads a length; units of text count as 16 pixels, parts of the window as 10.
-func pixels(s string) (float64, bool) {
-	n, ok := number(s)
-	switch {
-	case strings.HasSuffix(s, "em"):
-		n *= 16
-	case strings.HasSuffix(s, "vw"), strings.HasSuffix(s, "vh"), strings.HasSuffix(s, "%"):
-		n *= 10
-	}
-	return n, ok
-}
+const (
+	said        tone = 1 << 24
+	transparent tone = 2 << 24
+	unknown     tone = 4 << 24 // said in words that are not known here
+	white            = said | 0xffffff
+)
 
-func isZero(s string) bool {
-	n, ok := number(s)
-	return ok && n == 0
-}
-
-func isTiny(s string) bool {
-	n, ok := pixels(s)
-	if strings.HasSuffix(s, "%") {
-		n *= 0.016
-	}
-	return ok && n >= 0 && n <= tinyPixels
-}
-
-// toneOf reads a colour; zero if it is none that is known.
+// toneOf reads a colour; zero if it is that of the element around.
 func toneOf(s string) tone {
 	switch {
 	case strings.HasPrefix(s, "#"):
@@ -226,6 +221,8 @@ func toneOf(s string) tone {
 		return rgbTone(s)
 	}
 	switch s {
+	case "inherit", "currentcolor", "unset", "none":
+		return 0
 	case "transparent":
 		return transparent
 	case "white":
@@ -246,29 +243,28 @@ func toneOf(s string) tone {
 		return said | 0xffff00
 	case "gray", "grey":
 		return said | 0x808080
-	case "silver", "lightgray", "lightgrey":
-		return said | 0xc8c8c8
+	case "silver":
+		return said | 0xc0c0c0
+	case "lightgray", "lightgrey":
+		return said | 0xd3d3d3
 	}
-	return 0
+	return unknown
 }
 
 func hexTone(s string) tone {
 	n, err := strconv.ParseUint(s, 16, 32)
-	if err != nil {
-		return 0
-	}
-	switch len(s) {
-	case 3:
+	switch {
+	case err != nil:
+	case len(s) == 3:
 		return said | tone(n>>8&15*0x110000|n>>4&15*0x1100|n&15*0x11)
-	case 6:
+	case len(s) == 6:
 		return said | tone(n)
-	case 8:
-		if n&0xff == 0 {
-			return transparent
-		}
+	case len(s) == 8 && n&0xff == 0:
+		return transparent
+	case len(s) == 8 && n&0xff == 0xff:
 		return said | tone(n>>8)
 	}
-	return 0
+	return unknown
 }
 
 // rgbTone reads rgb(1, 2, 3) and rgba(1, 2, 3, 0.5).
@@ -277,42 +273,37 @@ func rgbTone(s string) tone {
 	var c tone
 	i := 0
 	for word := range strings.FieldsFuncSeq(s, func(r rune) bool { return strings.ContainsRune(" ,/)", r) }) {
-		n, ok := number(word)
+		n, unit, ok := number(word)
 		switch {
-		case !ok || i > 3:
-			return 0
-		case i == 3 && n <= 0.05:
+		case !ok || unit != "" || i > 3:
+			return unknown
+		case i == 3 && n <= faintest:
 			return transparent
+		case i == 3 && n < 1:
+			return unknown
 		case i < 3:
 			c = c<<8 | tone(min(max(n, 0), 255))
 		}
 		i++
 	}
 	if i < 3 {
-		return 0
+		return unknown
 	}
 	return said | c
 }
 
-// near reports whether text of colour a on a ground of colour b cannot be read.
+// mostAlike is the difference, over all three colours, up to which a text cannot be told from its ground.
+const mostAlike = 48
+
+// near reports whether text of the known colour a on a ground of the known colour b cannot be read.
 func near(a, b tone) bool {
+	if a&b&said == 0 {
+		return false
+	}
 	sum := 0
 	for shift := 0; shift < 24; shift += 8 {
 		d := int(a>>shift&0xff) - int(b>>shift&0xff)
 		sum += max(d, -d)
 	}
-	return sum <= 48
-}
-
-func withoutComments(css string) string {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(css, "/*")
-		b.WriteString(before)
-		if !found {
-			return b.String()
-		}
-		b.WriteByte(' ')
-		_, css, _ = strings.Cut(rest, "*/")
-	}
+	return sum <= mostAlike
 }
