@@ -82,6 +82,7 @@ func tooCostly(raw []byte, claims []claim) string {
 			fields++
 		}
 	}
+	body := raw[len(header):]
 	searched := 0
 	for _, c := range claims[:min(len(claims), maxSignatures)] {
 		searched += c.signed * fields
@@ -91,7 +92,7 @@ func tooCostly(raw []byte, claims []claim) string {
 		return "a header field has too many lines"
 	case searched > maxSearched:
 		return "too many header fields are signed"
-	case emptyRun(raw[len(header):]) > maxEmpty:
+	case len(body) > maxEmpty && emptyRun(body) > maxEmpty:
 		return "too many empty lines"
 	}
 	return ""
