@@ -11,6 +11,7 @@ import (
 	"image/png"
 	"math/rand/v2"
 	"testing"
+	"time"
 )
 
 // poster draws a made-up advertisement: a slow change of colour, boxes and rows of strokes, as seed says.
@@ -124,6 +125,23 @@ func TestPicturesBeyondTheBounds(t *testing.T) {
 		if looks := looksOf(data); looks != nil {
 			t.Errorf("%s is looked at", name)
 		}
+	}
+}
+
+func TestFrameIsTakenOff(t *testing.T) {
+	img, r := poster(4, 320, 240), rand.New(rand.NewPCG(7, 8))
+	plain, framed := looksOf(asPNG(t, img)), looksOf(asPNG(t, spoiled(img, r, 14)))
+	if len(plain) == 0 || len(framed) != 2 {
+		t.Fatalf("%d and %d looks", len(plain), len(framed))
+	}
+	memory := seeded()
+	for owner, look := range framed {
+		if err := memory.Place(t.Context(), start, time.Hour, uint32(owner+1), look); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, _ := memory.Nearest(t.Context(), start, plain[0]); n.Owner != 2 || n.Distance > samePicture {
+		t.Errorf("without its frame the picture is %+v", n)
 	}
 }
 

@@ -249,6 +249,55 @@ func TestWindowsAndDispersion(t *testing.T) {
 	}
 }
 
+// Each condition of a window must hold, not only their number of messages.
+func TestDispersionConditionsHoldEach(t *testing.T) {
+	letter := texts(t, "letters")["lottery.txt"]
+	for name, c := range map[string]struct {
+		same mail
+		want string
+	}{
+		"all differ":       {mail{}, "BULK_WIDE"},
+		"one network":      {mail{ip: "192.0.2.9"}, ""},
+		"one sender":       {mail{from: "a@one.example"}, ""},
+		"one recipient":    {mail{to: "b@corp.example"}, ""},
+		"one /64 of IPv6":  {mail{ip: "2001:db8::9"}, ""},
+		"too long between": {mail{header: "X-Slow: yes\r\n"}, ""},
+	} {
+		s := newStream(t, seeded())
+		var got string
+		for range 12 {
+			c.same.body = letter
+			if c.same.header != "" {
+				s.at = s.at.Add(7 * time.Minute)
+			}
+			got = symbolsOf(s.see(c.same))
+		}
+		if got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+// Good text that is pasted into copies does not become part of the campaign: whoever really writes it stays alone.
+func TestPastedTextIsNoCore(t *testing.T) {
+	s, r := newStream(t, seeded()), rand.New(rand.NewPCG(8, 9))
+	letter := texts(t, "letters")["storage.txt"]
+	for range 6 {
+		s.see(mail{body: disguises["personal"](r, letter)})
+	}
+	ordinary := texts(t, "ordinary")
+	for name, text := range ordinary {
+		if got := s.see(mail{body: text + "\n\n" + letter}).Facts.Bulk; got.Alike < 7 {
+			t.Errorf("the letter with %s pasted: %+v", name, got)
+		}
+	}
+	for name, text := range ordinary {
+		if got := s.see(mail{body: text}).Facts.Bulk; got.Alike != 1 {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 func TestNewsletterOfAListedSignerIsCountedAndExempt(t *testing.T) {
 	s := newStream(t, seeded())
 	letter := texts(t, "letters")["seminar.txt"]
