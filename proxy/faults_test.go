@@ -28,7 +28,6 @@ func (f *front) deliver(message string) string {
 // Whatever the backend does at any stage, the client gets the right class of answer in time, never 250 for a message
 // that the backend has not taken, and the next message goes through.
 func TestBackendFaults(t *testing.T) {
-	f := newFront(t, func(f *front) { f.Limits.SessionsPerIP = 1000 })
 	answer := func(text string) sink.Action { return sink.Action{Kind: sink.Answer, Text: text} }
 	faults := []struct {
 		name   string
@@ -51,39 +50,52 @@ func TestBackendFaults(t *testing.T) {
 		{"endless lines", sink.Action{Kind: sink.Raw, Text: strings.Repeat("250-more\r\n", 20000), Close: true}, "4"},
 	}
 	for _, stage := range []sink.Stage{sink.Connect, sink.Banner, sink.Hello, sink.Mail, sink.Rcpt, sink.Data, sink.Dot} {
-		for _, fault := range faults {
-			if stage == sink.Connect && fault.action.Kind == sink.Answer || stage == sink.Data && fault.name == "wrong class" {
-				continue
+		t.Run(string(stage), func(t *testing.T) {
+			t.Parallel()
+			f := newFront(t, func(f *front) { f.Backend.Timeout = patience })
+			for _, fault := range faults {
+				if stage == sink.Connect && fault.action.Kind == sink.Answer || stage == sink.Data && fault.name == "wrong class" {
+					continue
+				}
+				want := fault.want
+				if stage == sink.Connect || stage == sink.Banner || stage == sink.Hello {
+					want = "4"
+				}
+				f.fails(fault.name, sink.Script{On: map[sink.Stage]sink.Action{stage: fault.action}}, want)
 			}
-			want := fault.want
-			if stage == sink.Connect || stage == sink.Banner || stage == sink.Hello {
-				want = "4"
-			}
-			f.sink.Set(sink.Script{On: map[sink.Stage]sink.Action{stage: fault.action}})
-			before, began := len(f.taken()), time.Now()
-			got := f.deliver(note)
-			if got == "" || got[:1] != want {
-				t.Errorf("%s at %s: %q, want %sxx", fault.name, stage, got, want)
-			}
-			if strings.Contains(got, "127.0.0.1") {
-				t.Errorf("%s at %s: the reply names the backend: %q", fault.name, stage, got)
-			}
-			if took := time.Since(began); took > 4*time.Second {
-				t.Errorf("%s at %s: took %v", fault.name, stage, took)
-			}
-			if n := len(f.taken()); n != before {
-				t.Errorf("%s at %s: the backend has taken a message", fault.name, stage)
-			}
-			f.sink.Set(sink.Script{})
-			if got := f.deliver(note); !strings.HasPrefix(got, "250") {
-				t.Errorf("%s at %s: the next message: %q", fault.name, stage, got)
-			}
-		}
+		})
+	}
+}
+
+// patience is how long a backend that does nothing is waited for.
+const patience = 2 * time.Second
+
+// fails sends a message while the backend follows a script that lets none through, and one after that.
+func (f *front) fails(name string, s sink.Script, want string) {
+	f.t.Helper()
+	f.sink.Set(s)
+	before, began := len(f.taken()), time.Now()
+	got := f.deliver(note)
+	if got == "" || got[:1] != want {
+		f.t.Errorf("%s: %q, want %sxx", name, got, want)
+	}
+	if strings.Contains(got, "127.0.0.1") {
+		f.t.Errorf("%s: the reply names the backend: %q", name, got)
+	}
+	if took := time.Since(began); took > 4*patience {
+		f.t.Errorf("%s: took %v", name, took)
+	}
+	if n := len(f.taken()); n != before {
+		f.t.Errorf("%s: the backend has taken a message", name)
+	}
+	f.sink.Set(sink.Script{})
+	if got := f.deliver(note); !strings.HasPrefix(got, "250") {
+		f.t.Errorf("%s: the next message: %q", name, got)
 	}
 }
 
 func TestBackendFaultsInTheMessage(t *testing.T) {
-	f := newFront(t, nil)
+	f := newFront(t, func(f *front) { f.Backend.Timeout = patience })
 	line := strings.Repeat("x", 70) + "\r\n"
 	message := "Subject: x\r\n\r\n" + strings.Repeat(line, 1<<16)
 	for _, c := range []struct {
@@ -211,7 +223,7 @@ func TestABackendLostBetweenRecipientsLosesNone(t *testing.T) {
 
 func TestAReplyLostAfterTheDotIsNeverTriedAgainByUs(t *testing.T) {
 	for _, kind := range []sink.Kind{sink.Shut, sink.Hang} {
-		f := newFront(t, nil)
+		f := newFront(t, func(f *front) { f.Backend.Timeout = patience })
 		f.sink.Set(sink.Script{On: map[sink.Stage]sink.Action{sink.Dot: {Kind: kind, Commit: true}}})
 		if got := f.deliver(note); !strings.HasPrefix(got, "451") {
 			t.Errorf("%s: %q", kind, got)

@@ -23,7 +23,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // bound is how long a test waits for anything.
-const bound = 15 * time.Second
+const bound = time.Minute
 
 // front is a server before a sink, both on loopback.
 type front struct {
@@ -50,8 +50,8 @@ func newFront(t testing.TB, change func(*front)) *front {
 	gen := generation(&rules.Set{}, filters.NewPipeline(time.Second))
 	f.Server = &Server{
 		Hostname: "mx.weir.example", Version: "1.0.0",
-		Backend: &backend.Backend{Addrs: []string{s.Addr()}, Hello: "mx.weir.example", Timeout: time.Second},
-		Limits:  Limits{CommandTimeout: 5 * time.Second},
+		Backend: &backend.Backend{Addrs: []string{s.Addr()}, Hello: "mx.weir.example", Timeout: bound},
+		Limits:  Limits{CommandTimeout: bound},
 		Current: func() *Generation { return gen },
 		Record: func(r verdictlog.Record) {
 			f.mu.Lock()
@@ -164,7 +164,7 @@ func (f *front) connect() *talker {
 }
 
 func newTalker(t testing.TB, conn net.Conn) *talker {
-	_ = conn.SetDeadline(time.Now().Add(2 * bound))
+	_ = conn.SetDeadline(time.Now().Add(5 * bound))
 	return &talker{t: t, conn: conn, r: bufio.NewReader(conn)}
 }
 
