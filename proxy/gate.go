@@ -61,6 +61,7 @@ type transfer struct {
 	body
 	began time.Time
 	size  int64
+	most  int64 // at which it is not read on
 }
 
 // theMessage stands for a verb while go-smtp has yet to answer what followed 354.
@@ -245,7 +246,7 @@ func (g *gate) advance(code int) {
 		}
 	case "DATA":
 		if code == 354 {
-			g.phase, g.body = inMessage, transfer{began: time.Now()}
+			g.phase, g.body = inMessage, transfer{began: time.Now(), most: 2 * g.server.maxSize()}
 			g.cmd = command{verb: theMessage}
 			return
 		}
@@ -269,7 +270,7 @@ func (g *gate) transaction(open bool) {
 // within the timeout and the whole not slower than minRate, and it must end: one larger than the limit is read as far
 // as twice the limit.
 func (g *gate) readMessage(p []byte) (int, error) {
-	if g.body.size > 2*g.server.maxSize() {
+	if g.body.size > g.body.most {
 		return 0, errTooMuch
 	}
 	deadline := time.Now().Add(g.idle)

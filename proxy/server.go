@@ -83,7 +83,7 @@ func (s *Server) Serve(ctx context.Context, l Listener) error {
 	err := engine.Serve(door)
 	cancel()
 	_ = engine.Shutdown(context.Background()) // waits for sessions, which ctx has ended
-	if errors.Is(err, net.ErrClosed) {
+	if err == nil || errors.Is(err, net.ErrClosed) {
 		return nil
 	}
 	return fmt.Errorf("listener %s: %w", l.Name, err)

@@ -47,19 +47,18 @@ func fieldEnd(raw []byte, at int) int {
 	}
 }
 
-// isOurs reports whether a field, in whatever case and with whatever space before its colon, is one that we write.
+// isOurs reports whether a field, in whatever case and with whatever space before its colon, is one that we write or
+// that a reader could take for ours: of X-Spam-* we write some, and mail filters read them all.
 func isOurs(field []byte, hostname string) bool {
 	name, value, ok := bytes.Cut(field, []byte(":"))
 	if !ok {
 		return false
 	}
-	switch strings.ToLower(string(bytes.Trim(name, " \t\r\n"))) {
-	case "x-spam-flag", "x-spam-status", "x-spam-score", "x-spam-level", "x-weir-verdict", "x-weir-note":
-		return true
-	case "authentication-results":
+	key := strings.ToLower(string(bytes.Trim(name, " \t\r\n")))
+	if key == "authentication-results" {
 		return strings.EqualFold(authservID(string(value)), hostname)
 	}
-	return false
+	return key == "x-spam" || strings.HasPrefix(key, "x-spam-") || strings.HasPrefix(key, "x-weir-")
 }
 
 // authservID is the first word of an Authentication-Results field, without comments and quotes (RFC 8601 2.2).

@@ -73,7 +73,7 @@ func (t *transaction) rcpt(to path, params []string) Reply {
 		t.trial.Policy = nil // recipients refused bind nobody
 	}
 	before := t.trial.Policy
-	if !t.trial.Accepts(to.address) {
+	if !t.trial.Accepts(to.address) && !s.Shadow {
 		return replyPolicySplit
 	}
 	if before == nil {

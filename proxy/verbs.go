@@ -23,7 +23,7 @@ func (g *gate) nextCommand() error {
 		if err := g.patience(); err != nil {
 			return err
 		}
-		line, err := g.wire.line()
+		line, err := g.readLine()
 		if errors.Is(err, errLineTooLong) {
 			g.say(replyLineTooLong)
 			continue

@@ -61,9 +61,9 @@ func (w *wire) tlsState() *tls.ConnectionState {
 	return nil
 }
 
-// line reads a line to its LF, which it keeps. Replies waiting are written before it blocks. A line longer than
+// readLine reads a line to its LF, which it keeps. Replies waiting are written before it blocks. A line longer than
 // maxCommand is read to its end, as far as sixteen times that, and is errLineTooLong.
-func (w *wire) line() (string, error) {
+func (w *wire) readLine() (string, error) {
 	if err := w.ready(); err != nil {
 		return "", err
 	}
