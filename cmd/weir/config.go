@@ -18,6 +18,7 @@ type config struct {
 	Listen     []listen      `yaml:"listen"`
 	TLS        tlsFiles      `yaml:"tls"`
 	Trusted    trusted       `yaml:"trusted"`
+	Relay      []string      `yaml:"relay_domains"` // whose mail is taken; none: what the backend takes
 	Backend    backendConfig `yaml:"backend"`
 	Limits     limits        `yaml:"limits"`
 	DNS        dnsConfig     `yaml:"dns"`

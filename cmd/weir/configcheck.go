@@ -21,6 +21,9 @@ func (c config) findings() rules.Findings {
 	f.want(c.Version == 1, "version", "this weir reads version 1")
 	f.want(isHostname(c.Hostname), "hostname", "%q is not a host name", c.Hostname)
 	c.findInListeners(&f)
+	for i, domain := range c.Relay {
+		f.want(isHostname(domain), fmt.Sprintf("relay_domains[%d]", i), "%q is not a domain", domain)
+	}
 	for i, addr := range c.Backend.Addrs {
 		f.want(isAddress(addr), fmt.Sprintf("backend.addrs[%d]", i), "%q is not HOST:PORT", addr)
 	}

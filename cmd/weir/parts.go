@@ -31,6 +31,18 @@ func (l limits) limits() proxy.Limits {
 	}
 }
 
+// relays says whose mail is taken, by the domain in lower case; nil leaves that to the backend.
+func (c config) relays() func(domain string) bool {
+	if len(c.Relay) == 0 {
+		return nil
+	}
+	ours := make(map[string]bool, len(c.Relay))
+	for _, domain := range c.Relay {
+		ours[strings.ToLower(domain)] = true
+	}
+	return func(domain string) bool { return ours[domain] }
+}
+
 // resolver makes the resolver of the servers named, or of the system's.
 func (c dnsConfig) resolver() (*lookup.Resolver, error) {
 	servers := c.Servers

@@ -100,7 +100,7 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 	server := &proxy.Server{
 		Hostname: c.Hostname, Version: release, Shadow: f.shadow, Log: log, Limits: c.Limits.limits(),
 		Backend: &backend.Backend{Addrs: c.Backend.Addrs, Timeout: c.Backend.Timeout, Hello: c.Hostname},
-		Current: current.generation, TLS: current.tls, Record: record,
+		Current: current.generation, TLS: current.tls, Record: record, Relay: c.relays(),
 	}
 	listeners, err := c.listeners()
 	if err != nil {
