@@ -34,11 +34,11 @@ func IDTime(id string) (time.Time, bool) {
 
 // Record is one transaction, or one session refused before any.
 type Record struct {
-	Schema   string            `json:"schema"`
-	Time     time.Time         `json:"time"`
-	ID       string            `json:"id"`
-	Path     string            `json:"path,omitempty"` // the file judged, for check and stream
-	Origin   Origin            `json:"origin,omitzero"`
+	Schema string    `json:"schema"`
+	Time   time.Time `json:"time"`
+	ID     string    `json:"id"`
+	Path   string    `json:"path,omitempty"` // the file judged, for check and stream
+	Origin
 	Rules    RulesID           `json:"rules"`
 	Session  Session           `json:"session"`
 	Envelope Envelope          `json:"envelope"`
@@ -53,8 +53,8 @@ type Record struct {
 
 // Origin is the weir that judged.
 type Origin struct {
-	Host    string `json:"host,omitempty"`
-	Version string `json:"version,omitempty"`
+	Host    string `json:"host"`
+	Version string `json:"version"`
 }
 
 // Outcome is what followed from the verdict and how long it took.
