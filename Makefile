@@ -4,7 +4,7 @@ GO ?= go
 REPORT ?=
 SHARED ?= ../shared
 
-.PHONY: build check test parts bench fuzz demo torture campaign corpora
+.PHONY: build check test parts bench fuzz demo torture campaign
 
 build:
 	$(GO) build -trimpath -o weir ./cmd/weir
@@ -20,7 +20,7 @@ parts:
 
 check:
 	@unformatted="$$(gofmt -l cmd proxy filters scoring rules .ci)"; [ -z "$$unformatted" ] || { echo "not gofmt'd: $$unformatted"; exit 1; }
-	$(GO) vet ./... ./.ci/report
+	$(GO) vet ./... ./.ci/report ./.ci/performance
 	$(GO) mod verify >/dev/null
 
 test: parts
@@ -34,6 +34,23 @@ fuzz:
 demo:
 	$(GO) run ./cmd/weir demo
 
-# What runs against ../shared: never part of `make test`.
+# What the whole program costs, into docs/performance.md.
+bench:
+	$(GO) test -run '^$$' -bench Program -benchtime 4000x ./cmd/weir | tee /dev/stderr | $(GO) run ./.ci/performance docs/performance.md
+
+# What runs against $(SHARED): never part of `make test`.
 campaign: build
 	python3 $(SHARED)/campaign/evaluate.py $(ARGS) -- ./weir stream --offline
+
+TORTURE_TARGET ?= 127.0.0.1:25025
+TORTURE_SINK ?= 127.0.0.1:25026
+torture: build
+	@dir="$$(mktemp -d)"; pid=; trap '[ -z "$$pid" ] || kill $$pid; rm -rf "$$dir"' EXIT; \
+	cp -r $(SHARED)/smtptorture "$$dir/t"; chmod -R u+w "$$dir/t"; (cd "$$dir/t" && $(GO) build -o ../smtptorture .); \
+	printf 'version: 1\nhostname: mx.torture.example\nrelay_domains: [torture.example]\nlisten: [{ addr: "$(TORTURE_TARGET)", tls: starttls }]\ntls: { cert: cert.pem, key: key.pem }\nbackend: { addrs: ["$(TORTURE_SINK)"], timeout: 4s }\nlimits: { message_size: 50MiB, command_timeout: 8s, sessions_per_ip: 1000 }\nrules: rules.yaml\nlog: { level: error }\n' >"$$dir/weir.yaml"; \
+	printf 'version: 1\nthresholds: { tag: 6, reject: off }\n' >"$$dir/rules.yaml"; \
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=mx.torture.example -keyout "$$dir/key.pem" -out "$$dir/cert.pem" 2>/dev/null; \
+	./weir serve -c "$$dir/weir.yaml" & pid=$$!; \
+	for i in $$(seq 50); do (exec 3<>/dev/tcp/127.0.0.1/$${TORTURE_PORT:-25025}) 2>/dev/null && break; sleep 0.2; done; \
+	"$$dir/smtptorture" -target $(TORTURE_TARGET) -sink $(TORTURE_SINK) -bound 12s -client-timeout 8s -heavy -features filter \
+	  -authserv-id mx.torture.example -pid $$pid -max-rss 400 $(ARGS)
