@@ -27,9 +27,9 @@ type loader struct {
 // defaultRules is what rules are when no file is named.
 const defaultRules = "version: 1\ninclude: [\"builtin:defaults\"]\nthresholds: { tag: 6, reject: 15 }\n"
 
-// rulesFS is the folder and the name of a rules file; the builtin rules for path "".
+// rulesFS is the folder and the name of a rules file; the builtin rules for "" and "builtin:defaults".
 func rulesFS(path string) (fs.FS, string, error) {
-	if path == "" {
+	if path == "" || path == "builtin:defaults" {
 		return fstest.MapFS{"default rules": {Data: []byte(defaultRules)}}, "default rules", nil
 	}
 	if _, err := os.Stat(path); err != nil {
