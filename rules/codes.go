@@ -45,6 +45,7 @@ const (
 	codeFailed     = "R030"
 	codeAlways     = "R031"
 	codeDead       = "R032"
+	codeAsking     = "R033"
 )
 
 var titles = map[string]string{
@@ -91,6 +92,7 @@ var titles = map[string]string{
 	codeFailed:     "A rule's test does not come out as it says",
 	codeAlways:     "A rule always holds",
 	codeDead:       "A zone is no longer in service",
+	codeAsking:     "A zone cannot be asked in the way it says",
 }
 
 // Title says in one line what a finding's code stands for; "" for an unknown code.

@@ -26,29 +26,28 @@ type Pattern struct {
 	AtLeast int      // how many different expressions must match; at least 1
 }
 
-// Ask is what of a session or message is looked up in a zone.
-type Ask uint8
-
-// The keys a zone can be asked for.
-const (
-	AskClientIP Ask = iota
-)
-
 // Zone is one DNS list.
 type Zone struct {
-	ID      string
-	Zone    string // the suffix to query, without final dot; may hold a secret key
-	Display string // the suffix with any secret removed: for replies, logs and errors
-	Ask     []Ask
-	Answers []Answer
-	Errors  []ZoneError
-	Hard    bool // at least one answer can refuse at RCPT under some policy
-	Src     Src
+	ID            string
+	Zone          string // the suffix to query, without final dot; may hold a secret key
+	Display       string // the suffix with any secret removed: for replies, logs and errors
+	Ask           []Ask
+	Host          Host
+	Hash          Hash
+	Literals      bool // hosts of links that are addresses are asked for too, as the client's address is
+	AllowLoopback bool // 127.0.0.1 is an answer like any other
+	For           Only
+	Test          TestPoints // instead of those of RFC 5782
+	Answers       []Answer
+	Errors        []ZoneError
+	Hard          bool // at least one answer can refuse under some policy
+	Src           Src
 }
 
 // Answer maps the addresses a zone may answer with to a symbol.
 type Answer struct {
 	Symbol string // ZONE_ANSWER
+	Ask    []Ask  // the keys for which it counts; nil for all of the zone's
 	Match  AddrMatch
 }
 

@@ -77,15 +77,31 @@ type rejectDoc struct {
 }
 
 type zoneDoc struct {
-	Self    Value            `yaml:",self"`
-	ID      said[string]     `yaml:"id"`
-	Zone    said[secretText] `yaml:"zone"`
-	Ask     []said[string]   `yaml:"ask"`
-	Mode    said[Mode]       `yaml:"mode"`
-	Public  said[string]     `yaml:"public"`
-	Combine said[string]     `yaml:"combine"`
-	Answers []answerDoc      `yaml:"answers"`
-	Errors  []answerErrorDoc `yaml:"errors"`
+	Self    Value             `yaml:",self"`
+	ID      said[string]      `yaml:"id"`
+	Zone    said[secretText]  `yaml:"zone"`
+	Ask     oneOrMany[string] `yaml:"ask"`
+	How     askDoc            `yaml:",inline"`
+	Mode    said[Mode]        `yaml:"mode"`
+	Public  said[string]      `yaml:"public"`
+	Combine said[string]      `yaml:"combine"`
+	Answers []answerDoc       `yaml:"answers"`
+	Errors  []answerErrorDoc  `yaml:"errors"`
+}
+
+// askDoc is how a zone is asked.
+type askDoc struct {
+	Host          said[string]      `yaml:"host"`
+	Hash          said[string]      `yaml:"hash"`
+	Literals      said[bool]        `yaml:"literals"`
+	AllowLoopback said[bool]        `yaml:"allow_loopback"`
+	For           oneOrMany[string] `yaml:"for"`
+	Test          testPointsDoc     `yaml:"test"`
+}
+
+type testPointsDoc struct {
+	Listed   oneOrMany[string] `yaml:"listed"`
+	Unlisted oneOrMany[string] `yaml:"unlisted"`
 }
 
 // matchDoc is which addresses of a zone are meant.
@@ -99,13 +115,14 @@ type matchDoc struct {
 }
 
 type answerDoc struct {
-	Self   Value        `yaml:",self"`
-	Match  matchDoc     `yaml:",inline"`
-	ID     said[string] `yaml:"id"`
-	About  said[string] `yaml:"about"`
-	Score  said[Points] `yaml:"score"`
-	Mode   said[Mode]   `yaml:"mode"`
-	Public said[string] `yaml:"public"`
+	Self   Value             `yaml:",self"`
+	Match  matchDoc          `yaml:",inline"`
+	ID     said[string]      `yaml:"id"`
+	About  said[string]      `yaml:"about"`
+	Ask    oneOrMany[string] `yaml:"ask"`
+	Score  said[Points]      `yaml:"score"`
+	Mode   said[Mode]        `yaml:"mode"`
+	Public said[string]      `yaml:"public"`
 }
 
 type answerErrorDoc struct {

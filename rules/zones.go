@@ -7,17 +7,22 @@ import (
 	"strings"
 )
 
-// askNames are the keys of `ask:`, in the order of the Ask constants.
-var askNames = []string{"client_ip"}
-
-// familyOf is the family of the symbols of a zone, by the first key it is asked for.
-var familyOf = [...]string{AskClientIP: "dns_ip"}
-
-// deadZones have ended their service. Most of them list everybody now, or will.
-var deadZones = []string{
-	"sorbs.net", "ix.dnsbl.manitu.net", "dnsbl.ahbl.org", "dnsbl.njabl.org", "relays.ordb.org", "rfc-ignorant.org",
-	"dnsbl.inps.de", "ubl.unsubscore.com", "megarbl.net", "bl.emailbasura.org", "dnsbl.madavi.de", "public.sarbl.org",
-	"bl.spamcannibal.org",
+// deadZones have ended their service, each with what is known of its end. Most list everybody now, or will.
+var deadZones = [...]struct{ zone, end string }{
+	{"sorbs.net", "it ended on 2024-06-05"},
+	{"ix.dnsbl.manitu.net", "it ended in January 2025"},
+	{"dnsbl.ahbl.org", "it ended in 2015 and lists everybody"},
+	{"dnsbl.njabl.org", "it ended in 2013"},
+	{"relays.ordb.org", "it ended in 2006"},
+	{"rfc-ignorant.org", "it ended in 2012"},
+	{"dnsbl.inps.de", "it ended in 2020"},
+	{"ubl.unsubscore.com", "it does not answer any more"},
+	{"megarbl.net", "it ended in 2019 and lists everybody"},
+	{"bl.emailbasura.org", "it ended and lists everybody"},
+	{"dnsbl.burnt-tech.com", "it ended and lists everybody"},
+	{"dnsbl.madavi.de", "it ended"},
+	{"public.sarbl.org", "it ended"},
+	{"bl.spamcannibal.org", "it ended and has listed everybody"},
 }
 
 // zones makes the DNS lists of a file and the symbols of their answers.
@@ -37,20 +42,7 @@ func (l *loading) zones(doc *fileDoc) {
 func (l *loading) zone(doc zoneDoc) Zone {
 	z := Zone{ID: doc.ID.V, Src: doc.ID.At.Src()}
 	z.Zone, z.Display = l.zoneName(doc)
-	for _, ask := range doc.Ask {
-		if i := slices.Index(askNames, ask.V); i >= 0 {
-			z.Ask = append(z.Ask, Ask(i))
-		} else if ask.V != "" {
-			hint := didYouMean(ask.V, askNames)
-			if Nearest(ask.V, askNames) == "" {
-				hint = "a zone can be asked for: " + strings.Join(askNames, ", ")
-			}
-			l.hintAt(ask.At, codeAsk, fmt.Sprintf("a zone cannot be asked for %s", ask.At.Quoted()), hint)
-		}
-	}
-	if doc.Ask == nil {
-		l.hintAt(doc.Self, codeMissing, `the key "ask" is missing`, "a zone can be asked for: "+strings.Join(askNames, ", "))
-	}
+	l.asking(&z, doc)
 	if len(doc.Answers) == 0 {
 		l.missing(doc.Self, "answers")
 	}
@@ -82,8 +74,8 @@ func (l *loading) zoneName(doc zoneDoc) (name, display string) {
 		l.hintAt(doc.Zone.At, codeZone, "the whole name of the zone is secret", "leave what may be shown outside of ${…}")
 	}
 	for _, dead := range deadZones {
-		if name == dead || strings.HasSuffix(name, "."+dead) {
-			l.hintAt(doc.Zone.At, codeDead, fmt.Sprintf("the list %s is no longer in service", display), "drop the zone: a list that has ended may list everybody")
+		if name == dead.zone || strings.HasSuffix(name, "."+dead.zone) {
+			l.hintAt(doc.Zone.At, codeDead, fmt.Sprintf("the list %s is no longer in service: %s", display, dead.end), "drop the zone: a list that has ended may list everybody")
 		}
 	}
 	return name, display
@@ -110,8 +102,9 @@ func (l *loading) answer(z *Zone, doc zoneDoc, a answerDoc) {
 	if s.About == "" {
 		s.About = fmt.Sprintf("%s lists it as %s", z.Display, a.ID.V)
 	}
-	if len(z.Ask) > 0 {
-		s.Family = familyOf[z.Ask[0]]
+	asks := l.asks(a.Ask, z.Ask)
+	if first := append(asks, z.Ask...); len(first) > 0 {
+		s.Family = first[0].family()
 	}
 	switch doc.Combine.V {
 	case "", "sum":
@@ -120,12 +113,12 @@ func (l *loading) answer(z *Zone, doc zoneDoc, a answerDoc) {
 	default:
 		l.hintAt(doc.Combine.At, codeAnswer, fmt.Sprintf("answers cannot be combined by %s", doc.Combine.At.Quoted()), didYouMean(doc.Combine.V, []string{"sum", "max"}))
 	}
-	if neverListed(match) {
+	if neverListed(match, z.AllowLoopback) {
 		l.hintAt(a.Self, codeAnswer, "this answer is never a listing",
 			"lists answer within 127.0.0.0/8; 127.0.0.1 and 127.255.255.0/24 are errors by definition")
 	}
 	if l.define(a.ID.At, s) {
-		z.Answers = append(z.Answers, Answer{Symbol: s.Name, Match: match})
+		z.Answers = append(z.Answers, Answer{Symbol: s.Name, Ask: asks, Match: match})
 	}
 }
 
@@ -188,14 +181,18 @@ func parseRange(text string) (AddrRange, error) {
 	return AddrRange{a, b}, nil
 }
 
-// neverListed reports whether all addresses of m are ones that are an error from every list.
-func neverListed(m AddrMatch) bool {
+// neverListed reports whether all addresses of m are ones that are an error from every list. loopback says that
+// 127.0.0.1 is none.
+func neverListed(m AddrMatch, loopback bool) bool {
 	if o := m.Octets[0]; o >= 0 && o != 127 {
 		return true
 	}
 	errors := []AddrRange{
 		{netip.AddrFrom4([4]byte{}), netip.AddrFrom4([4]byte{127, 0, 0, 1})},
 		{netip.AddrFrom4([4]byte{127, 255, 255, 0}), netip.AddrFrom4([4]byte{255, 255, 255, 255})},
+	}
+	if loopback {
+		errors[0].To = netip.AddrFrom4([4]byte{127, 0, 0, 0})
 	}
 	for _, r := range m.Ranges {
 		if !slices.ContainsFunc(errors, func(e AddrRange) bool { return !r.From.Less(e.From) && !e.To.Less(r.To) }) {

@@ -26,8 +26,11 @@ type parts struct {
 // checks is the list of all filters. A new one adds its line here. The patterns of set come compiled, since that is
 // the one part that takes time.
 func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
-	return []filters.Check{
-		bounded(p.dnsBudget, dnsbl.New(set.Zones, p.resolver)),
+	lists := dnsbl.New(set.Zones, p.resolver)
+	for i := range lists {
+		lists[i] = bounded(p.dnsBudget, lists[i])
+	}
+	return append(lists,
 		bounded(p.dnsBudget, reverse.New(p.resolver)),
 		bounded(p.dnsBudget, auth.NewSPF(p.resolver)),
 		hello.New(),
@@ -35,7 +38,7 @@ func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
 		patterns,
 		bounded(p.dnsBudget, auth.NewDKIM(p.resolver)),
 		bulk.New(set.Bulk, p.store),
-	}
+	)
 }
 
 // bounded gives a check a budget of its own, below that of the pipeline.
@@ -52,6 +55,9 @@ func bounded(budget time.Duration, c filters.Check) filters.Check {
 // known maps each check to the symbols that are its own, whatever the rules say.
 func known() rules.Known {
 	names := rules.Known{}
+	for _, name := range dnsbl.Names() {
+		names[name] = nil
+	}
 	for _, c := range checks(&rules.Set{}, filters.Check{Name: "pattern"}, parts{resolver: lookup.Offline(), store: store.NewMemory(1 << 10)}) {
 		names[c.Name] = c.Symbols
 	}

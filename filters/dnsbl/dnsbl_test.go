@@ -17,9 +17,9 @@ import (
 	"weir/rules"
 )
 
-// matching reads an address match: "127.0.0.2", "127.0.0.4-127.0.0.7", "127.0.0.0/16", each may be followed by
+// matchOf reads an address match: "127.0.0.2", "127.0.0.4-127.0.0.7", "127.0.0.0/16", each may be followed by
 // "octet4=3" or "bits=16"; alternatives are parted by "|".
-func matching(text string) rules.AddrMatch {
+func matchOf(text string) rules.AddrMatch {
 	m := rules.AddrMatch{Octets: [4]int16{-1, -1, -1, -1}}
 	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == '|' }) {
 		key, value, named := strings.Cut(word, "=")
@@ -54,10 +54,10 @@ func list(id, zone string, entries ...string) rules.Zone {
 	for _, e := range entries {
 		name, match, _ := strings.Cut(e, " ")
 		if name == "!" {
-			z.Errors = append(z.Errors, rules.ZoneError{Match: matching(match), Means: "an error of " + match})
+			z.Errors = append(z.Errors, rules.ZoneError{Match: matchOf(match), Means: "an error of " + match})
 			continue
 		}
-		z.Answers = append(z.Answers, rules.Answer{Symbol: id + "_" + name, Match: matching(match)})
+		z.Answers = append(z.Answers, rules.Answer{Symbol: id + "_" + name, Match: matchOf(match)})
 	}
 	return z
 }
@@ -69,7 +69,28 @@ func TestCases(t *testing.T) {
 		list("MASK", "mask.dnsbl.test", "WEAK bits=16", "STRONG bits=64", "! bits=1"),
 		list("PLAIN", "plain.dnsbl.test", "ANY 127.0.0.0/8"),
 	}
-	filtertest.Run(t, func(r *lookup.Resolver) filters.Check { return New(zones, r) })
+	filtertest.Run(t, func(r *lookup.Resolver) filters.Check { return together(New(zones, r)) })
+}
+
+// together runs checks one after another, as if they were one.
+func together(checks []filters.Check) filters.Check {
+	var all filters.Check
+	for _, c := range checks {
+		all.Symbols = append(all.Symbols, c.Symbols...)
+	}
+	all.Run = func(ctx context.Context, m filters.Mail) (filters.Report, error) {
+		var sum filters.Report
+		for _, c := range checks {
+			r, err := c.Run(ctx, m)
+			if err != nil {
+				return sum, err
+			}
+			sum.Hits = append(sum.Hits, r.Hits...)
+			sum.Problems = append(sum.Problems, r.Problems...)
+		}
+		return sum, nil
+	}
+	return all
 }
 
 // bench is a server of lists and a check that asks it.
@@ -97,7 +118,7 @@ func newBench(t testing.TB, timeout time.Duration, zones ...rules.Zone) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	return &bench{zone: z, server: s, resolver: r, check: New(zones, r)}
+	return &bench{zone: z, server: s, resolver: r, check: together(New(zones, r))}
 }
 
 // client returns an address that was not used before.

@@ -124,7 +124,7 @@ func BenchmarkAgainstRbldnsd(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer r.Close()
-	check := &bench{check: New(zones, r)}
+	check := &bench{check: together(New(zones, r))}
 	before, n := cpu(b), uint32(0)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -158,13 +158,13 @@ func TestAgainstRbldnsd(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	b := &bench{resolver: r, check: New([]rules.Zone{
+	b := &bench{resolver: r, check: together(New([]rules.Zone{
 		list("ZEN", "zen.test", "SBL 127.0.0.2", "PBL 127.0.0.10|127.0.0.11"),
 		list("MORE", "more.test", "DROP 127.0.0.9", "XBL 127.0.0.4"),
 		list("SURBL", "surbl.test", "MW bits=16", "ABUSE bits=64"),
 		list("REFUSED", "refused.test", "ANY 127.0.0.0/8"),
 		list("STRANGE", "not.served.test", "ANY 127.0.0.0/8"),
-	}, r)}
+	}, r))}
 	for ip, want := range map[string]string{
 		"192.0.2.7":      "ZEN_SBL MORE_DROP SURBL_MW SURBL_ABUSE !REFUSED sentinel !STRANGE refused",
 		"192.0.2.8":      "MORE_DROP !ZEN sentinel !STRANGE refused",

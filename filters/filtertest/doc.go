@@ -1,7 +1,7 @@
 // Package filtertest runs a check over cases that are files, so that a new case is new files and no code.
 //
 //	func TestCases(t *testing.T) {
-//		filtertest.Run(t, func(r *lookup.Resolver) filters.Check { return dnsbl.New(zones, r) })
+//		filtertest.Run(t, func(r *lookup.Resolver) filters.Check { return reverse.New(r) })
 //	}
 //
 // A case is up to three files of the testdata folder, or of testdata/private, which is not committed and takes real

@@ -1,0 +1,145 @@
+package dnsbl
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"weir/filters"
+	"weir/filters/lookup"
+	"weir/rules"
+)
+
+// question is one thing asked of one zone, and the answer.
+type question struct {
+	zone    *rules.Zone
+	asks    []rules.Ask // what of the message it is; the same domain may be several things
+	subject string      // as people write it
+	key     string      // as it is asked, without the zone
+	answer  lookup.Answer
+	err     error
+}
+
+// name is what the DNS is asked for.
+func (q *question) name() string { return q.key + "." + q.zone.Zone }
+
+// maxName bounds a name in the DNS (RFC 1035 section 2.3.4), written without the final dot.
+const maxName = 253
+
+// questions are what z is asked about m, each once, and how many more there would be than the share allows.
+func (z zone) questions(m filters.Mail, share int) (all []*question, left int) {
+	if z.For.NullSender && (m.Envelope == nil || m.Envelope.From != "") {
+		return nil, 0
+	}
+	for _, a := range z.asks {
+		found := z.subjects(m, a)
+		if over := len(found) - share; a.Many() && over > 0 {
+			left += over
+			found = bothEnds(found, share)
+		}
+		for _, s := range found {
+			q := &question{zone: z.Zone, asks: []rules.Ask{a}, subject: s.text, key: s.key}
+			same := slices.IndexFunc(all, func(old *question) bool { return old.key == q.key })
+			switch {
+			case len(q.name()) > maxName:
+			case same >= 0:
+				all[same].asks = append(all[same].asks, a)
+			default:
+				all = append(all, q)
+			}
+		}
+	}
+	return all, left
+}
+
+// bothEnds keeps n of all, from its beginning and from its end: what is hidden behind many links is at the end.
+func bothEnds(all []subject, n int) []subject {
+	return slices.Concat(all[:n-n/2], all[len(all)-n/2:])
+}
+
+func tooMany(z *rules.Zone, asked, left int) filters.Problem {
+	return filters.Problem{Rule: z.ID, Kind: filters.KindFailed,
+		Detail: fmt.Sprintf("%s is asked for %d of %d only, so that one message does not cost too many queries", shown(z), asked, asked+left)}
+}
+
+// ask looks all questions up at once.
+func ask(ctx context.Context, r *lookup.Resolver, all []*question) {
+	var work sync.WaitGroup
+	for _, q := range all {
+		work.Go(func() { q.answer, q.err = r.Lookup(ctx, q.name(), lookup.A) })
+	}
+	work.Wait()
+}
+
+// tell adds what z says to the report. Of each symbol there is one hit with all its evidence, and of each kind of
+// problem one.
+func tell(report *filters.Report, z *rules.Zone, all []*question) {
+	evidence := make([][]string, len(z.Answers))
+	var kinds []string
+	for _, q := range all {
+		if q.zone != z {
+			continue
+		}
+		p, failed := q.problem()
+		if failed {
+			if p.Kind != "" && !slices.Contains(kinds, p.Kind) {
+				kinds = append(kinds, p.Kind)
+				report.Problems = append(report.Problems, p)
+			}
+			continue
+		}
+		for i, a := range z.Answers {
+			if codes := q.matching(a); codes != nil {
+				evidence[i] = append(evidence[i], q.subject+" -> "+Join(codes))
+			}
+		}
+	}
+	for i, found := range evidence {
+		if found != nil {
+			report.Hits = append(report.Hits, filters.Hit{Symbol: z.Answers[i].Symbol, Detail: several(found)})
+		}
+	}
+}
+
+// several joins evidence, of which a few pieces are enough.
+func several(found []string) string {
+	const enough = 3
+	if more := len(found) - enough; more > 0 {
+		found = append(found[:enough:enough], fmt.Sprintf("%d more", more))
+	}
+	return strings.Join(found, "; ")
+}
+
+// problem says why nothing is known by the question. The zero Problem stands for lookups that are switched off.
+func (q *question) problem() (p filters.Problem, failed bool) {
+	if q.err != nil {
+		return failure(q.zone, q.err), true
+	}
+	if r := Read(q.zone, q.answer.Addrs); r.Error != "" {
+		return filters.Problem{Rule: q.zone.ID, Kind: filters.KindSentinel, Detail: shown(q.zone) + " answers " + r.Error}, true
+	}
+	return filters.Problem{}, false
+}
+
+// failure makes a Problem of a failed lookup. It holds the zone's public name only: the name asked for may hold a key.
+func failure(z *rules.Zone, err error) filters.Problem {
+	if errors.Is(err, lookup.ErrOffline) {
+		return filters.Problem{} // switched off is no failure
+	}
+	p := filters.Problem{Rule: z.ID, Kind: filters.KindFailed, Detail: shown(z)}
+	var f *lookup.Failure
+	if errors.As(err, &f) {
+		p.Kind = f.Kind
+		if f.Server != "" {
+			p.Detail += " at " + f.Server
+		}
+		p.Detail += ": " + f.Err.Error()
+	}
+	return p
+}
+
+func shown(z *rules.Zone) string { return cmp.Or(z.Display, z.ID) }

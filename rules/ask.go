@@ -1,0 +1,208 @@
+package rules
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Ask is what of a session or message is looked up in a zone.
+type Ask uint8
+
+// The keys a zone can be asked for.
+const (
+	AskClientIP   Ask = iota // the client's address
+	AskReceivedIP            // the first public address of the hops before the client, as Received fields name them
+	AskHelo                  // the domain the client calls itself by
+	AskRDNS                  // the client's reverse name, if it points back
+	AskMailFrom              // the envelope sender: its domain, or the whole address in a hashed list
+	AskFrom                  // the whole address in the From field; hashed lists only
+	AskFromDomain            // its domain
+	AskReplyTo               // the address in the Reply-To field: its domain, or the whole in a hashed list
+	AskMessageID             // the domain of the Message-ID
+	AskURLHost               // the host of each link
+	AskURL                   // each link as host/path; hashed lists only
+	AskDKIMDomain            // the domain of each valid signature
+)
+
+// askNames are the keys of `ask:`, in the order of the constants.
+var askNames = []string{
+	"client_ip", "received_ip", "helo", "rdns", "mail_from", "from", "from_domain", "reply_to", "message_id", "url_host", "url", "dkim_domain",
+}
+
+// String is the key's name in rules.
+func (a Ask) String() string { return askNames[a] }
+
+// IsIP reports whether a is an address of the network.
+func (a Ask) IsIP() bool { return a == AskClientIP || a == AskReceivedIP }
+
+// Many reports whether one message may have several of a.
+func (a Ask) Many() bool { return a == AskURLHost || a == AskURL || a == AskDKIMDomain }
+
+// family is whose cap a symbol found by a counts under.
+func (a Ask) family() string {
+	if a.IsIP() {
+		return "dns_ip"
+	}
+	return "dns_url"
+}
+
+// Most questions that one message may lead to, apart from those of which there may be many: so the queries a message
+// costs are bounded when the rules load.
+const (
+	maxSingle = 40
+	maxMany   = 12
+)
+
+// Hash is how what is asked for is hidden; "" for not.
+type Hash string
+
+// The hashes, written in hexadecimal digits.
+const (
+	MD5    Hash = "md5"
+	SHA1   Hash = "sha1"
+	SHA256 Hash = "sha256"
+)
+
+// Host is which part of a domain is asked for; "" is the registered domain of links and the full name of all else.
+type Host string
+
+// The parts of a domain.
+const (
+	RegisteredHost Host = "registered" // the public suffix and one label
+	FullHost       Host = "full"
+)
+
+// Only limits a zone to some clients and mails. The zero Only is no limit.
+type Only struct {
+	V4, V6     bool // addresses of these kinds, if one is set
+	NullSender bool // mail from the null sender
+}
+
+// TestPoints are keys that tell whether a list works (RFC 5782 section 5), without the zone.
+type TestPoints struct{ Listed, Unlisted []string }
+
+// asks reads keys of `ask:`. Those allowed, if any are given, are the only ones.
+func (l *loading) asks(doc oneOrMany[string], allowed []Ask) []Ask {
+	names := askNames
+	if allowed != nil {
+		names = nil
+		for _, a := range allowed {
+			names = append(names, a.String())
+		}
+	}
+	var all []Ask
+	for _, ask := range doc {
+		i := slices.Index(askNames, ask.V)
+		switch {
+		case ask.V == "":
+		case i >= 0 && slices.Contains(all, Ask(i)):
+			l.errorAt(ask.At, codeAsk, "%s stands twice", ask.At.Quoted())
+		case i >= 0 && slices.Contains(names, ask.V):
+			all = append(all, Ask(i))
+		case i >= 0:
+			l.hintAt(ask.At, codeAsk, fmt.Sprintf("the zone is not asked for %s", ask.At.Quoted()), "it is asked for: "+strings.Join(names, ", "))
+		default:
+			hint := didYouMean(ask.V, names)
+			if Nearest(ask.V, names) == "" {
+				hint = "a zone can be asked for: " + strings.Join(names, ", ")
+			}
+			l.hintAt(ask.At, codeAsk, fmt.Sprintf("a zone cannot be asked for %s", ask.At.Quoted()), hint)
+		}
+	}
+	return all
+}
+
+// asking reads how a zone is asked.
+func (l *loading) asking(z *Zone, doc zoneDoc) {
+	if len(doc.Ask) == 0 && doc.Self.Said() {
+		l.hintAt(doc.Self, codeMissing, `the key "ask" is missing`, "a zone can be asked for: "+strings.Join(askNames, ", "))
+	}
+	z.Ask = l.asks(doc.Ask, nil)
+	z.AllowLoopback = doc.How.AllowLoopback.V
+	z.Literals = doc.How.Literals.V
+	l.hash(z, doc)
+	l.host(z, doc)
+	l.only(z, doc)
+	z.Test = TestPoints{Listed: l.testPoints(doc.How.Test.Listed), Unlisted: l.testPoints(doc.How.Test.Unlisted)}
+	l.bounded(z, doc)
+}
+
+func (l *loading) hash(z *Zone, doc zoneDoc) {
+	known := []string{string(MD5), string(SHA1), string(SHA256)}
+	z.Hash = Hash(doc.How.Hash.V)
+	if doc.How.Hash.At.Said() && !slices.Contains(known, doc.How.Hash.V) {
+		l.hintAt(doc.How.Hash.At, codeAsking, fmt.Sprintf("%s is not a hash that lists use", doc.How.Hash.At.Quoted()), didYouMean(doc.How.Hash.V, known))
+	}
+	for _, a := range z.Ask {
+		switch {
+		case z.Hash == "" && (a == AskFrom || a == AskURL):
+			l.hintAt(doc.ID.At, codeAsking, fmt.Sprintf("only hashed lists can be asked for %s", a), "give it `hash: sha1` or ask for from_domain or url_host")
+		case z.Hash != "" && a.IsIP():
+			l.errorAt(doc.How.Hash.At, codeAsking, "hashed lists cannot be asked for %s", a)
+		}
+	}
+}
+
+// host reads which part of a domain is asked for.
+func (l *loading) host(z *Zone, doc zoneDoc) {
+	known := []string{string(RegisteredHost), string(FullHost)}
+	z.Host = Host(doc.How.Host.V)
+	if doc.How.Host.At.Said() && !slices.Contains(known, doc.How.Host.V) {
+		l.hintAt(doc.How.Host.At, codeAsking, fmt.Sprintf("%s is not a part of a domain", doc.How.Host.At.Quoted()), didYouMean(doc.How.Host.V, known))
+	}
+	if !slices.ContainsFunc(z.Ask, func(a Ask) bool { return !a.IsIP() }) && doc.How.Host.At.Said() && len(z.Ask) > 0 {
+		l.errorAt(doc.How.Host.At, codeAsking, "the zone is asked for no domain")
+	}
+	if doc.How.Literals.At.Said() && !slices.Contains(z.Ask, AskURLHost) {
+		l.errorAt(doc.How.Literals.At, codeAsking, "the zone is not asked for url_host")
+	}
+}
+
+// only reads for whom a zone is asked.
+func (l *loading) only(z *Zone, doc zoneDoc) {
+	known := []string{"v4", "v6", "null_sender"}
+	for _, word := range doc.How.For {
+		switch word.V {
+		case "":
+		case "v4":
+			z.For.V4 = true
+		case "v6":
+			z.For.V6 = true
+		case "null_sender":
+			z.For.NullSender = true
+		default:
+			l.hintAt(word.At, codeAsking, fmt.Sprintf("a zone cannot be asked for %s alone", word.At.Quoted()), didYouMean(word.V, known))
+		}
+	}
+}
+
+// testPoints reads keys: addresses, or domains without the zone.
+func (l *loading) testPoints(doc oneOrMany[string]) []string {
+	var points []string
+	for _, p := range doc {
+		if _, err := parseAddr(p.V); p.V != "" && err != nil && !isDomain(foldDomain(p.V)) {
+			l.errorAt(p.At, codeAsking, "%s is neither an address nor a domain", p.At.Quoted())
+		}
+		points = append(points, foldDomain(p.V))
+	}
+	return points
+}
+
+// bounded reports the zone with which one message could lead to too many queries.
+func (l *loading) bounded(z *Zone, doc zoneDoc) {
+	single, many := 0, 0
+	for _, zone := range append(l.set.Zones[:len(l.set.Zones):len(l.set.Zones)], *z) {
+		for _, a := range zone.Ask {
+			if a.Many() {
+				many++
+			} else {
+				single++
+			}
+		}
+	}
+	if single > maxSingle || many > maxMany {
+		l.hintAt(doc.ID.At, codeAsking, "with this zone one message leads to too many queries",
+			fmt.Sprintf("all zones together can be asked for %d keys, and %d times for url_host, url and dkim_domain", maxSingle, maxMany))
+	}
+}
