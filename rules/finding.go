@@ -100,6 +100,7 @@ func (f Findings) Err() error {
 	return nil
 }
 
+// findingsError is all findings as one error, which can be taken apart again.
 type findingsError struct{ all Findings }
 
 func (e findingsError) Error() string {
@@ -109,6 +110,18 @@ func (e findingsError) Error() string {
 	}
 	return strings.Join(texts, "\n")
 }
+
+// Unwrap returns each finding by itself.
+func (e findingsError) Unwrap() []error {
+	all := make([]error, len(e.all))
+	for i, f := range e.all {
+		all[i] = f
+	}
+	return all
+}
+
+// Error is the text of String, so that a finding can be an error by itself.
+func (f Finding) Error() string { return f.String() }
 
 // Nearest returns the candidate that word was perhaps meant to be, or "", for messages of other packages as well.
 func Nearest(word string, candidates []string) string {

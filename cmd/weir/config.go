@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"weir/rules"
@@ -122,9 +123,7 @@ func (a *app) config() (config, error) {
 			l := &c.Listen[i]
 			l.Name, l.TLS = cmp.Or(l.Name, "smtp"), cmp.Or(l.TLS, tlsOff)
 		}
-		if findings.Err() == nil {
-			findings = append(findings, c.findings()...)
-		}
+		findings = merge(findings, c.findings())
 	}
 	if err := findings.Err(); err != nil {
 		return c, exit{exitConfig, err}
@@ -132,6 +131,20 @@ func (a *app) config() (config, error) {
 	c.Rules, c.Verdicts.Dir = beside(a.configFile, c.Rules), beside(a.configFile, c.Verdicts.Dir)
 	c.TLS.Cert, c.TLS.Key = beside(a.configFile, c.TLS.Cert), beside(a.configFile, c.TLS.Key)
 	return c, nil
+}
+
+// merge adds what makes no sense to what could not be read. Of a value that could not be read nothing more is said.
+func merge(unread, odd rules.Findings) rules.Findings {
+	all := slices.Clone(unread)
+	for _, f := range odd {
+		if !slices.ContainsFunc(unread, func(u rules.Finding) bool { return u.Src == f.Src }) {
+			all = append(all, f)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b rules.Finding) int {
+		return cmp.Or(cmp.Compare(a.Src.Line, b.Src.Line), cmp.Compare(a.Src.Col, b.Src.Col), cmp.Compare(a.Text, b.Text))
+	})
+	return all
 }
 
 // beside makes a path that a configuration file says relative to that file.

@@ -1,9 +1,9 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,10 +25,14 @@ func (c config) findings() rules.Findings {
 		f.want(isHostname(domain), fmt.Sprintf("relay_domains[%d]", i), "%q is not a domain", domain)
 	}
 	for i, addr := range c.Backend.Addrs {
-		f.want(isAddress(addr), fmt.Sprintf("backend.addrs[%d]", i), "%q is not HOST:PORT", addr)
+		key := fmt.Sprintf("backend.addrs[%d]", i)
+		f.want(isTarget(addr), key, "%q is not HOST:PORT", addr)
+		own := slices.ContainsFunc(c.Listen, func(l listen) bool { return l.Addr == addr })
+		f.want(!own, key, "is a listener of weir itself: mail would go in circles")
 	}
 	for i, addr := range c.DNS.Servers {
-		f.want(isAddress(addr), fmt.Sprintf("dns.servers[%d]", i), "%q is not ADDRESS:PORT", addr)
+		_, err := netip.ParseAddrPort(addr)
+		f.want(err == nil, fmt.Sprintf("dns.servers[%d]", i), "%q is not ADDRESS:PORT", addr)
 	}
 	for key, d := range map[string]time.Duration{
 		"backend.timeout": c.Backend.Timeout, "limits.command_timeout": c.Limits.CommandTimeout, "dns.timeout": c.DNS.Timeout,
@@ -48,13 +52,12 @@ func (c config) findings() rules.Findings {
 	f.want(c.DNS.Budget <= c.ScanBudget, "dns.budget", "is never reached: scan_budget is %s", durationText(c.ScanBudget))
 	f.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "want debug, info, warn or error")
 	f.want(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", "want text or json")
-	slices.SortStableFunc(f.found, func(a, b rules.Finding) int { return a.Src.Line - b.Src.Line })
 	return f.found
 }
 
 func (c config) findInListeners(f *finder) {
 	f.want((c.TLS.Cert == "") == (c.TLS.Key == ""), "tls", "cert and key belong together")
-	names := map[string]bool{}
+	names, addrs := map[string]bool{}, map[string]bool{}
 	needsProxies := false
 	for i, l := range c.Listen {
 		key := fmt.Sprintf("listen[%d]", i)
@@ -64,7 +67,9 @@ func (c config) findInListeners(f *finder) {
 		f.want(l.TLS == tlsOff || !known || c.TLS.Cert != "", key+".tls", "needs a certificate: tls: { cert: FILE, key: FILE }")
 		f.want(!names[l.Name], key+".name", "two listeners are called %s", l.Name)
 		f.want(!l.ProxyProtocol || len(c.Trusted.Proxies) > 0, key+".proxy_protocol", "nobody is trusted: trusted: { proxies: [NETWORK] }")
+		f.want(!addrs[l.Addr], key+".addr", "two listeners are at %s", l.Addr)
 		names[l.Name] = true
+		addrs[l.Addr] = isAddress(l.Addr) && !strings.HasSuffix(l.Addr, ":0") // any port is not one port
 		needsProxies = needsProxies || l.ProxyProtocol
 	}
 	f.want(needsProxies || len(c.Trusted.Proxies) == 0, "trusted.proxies", "no listener has proxy_protocol: true, so nobody reads this")
@@ -92,35 +97,30 @@ func (f *finder) want(ok bool, key, format string, args ...any) {
 	}
 }
 
-// runnable reports what serve needs and c does not say.
+// runnable reports what serve needs of the file that c was read from, and what is not there.
 func (c config) runnable() error {
-	var all []error
-	if len(c.Listen) == 0 {
-		all = append(all, errors.New("no listener: use -c FILE, or --listen ADDR"))
+	f := finder{doc: c.doc}
+	f.want(len(c.Listen) > 0, "listen", "there is no listener")
+	f.want(len(c.Backend.Addrs) > 0, "backend.addrs", "there is no backend")
+	_, err := c.certificate()
+	f.want(err == nil, "tls.cert", "%v", err)
+	if err := f.found.Err(); err != nil {
+		return exit{exitConfig, err}
 	}
-	if len(c.Backend.Addrs) == 0 {
-		all = append(all, errors.New("no backend: use -c FILE, or --backend ADDR"))
-	}
-	for _, l := range c.Listen {
-		if !isAddress(l.Addr) {
-			all = append(all, fmt.Errorf("--listen %s: want ADDRESS:PORT", l.Addr))
-		}
-	}
-	for _, addr := range c.Backend.Addrs {
-		if !isAddress(addr) {
-			all = append(all, fmt.Errorf("--backend %s: want HOST:PORT", addr))
-		}
-	}
-	if len(all) == 0 {
-		return nil
-	}
-	return exit{exitConfig, errors.Join(all...)}
+	return nil
 }
 
+// isAddress reports whether s says where to listen.
 func isAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)
 	n, bad := strconv.ParseUint(port, 10, 16)
 	return err == nil && bad == nil && n <= 65535
+}
+
+// isTarget reports whether s says where to connect to.
+func isTarget(s string) bool {
+	host, port, _ := net.SplitHostPort(s)
+	return isAddress(s) && host != "" && strings.Trim(port, "0") != ""
 }
 
 // isHostname reports whether s can stand in a banner and in trace headers (RFC 5321 section 4.1.2, Domain).

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -20,11 +21,11 @@ func (a *app) configTestCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "test", Short: "Check weir.yaml and the rules it names, and print every finding", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			conf, err := a.config()
-			if err != nil {
-				return err
+			if a.configFile == "" {
+				return exit{exitUsage, errors.New("config test: name the file with -c")}
 			}
-			if err := conf.runnable(); err != nil {
+			conf, err := a.serveConfig(serveFlags{})
+			if err != nil {
 				return err
 			}
 			resolver, err := conf.DNS.resolver()
@@ -37,7 +38,7 @@ func (a *app) configTestCommand() *cobra.Command {
 				return err
 			}
 			a.warn(warnings)
-			a.say("configuration and rules are fine: %d listeners, %d backends, %d symbols", len(conf.Listen), len(conf.Backend.Addrs), len(g.Rules.Symbols))
+			a.say("configuration and rules are fine: %s, %s, %s", count(len(conf.Listen), "listener"), count(len(conf.Backend.Addrs), "backend"), count(len(g.Rules.Symbols), "symbol"))
 			return nil
 		},
 	}

@@ -49,7 +49,7 @@ func (a *app) dnsCheck(ctx context.Context, w workbench, args []string) error {
 	if w.rules != "" {
 		files = []string{w.rules}
 	}
-	set, err := a.loadForReading(files)
+	set, err := a.namedRules(files)
 	if err != nil {
 		return err
 	}

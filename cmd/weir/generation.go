@@ -27,13 +27,19 @@ type loader struct {
 // defaultRules is what rules are when no file is named.
 const defaultRules = "version: 1\ninclude: [\"builtin:defaults\"]\nthresholds: { tag: 6, reject: 15 }\n"
 
-// rulesFS is the folder and the name of a rules file; the builtin rules for "" and "builtin:defaults".
+// rulesFS is the folder and the name of a rules file; the builtin rules for path "".
 func rulesFS(path string) (fs.FS, string, error) {
-	if path == "" || path == "builtin:defaults" {
+	if path == "" {
 		return fstest.MapFS{"default rules": {Data: []byte(defaultRules)}}, "default rules", nil
 	}
-	if _, err := os.Stat(path); err != nil {
+	if _, builtin := rules.Builtin(path); builtin {
+		return fstest.MapFS{}, path, nil
+	}
+	switch info, err := os.Stat(path); {
+	case err != nil:
 		return nil, "", exit{exitNoInput, fmt.Errorf("reading rules: %w", err)}
+	case info.IsDir():
+		return nil, "", exit{exitNoInput, fmt.Errorf("reading rules: %s is a folder", path)}
 	}
 	return os.DirFS(filepath.Dir(path)), filepath.Base(path), nil
 }
@@ -45,7 +51,18 @@ func loadRules(path string) (*rules.Set, rules.Findings, error) {
 		return nil, nil, err
 	}
 	set, findings := rules.Load(fsys, name, known())
+	for i := range findings {
+		findings[i].Src = placed(findings[i].Src, path)
+	}
 	return set, findings, nil
+}
+
+// placed makes a place in the rules of path, or in a file that they include, one that can be opened from here.
+func placed(src rules.Src, path string) rules.Src {
+	if _, builtin := rules.Builtin(src.File); !builtin && path != "" {
+		src.File = filepath.Join(filepath.Dir(path), src.File)
+	}
+	return src
 }
 
 // load makes the next generation: read, lint, test. Warnings are returned with it; on an error nothing has changed.
@@ -62,6 +79,7 @@ func (l *loader) load(ctx context.Context, path string) (*proxy.Generation, rule
 		return nil, findings, exit{exitConfig, err}
 	}
 	if r := testRules(ctx, set, patterns); len(r.Failures) > 0 {
+		r.place(path)
 		return nil, findings, exit{exitConfig, r.err()}
 	}
 	l.count++

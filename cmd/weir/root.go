@@ -59,13 +59,19 @@ type app struct {
 
 // run is the whole program: it takes the arguments and returns the exit code.
 func run(ctx context.Context, args []string, s streams) int {
+	out := &answers{to: s.out}
+	s.out = out
 	a := &app{streams: s}
 	root := a.rootCommand()
 	root.SetArgs(args)
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	return a.report(root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	if out.failed != nil {
+		err = exit{exitIO, fmt.Errorf("writing the answer: %w", out.failed)}
+	}
+	return a.report(err)
 }
 
 func (a *app) rootCommand() *cobra.Command {
@@ -92,15 +98,9 @@ func (a *app) rootCommand() *cobra.Command {
 		return exit{exitUsage, fmt.Errorf("%w\n  %s --help lists the flags", err, c.CommandPath())}
 	})
 	root.AddCommand(a.verbs()...)
-	for _, c := range root.Commands() {
-		usageErrors(c)
-	}
-	root.RunE = func(c *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			return unknownVerb(c, args[0])
-		}
-		return c.Help()
-	}
+	root.SetHelpCommand(a.helpCommand())
+	root.InitDefaultCompletionCmd()
+	usageErrors(root)
 	return root
 }
 
@@ -114,7 +114,8 @@ func (a *app) verbs() []*cobra.Command {
 
 // usageErrors makes wrong arguments of c and its children exit with exitUsage.
 func usageErrors(c *cobra.Command) {
-	if c.HasSubCommands() && c.RunE == nil {
+	if c.HasSubCommands() {
+		c.Args = cobra.ArbitraryArgs
 		c.RunE = func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return unknownVerb(c, args[0])
@@ -136,32 +137,50 @@ func usageErrors(c *cobra.Command) {
 }
 
 func unknownVerb(c *cobra.Command, word string) error {
-	text := fmt.Sprintf("%s: unknown command %q", c.CommandPath(), word)
+	text := fmt.Sprintf("unknown command %q for %q", word, c.CommandPath())
+	c.SuggestionsMinimumDistance = 2
 	if near := c.SuggestionsFor(word); len(near) > 0 {
 		text += "\n  did you mean " + strings.Join(near, " or ") + "?"
+	} else {
+		text += "\n  " + c.CommandPath() + " --help lists the commands"
 	}
 	return exit{exitUsage, errors.New(text)}
 }
 
-// report prints err as users see it and returns the exit code.
+// report prints err as users see it, each of its parts by itself, and returns the exit code.
 func (a *app) report(err error) int {
 	if err == nil {
 		return exitOK
 	}
 	var e exit
-	if !errors.As(err, &e) {
-		e = exit{exitNo, err}
-		if errors.Is(err, os.ErrNotExist) {
-			e.code = exitNoInput
-		}
-		if strings.HasPrefix(err.Error(), "unknown command") {
-			e.code = exitUsage
-		}
+	switch {
+	case errors.As(err, &e):
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
+		e = exit{exitNoInput, err}
+	default:
+		e = exit{exitIO, err}
 	}
 	if e.err != nil {
-		fmt.Fprintf(a.err, "weir: %s\n", strings.TrimPrefix(err.Error(), "weir: "))
+		for _, one := range leaves(err) {
+			fmt.Fprintf(a.err, "weir: %s\n", one)
+		}
 	}
 	return e.code
+}
+
+// leaves takes joined errors apart.
+func leaves(err error) []error {
+	switch e := err.(type) {
+	case exit:
+		return leaves(e.err)
+	case interface{ Unwrap() []error }:
+		var all []error
+		for _, one := range e.Unwrap() {
+			all = append(all, leaves(one)...)
+		}
+		return all
+	}
+	return []error{err}
 }
 
 // colored reports whether output to w is to be coloured.
@@ -176,6 +195,9 @@ func (a *app) colored(w io.Writer) bool {
 }
 
 func isTerminal(w io.Writer) bool {
+	if a, ok := w.(*answers); ok {
+		w = a.to
+	}
 	f, ok := w.(*os.File)
 	return ok && isatty.IsTerminal(f.Fd())
 }

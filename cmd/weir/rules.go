@@ -47,7 +47,7 @@ func (a *app) rulesLintCommand() *cobra.Command {
 			if findings.Err() != nil {
 				return exit{code: exitConfig}
 			}
-			a.say("%s: %d warnings, no errors", path, len(findings))
+			a.say("%s: no errors, %s", cmp.Or(path, "the rules in the binary"), count(len(findings), "warning"))
 			return nil
 		},
 	}
@@ -58,7 +58,11 @@ func (a *app) rulesTestCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "test [FILE]", Short: "Run the tests written in a rules file", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			set, err := a.loadForReading(args)
+			path, err := a.rulesFile(args)
+			if err != nil {
+				return err
+			}
+			set, err := loadForReading(path)
 			if err != nil {
 				return err
 			}
@@ -70,6 +74,7 @@ func (a *app) rulesTestCommand() *cobra.Command {
 			if require {
 				r.requireProofs(set)
 			}
+			r.place(path)
 			return a.printTests(r)
 		},
 	}
@@ -122,7 +127,7 @@ func (a *app) rulesListCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "list [FILE]", Short: "List every symbol and what it is worth", Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			set, err := a.loadForReading(args)
+			set, err := a.namedRules(args)
 			if err != nil {
 				return err
 			}
@@ -181,7 +186,7 @@ func (a *app) rulesShowCommand() *cobra.Command {
 }
 
 func (a *app) showSymbol(name string) error {
-	set, err := a.loadForReading(nil)
+	set, err := a.namedRules(nil)
 	if err != nil {
 		return err
 	}
@@ -214,11 +219,11 @@ func (a *app) rulesDiffCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "diff OLD NEW", Short: "Say in words how two rules files differ in worth", Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			old, err := a.loadForReading(args[:1])
+			old, err := loadForReading(args[0])
 			if err != nil {
 				return err
 			}
-			edited, err := a.loadForReading(args[1:])
+			edited, err := loadForReading(args[1])
 			if err != nil {
 				return err
 			}
@@ -299,12 +304,16 @@ func (a *app) rulesFile(args []string) (string, error) {
 	return c.Rules, nil
 }
 
-// loadForReading loads the rules that args name, for verbs that only look at them.
-func (a *app) loadForReading(args []string) (*rules.Set, error) {
+// namedRules loads the rules that args name, for verbs that only look at them.
+func (a *app) namedRules(args []string) (*rules.Set, error) {
 	path, err := a.rulesFile(args)
 	if err != nil {
 		return nil, err
 	}
+	return loadForReading(path)
+}
+
+func loadForReading(path string) (*rules.Set, error) {
 	set, findings, err := loadRules(path)
 	if err != nil {
 		return nil, err

@@ -32,6 +32,14 @@ func (r *testReport) fail(name string, src rules.Src, format string, args ...any
 	r.Failures = append(r.Failures, failure{Name: name, Src: src, At: src.String(), Text: fmt.Sprintf(format, args...)})
 }
 
+// place makes the places of failures ones that can be opened from here; path is that of the rules.
+func (r *testReport) place(path string) {
+	for i := range r.Failures {
+		f := &r.Failures[i]
+		f.At = placed(f.Src, path).String()
+	}
+}
+
 // testRules runs the hit/miss proofs and the whole-message tests of set. It touches no network and no shared state:
 // each test has its own DNS and counts from nothing. patterns is the check of the set's patterns.
 func testRules(ctx context.Context, set *rules.Set, patterns filters.Check) testReport {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"os/signal"
 	"sync"
@@ -37,12 +38,11 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: `Runs the proxy by the configuration of -c FILE, or without one between --listen and --backend.
 SIGHUP reloads everything, all or nothing. SIGTERM and SIGINT end after the transactions in flight, a second one at once.`,
 		RunE: func(c *cobra.Command, _ []string) error {
-			conf, err := a.config()
-			if err != nil {
-				return err
+			if err := f.check(a.configFile); err != nil {
+				return exit{exitUsage, err}
 			}
-			conf.apply(f)
-			if err := conf.runnable(); err != nil {
+			conf, err := a.serveConfig(f)
+			if err != nil {
 				return err
 			}
 			return a.serve(c.Context(), conf, f)
@@ -56,6 +56,37 @@ SIGHUP reloads everything, all or nothing. SIGTERM and SIGINT end after the tran
 	flags.StringVar(&f.verdicts, "verdicts", "", "keep the verdict log in `DIR`")
 	flags.BoolVar(&f.shadow, "shadow", false, "refuse and defer nothing; tag, and record what would have been done")
 	return c
+}
+
+// check reports flags that are missing or make no sense.
+func (f serveFlags) check(configFile string) error {
+	var all []error
+	if configFile == "" && (f.listen == "" || f.backend == "") {
+		all = append(all, errors.New("serve needs -c FILE, or --listen ADDR and --backend ADDR"))
+	}
+	if f.listen != "" && !isAddress(f.listen) {
+		all = append(all, fmt.Errorf("--listen %s: want ADDRESS:PORT", f.listen))
+	}
+	if f.backend != "" && !isTarget(f.backend) {
+		all = append(all, fmt.Errorf("--backend %s: want HOST:PORT", f.backend))
+	}
+	if _, err := netip.ParseAddrPort(f.dns); f.dns != "" && err != nil {
+		all = append(all, fmt.Errorf("--dns %s: want ADDRESS:PORT", f.dns))
+	}
+	return errors.Join(all...)
+}
+
+// serveConfig is the configuration to serve by: what the file says, and over it the flags.
+func (a *app) serveConfig(f serveFlags) (config, error) {
+	c, err := a.config()
+	if err != nil {
+		return c, err
+	}
+	c.apply(f)
+	if c.doc == nil {
+		return c, nil
+	}
+	return c, c.runnable()
 }
 
 // apply puts the flags over the configuration.
@@ -223,10 +254,9 @@ func (r *reloadable) load(ctx context.Context, c config) error {
 
 // reload reads configuration, rules and certificate again. On any error the old generation stays in force.
 func (r *reloadable) reload(ctx context.Context) {
-	c, err := r.app.config()
+	c, err := r.app.serveConfig(r.flags)
 	if err == nil {
-		c.apply(r.flags)
-		err = errors.Join(c.runnable(), r.load(ctx, c))
+		err = r.load(ctx, c)
 	}
 	if err != nil {
 		r.log.Error("reload refused, the old configuration stays in force", "err", err)

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"weir/filters/auth"
+	"weir/filters/bulk"
+	"weir/filters/dnsbl"
+	"weir/filters/hello"
+	"weir/filters/pattern"
+	"weir/filters/reverse"
+	"weir/filters/structure"
+	"weir/rules"
+)
+
+func (a *app) helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [VERB]... | filter NAME", Short: "Help about a verb, or the manual of a filter",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 && args[0] == "filter" {
+				return a.helpFilter(args[1:])
+			}
+			verb, rest, err := c.Root().Find(args)
+			if err != nil {
+				return err
+			}
+			if len(rest) > 0 {
+				return unknownVerb(verb, rest[0])
+			}
+			return verb.Help()
+		},
+	}
+}
+
+// manuals are the filters' manuals, by the names that users read.
+func manuals() map[string]string {
+	return map[string]string{
+		"auth": auth.Readme, "spf": auth.Readme, "dkim": auth.Readme, "bulk": bulk.Readme, "dnsbl": dnsbl.Readme,
+		"hello": hello.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
+	}
+}
+
+// helpFilter prints the manual of the filter named, or the names of all.
+func (a *app) helpFilter(args []string) error {
+	all := manuals()
+	names := slices.Sorted(maps.Keys(all))
+	if len(args) == 0 {
+		fmt.Fprintln(a.out, strings.Join(names, "\n"))
+		return nil
+	}
+	text, ok := all[args[0]]
+	if !ok {
+		hint := "there are: " + strings.Join(names, ", ")
+		if near := rules.Nearest(args[0], names); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return exit{exitUsage, fmt.Errorf("there is no filter %q\n  %s", args[0], hint)}
+	}
+	fmt.Fprint(a.out, text)
+	return nil
+}
