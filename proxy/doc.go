@@ -14,6 +14,7 @@
 //	command.go      a command line taken apart
 //	address.go      a path taken apart and written again
 //	body.go         where a message ends, and what must not be in it
+//	mend.go         the same where line ends are mended
 //	session.go      what go-smtp calls: MAIL, RCPT, DATA
 //	transaction.go  one message from MAIL to the last reply
 //	generation.go   its trial by the rules, which needs no SMTP
@@ -37,7 +38,8 @@
 //     several lines; all replies are written together when no command is waiting.
 //   - In a message, Read hands over bytes up to CRLF.CRLF. A bare CR, a bare LF or a NUL ends the session with 550, at
 //     once and for good, so that no part of a message is ever a command: not here, and not at a more lenient server
-//     behind, which sees CRLF alone.
+//     behind, which sees CRLF alone. Where line ends are mended instead, the bytes are mended here, so that what is
+//     judged, signed, counted and forwarded is one and the same.
 //   - Once a read has failed, every later one fails. A message that takes too long is never continued as commands.
 //
 // # What is passed on

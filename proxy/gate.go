@@ -59,9 +59,10 @@ type state struct {
 // transfer is one message on its way in.
 type transfer struct {
 	body
-	began time.Time
-	size  int64
-	most  int64 // at which it is not read on
+	mender *mender // instead of body where line ends are mended
+	began  time.Time
+	size   int64
+	most   int64 // at which it is not read on
 }
 
 // theMessage stands for a verb while go-smtp has yet to answer what followed 354.
@@ -247,6 +248,9 @@ func (g *gate) advance(code int) {
 	case "DATA":
 		if code == 354 {
 			g.phase, g.body = inMessage, transfer{began: time.Now(), most: 2 * g.server.maxSize()}
+			if g.server.Dialogue.Mend {
+				g.body.mender = &mender{}
+			}
 			g.cmd = command{verb: theMessage}
 			return
 		}
@@ -282,17 +286,29 @@ func (g *gate) readMessage(p []byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, done, err := g.body.scan(waiting[:min(len(p), len(waiting))])
+	handed, n, done, err := g.body.next(p, waiting[:min(len(p), len(waiting))])
 	if err != nil {
 		return 0, err
 	}
-	copy(p, waiting[:n])
 	g.discard(n)
 	g.body.size += int64(n)
 	if done {
 		g.phase = inCommands
 	}
-	return n, nil
+	if len(handed) > len(p) {
+		g.line = handed[len(p):]
+	}
+	return copy(p, handed), nil
+}
+
+// next takes the bytes of the message that wait, as far as they belong to it, and returns what is handed on for them:
+// themselves, or what became of them, for which p serves as long as it has room.
+func (t *transfer) next(p, waiting []byte) (handed []byte, n int, done bool, err error) {
+	if t.mender != nil {
+		return t.mender.mend(p[:0:len(p)], waiting)
+	}
+	n, done, err = t.scan(waiting)
+	return waiting[:n], n, done, err
 }
 
 // end makes err the end of the session and tells the client, if anybody still listens.

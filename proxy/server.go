@@ -22,6 +22,7 @@ type Server struct {
 	Version  string // "1.0.0", in X-Spam-Status and records
 	Backend  *backend.Backend
 	Limits   Limits
+	Dialogue Dialogue
 	TLS      func() *tls.Config       // asked at each handshake, so that certificates can be exchanged; nil for none
 	Current  func() *Generation       // asked at each accept; a session keeps what it began with
 	Record   func(verdictlog.Record)  // takes the record of each transaction and refused session; must not block
@@ -31,6 +32,11 @@ type Server struct {
 	Log      *slog.Logger             // nil for none
 
 	sessions sessions
+}
+
+// Dialogue is how clients are spoken with where there is a choice.
+type Dialogue struct {
+	Mend bool // bare CR and LF in messages become CRLF; else they are refused
 }
 
 // Limits bound what clients may use. A zero field has its default.

@@ -26,7 +26,7 @@ import (
 
 // TestSessions plays testdata/sessions/*.txtar: whole dialogues with real parts on loopback. A session's files are
 //
-//	front       settings, one a line: ip ADDR (the client's), tls, shadow, relay DOMAIN, recipients N, size BYTES
+//	front       settings, one a line: ip ADDR (the client's), tls, shadow, relay DOMAIN, recipients N, size BYTES, mend
 //	rules.yaml  the rules; without the file, none
 //	zone        what the DNS says; without the file it is offline
 //	backend     what the backend says otherwise: STAGE REPLY (banner, ehlo, mail, rcpt, data, dot), or RCPT ADDRESS REPLY;
@@ -126,6 +126,8 @@ func (f *front) set(line string) {
 		f.Shadow = true
 	case "relay":
 		f.Relay = func(domain string) bool { return domain == value }
+	case "mend":
+		f.Dialogue.Mend = true
 	case "recipients":
 		f.Limits.Recipients = n
 	case "size":

@@ -19,7 +19,7 @@ type config struct {
 	Listen     []listen      `yaml:"listen"`
 	TLS        tlsFiles      `yaml:"tls"`
 	Trusted    trusted       `yaml:"trusted"`
-	Relay      []string      `yaml:"relay_domains"` // whose mail is taken; none: what the backend takes
+	Conduct    conduct       `yaml:",inline"`
 	Backend    backendConfig `yaml:"backend"`
 	Limits     limits        `yaml:"limits"`
 	DNS        dnsConfig     `yaml:"dns"`
@@ -94,6 +94,7 @@ func defaults() config {
 	c := config{
 		Version:    1,
 		Hostname:   host,
+		Conduct:    conduct{LineEnds: lineEndsReject},
 		Backend:    backendConfig{Timeout: time.Minute},
 		Limits:     limits{MessageSize: 25 << 20, Recipients: 100, Sessions: 1000, SessionsPerIP: 20, CommandTimeout: 5 * time.Minute},
 		DNS:        dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Cache: 100_000},

@@ -20,10 +20,8 @@ func (c config) findings() rules.Findings {
 	f := finder{doc: c.doc}
 	f.want(c.Version == 1, "version", "this weir reads version 1")
 	f.want(isHostname(c.Hostname), "hostname", "%q is not a host name", c.Hostname)
+	c.Conduct.findings(&f)
 	c.findInListeners(&f)
-	for i, domain := range c.Relay {
-		f.want(isHostname(domain), fmt.Sprintf("relay_domains[%d]", i), "%q is not a domain", domain)
-	}
 	for i, addr := range c.Backend.Addrs {
 		key := fmt.Sprintf("backend.addrs[%d]", i)
 		f.want(isTarget(addr), key, "%q is not HOST:PORT", addr)

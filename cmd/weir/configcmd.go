@@ -97,7 +97,11 @@ func (c config) settings() []setting {
 		switch {
 		case v.Kind() == reflect.Struct && !isScalar(v):
 			for i := range v.NumField() {
-				if name := v.Type().Field(i).Tag.Get("yaml"); name != "" {
+				switch name := v.Type().Field(i).Tag.Get("yaml"); name {
+				case "":
+				case ",inline": // its keys stand among the others
+					walk(v.Field(i), key)
+				default:
 					walk(v.Field(i), strings.TrimPrefix(key+"."+name, "."))
 				}
 			}

@@ -33,11 +33,11 @@ func (l limits) limits() proxy.Limits {
 
 // relays says whose mail is taken, by the domain in lower case; nil leaves that to the backend.
 func (c config) relays() func(domain string) bool {
-	if len(c.Relay) == 0 {
+	if len(c.Conduct.Relay) == 0 {
 		return nil
 	}
-	ours := make(map[string]bool, len(c.Relay))
-	for _, domain := range c.Relay {
+	ours := make(map[string]bool, len(c.Conduct.Relay))
+	for _, domain := range c.Conduct.Relay {
 		ours[strings.ToLower(domain)] = true
 	}
 	return func(domain string) bool { return ours[domain] }

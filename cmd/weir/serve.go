@@ -129,7 +129,7 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 	}
 	defer closeLog()
 	server := &proxy.Server{
-		Hostname: c.Hostname, Version: release, Shadow: f.shadow, Log: log, Limits: c.Limits.limits(),
+		Hostname: c.Hostname, Version: release, Shadow: f.shadow, Log: log, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(),
 		Backend: &backend.Backend{Addrs: c.Backend.Addrs, Timeout: c.Backend.Timeout, Hello: c.Hostname},
 		Current: current.generation, TLS: current.tls, Record: record, Relay: c.relays(),
 	}
