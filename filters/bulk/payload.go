@@ -12,16 +12,19 @@ import (
 func lift(s string) (rest string, payload []string) {
 	var b strings.Builder
 	b.Grow(len(s))
-	for len(s) > 0 {
-		end, gap := chunk(s)
-		if kind, value := address(s[:end]); kind == "" {
-			b.WriteString(s[:end])
-		} else if kind != "link:" {
-			payload = append(payload, kind+value)
+	kept := 0 // the bytes of s that are in b or left out
+	for at := 0; at < len(s); {
+		end, gap := chunk(s[at:])
+		if kind, value := address(s[at : at+end]); kind != "" {
+			b.WriteString(s[kept:at])
+			kept = at + end
+			if kind != "link:" {
+				payload = append(payload, kind+value)
+			}
 		}
-		b.WriteString(s[end : end+gap])
-		s = s[end+gap:]
+		at += end + gap
 	}
+	b.WriteString(s[kept:])
 	rest = b.String()
 	return rest, append(payload, numbers(rest)...)
 }

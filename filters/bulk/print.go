@@ -133,22 +133,22 @@ func bounded(s string) string {
 }
 
 // recipientWords are the words by which a message calls its recipient: of his address and display name.
-func (x *reader) recipientWords(m filters.Mail) map[string]bool {
-	names := m.Message.Header("To")
+func (x *reader) recipientWords(m filters.Mail) *names {
+	all := m.Message.Header("To")
 	if m.Envelope != nil && len(m.Envelope.To) <= 5 {
-		names = append(names, m.Envelope.To...)
+		all = append(all, m.Envelope.To...)
 	}
-	skip := map[string]bool{}
-	if len(names) > 10 {
-		return skip
+	if len(all) > 10 {
+		return nil
 	}
-	for _, name := range names {
+	skip := &names{}
+	for _, name := range all {
 		if local, _, found := strings.Cut(name, "@"); found {
 			name = local
 		}
 		t := x.lexer.canonical(name, nil)
 		for i := range t.words {
-			skip[string(t.at(i))] = true
+			skip.add(t.at(i))
 		}
 	}
 	return skip
@@ -160,9 +160,11 @@ func (x *reader) features(t text) {
 	x.words, x.terms, x.pairs = x.words[:0], x.terms[:0], x.pairs[:0]
 	for i := range t.words {
 		w := t.at(i)
-		runes := utf8.RuneCount(w)
-		if r, _ := utf8.DecodeRune(w); runes < pairRunes && !isIdeograph(r) {
-			continue
+		runes := t.words[i].runes
+		if runes < pairRunes {
+			if r, _ := utf8.DecodeRune(w); !isIdeograph(r) {
+				continue
+			}
 		}
 		h := x.hasher.Sum(w)
 		x.words = append(x.words, h)
@@ -184,23 +186,13 @@ func (x *reader) features(t text) {
 // sample returns the k smallest different values of all, in the order of all, and which share of all values they stand
 // for. Two messages keep the same of what they have in common, however much else one of them holds.
 func sample(all []uint64, k int) ([]uint64, float64) {
-	kept := make([]place, 0, k+1)
-	for at, v := range all {
-		if len(kept) == k && v >= kept[k-1].value {
-			continue
-		}
-		i := len(kept)
-		for i > 0 && kept[i-1].value > v {
-			i--
-		}
-		if i > 0 && kept[i-1].value == v {
-			continue
-		}
-		kept = slices.Insert(kept, i, place{v, at})
-		kept = kept[:min(len(kept), k)]
+	kept := smallest(all, math.MaxUint64/uint64(max(1, len(all)/(2*k))))
+	if len(kept) < k {
+		kept = smallest(all, math.MaxUint64)
 	}
 	share := 1.0
-	if len(kept) == k {
+	if len(kept) >= k {
+		kept = kept[:k]
 		share = float64(kept[k-1].value) / math.MaxUint64
 	}
 	slices.SortFunc(kept, func(a, b place) int { return cmp.Compare(a.at, b.at) })
@@ -209,6 +201,18 @@ func sample(all []uint64, k int) ([]uint64, float64) {
 		values[i] = p.value
 	}
 	return values, share
+}
+
+// smallest returns the different values of all up to most in their order, each where it stands first.
+func smallest(all []uint64, most uint64) []place {
+	kept := make([]place, 0, 256)
+	for at, v := range all {
+		if v <= most {
+			kept = append(kept, place{v, at})
+		}
+	}
+	slices.SortFunc(kept, func(a, b place) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.at, b.at)) })
+	return slices.CompactFunc(kept, func(a, b place) bool { return a.value == b.value })
 }
 
 type place struct {

@@ -16,7 +16,10 @@ type text struct {
 }
 
 // word is a word's place in buf.
-type word struct{ start, end int32 }
+type word struct {
+	start, end int32
+	runes      uint8
+}
 
 func (t *text) at(i int) []byte { return t.buf[t.words[i].start:t.words[i].end] }
 
@@ -40,36 +43,59 @@ type lexer struct {
 
 // canonical returns the canonical form of s: look-alikes folded, digits inside words read as letters, spaced-out words
 // joined; numbers, long tokens and the words in skip left out.
-func (x *lexer) canonical(s string, skip map[string]bool) text {
+func (x *lexer) canonical(s string, skip *names) text {
 	x.scan(s)
 	t := text{buf: make([]byte, 0, len(x.buf)+len(x.tokens)), words: make([]word, 0, len(x.tokens))}
 	for i := 0; i < len(x.tokens); {
 		start := len(t.buf)
+		runes := x.tokens[i].runes
 		if n := x.spaced(i); n > 0 {
 			for _, k := range x.tokens[i : i+n] {
 				t.buf = append(t.buf, x.buf[k.start:k.end]...)
 			}
 			i += n
+			runes = uint8(n)
+			readDigits(t.buf[start:])
 		} else {
 			k := x.tokens[i]
 			i++
 			if !isWord(k, x.buf[k.start:k.end]) {
 				if k.digits > 1 {
-					t.numbers = append(t.numbers, word{k.start, k.end})
+					t.numbers = append(t.numbers, word{k.start, k.end, k.runes})
 				}
 				continue
 			}
 			t.buf = append(t.buf, x.buf[k.start:k.end]...)
+			if k.digits > 0 {
+				readDigits(t.buf[start:])
+			}
 		}
-		readDigits(t.buf[start:])
-		if skip[string(t.buf[start:])] {
+		if skip.has(t.buf[start:]) {
 			t.buf = t.buf[:start]
 			continue
 		}
-		t.words = append(t.words, word{int32(start), int32(len(t.buf))})
+		t.words = append(t.words, word{int32(start), int32(len(t.buf)), runes})
 		t.buf = append(t.buf, ' ')
 	}
 	return t
+}
+
+// names is a small set of words. Most others are told by their length and first letter. The nil set is empty.
+type names struct {
+	words  map[string]bool
+	firsts [64]uint32 // by length: the first letters, as bits; a hint
+}
+
+func (n *names) add(w []byte) {
+	if n.words == nil {
+		n.words = map[string]bool{}
+	}
+	n.words[string(w)] = true
+	n.firsts[len(w)%64] |= 1 << (w[0] % 32)
+}
+
+func (n *names) has(w []byte) bool {
+	return n != nil && n.firsts[len(w)%64]&(1<<(w[0]%32)) != 0 && n.words[string(w)]
 }
 
 // scan fills tokens from s.
@@ -79,6 +105,12 @@ func (x *lexer) scan(s string) {
 	var gap int      // separators since the last token
 	var between rune // the last of them
 	for len(s) > 0 {
+		if open {
+			n := x.plain(s)
+			if s = s[n:]; len(s) == 0 {
+				break
+			}
+		}
 		r, size := utf8.DecodeRuneInString(s)
 		s = s[size:]
 		f := x.folder.fold(r)
@@ -101,6 +133,23 @@ func (x *lexer) scan(s string) {
 			x.letter(f, r)
 		}
 	}
+}
+
+// plain adds the ASCII letters that s begins with to the token being read, and returns how many they are. It is scan's
+// short way through most of most texts.
+func (x *lexer) plain(s string) int {
+	n := 0
+	for ; n < len(s) && s[n] < utf8.RuneSelf; n++ {
+		f := x.folder.common[s[n]]
+		if f < 'a' {
+			break
+		}
+		x.buf = append(x.buf, byte(f))
+	}
+	k := &x.tokens[len(x.tokens)-1]
+	k.end = int32(len(x.buf))
+	k.runes = uint8(min(int(k.runes)+n, 255))
+	return n
 }
 
 // sign is what a mark inside a word is read as.
@@ -143,8 +192,10 @@ func (x *lexer) letter(f, r rune) {
 }
 
 // isIdeograph reports whether r is a word of its own, in scripts that put no space between words.
-func isIdeograph(r rune) bool {
-	return r >= 0xe00 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+func isIdeograph(r rune) bool { return r >= 0xe00 && isUnspaced(r) }
+
+func isUnspaced(r rune) bool {
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
 // spaced returns how many tokens from i on are the letters of one word written apart, as in "f-r-e-e"; 0 if it is none.
@@ -174,7 +225,7 @@ func (x *lexer) spaced(i int) int {
 // isWord reports whether the token k, whose text is b, is a word: not a number, no identifier and not too long.
 // Digits that stand for letters may be inside a word, not in a row.
 func isWord(k token, b []byte) bool {
-	if k.runes > longest || k.digits*2 > k.runes {
+	if k.runes == 0 || k.runes > longest || k.digits*2 > k.runes {
 		return false
 	}
 	if k.digits == 0 {

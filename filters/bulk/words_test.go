@@ -11,12 +11,12 @@ import (
 )
 
 func words(s string, skip ...string) string {
-	leave := map[string]bool{}
+	var leave names
 	for _, w := range skip {
-		leave[w] = true
+		leave.add([]byte(w))
 	}
 	x := lexer{folder: newFolder()}
-	return strings.TrimSpace(string(x.canonical(s, leave).buf))
+	return strings.TrimSpace(string(x.canonical(s, &leave).buf))
 }
 
 // Each pair of lines in testdata/canonical.txt is two writings of a text that a reader takes for the same.
