@@ -111,7 +111,7 @@ func loadGeneration(t *testing.T, part map[string]string) *Generation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return generation(set, filters.NewPipeline(2*time.Second, append(dnsbl.New(set.Zones, resolver), spf, patterns)...))
+	return generation(set, filters.NewPipeline(2*time.Second, append(dnsbl.New(set.Zones, resolver, nil), spf, patterns)...))
 }
 
 // set applies a line of the file front.

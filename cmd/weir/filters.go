@@ -19,6 +19,7 @@ import (
 // parts is what filters are built of besides their rules.
 type parts struct {
 	resolver  *lookup.Resolver
+	guards    *dnsbl.Guards // nil: no list is ever parked
 	store     *store.Memory
 	dnsBudget time.Duration // for all that one check asks DNS
 }
@@ -26,7 +27,7 @@ type parts struct {
 // checks is the list of all filters. A new one adds its line here. The patterns of set come compiled, since that is
 // the one part that takes time.
 func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
-	lists := dnsbl.New(set.Zones, p.resolver)
+	lists := dnsbl.New(set.Zones, p.resolver, p.guards)
 	for i := range lists {
 		lists[i] = bounded(p.dnsBudget, lists[i])
 	}

@@ -82,6 +82,7 @@ func (l *loader) load(ctx context.Context, path string) (*proxy.Generation, rule
 		r.place(path)
 		return nil, findings, exit{exitConfig, r.err()}
 	}
+	l.guards.Watch(set.Zones)
 	l.count++
 	g := newGeneration(set, checks(set, patterns, l.parts), l.scanBudget)
 	g.Number = l.count

@@ -119,7 +119,10 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 		return err
 	}
 	defer resolver.Close()
+	guards, stop := watchLists(resolver, log)
+	defer stop()
 	current := reloadable{app: a, flags: f, loader: c.loader(resolver, store.NewMemory(int64(c.Store.Memory.Max))), log: log}
+	current.loader.guards = guards
 	if err := current.load(ctx, c); err != nil {
 		return err
 	}

@@ -38,12 +38,12 @@ func Names() []string {
 }
 
 // New makes the checks of zones: one for each stage at which there is something to ask. Their symbols are those of the
-// zones' answers.
-func New(zones []rules.Zone, r *lookup.Resolver) []filters.Check {
+// zones' answers. g, if not nil, watches over the zones.
+func New(zones []rules.Zone, r *lookup.Resolver, g *Guards) []filters.Check {
 	var all []filters.Check
 	share := shareOf(zones)
 	for stage, c := range checks {
-		l := &lists{resolver: r, share: share}
+		l := &lists{resolver: r, guards: g, share: share}
 		var symbols []string
 		for i := range zones {
 			asks := asksAt(&zones[i], filters.Stage(stage))
@@ -119,6 +119,7 @@ func shareOf(zones []rules.Zone) int {
 type lists struct {
 	zones    []zone
 	resolver *lookup.Resolver
+	guards   *Guards
 	share    int
 }
 
@@ -137,12 +138,22 @@ func (l *lists) run(ctx context.Context, m filters.Mail) (filters.Report, error)
 	var all []*question
 	for _, z := range l.zones {
 		questions, left := z.questions(m, l.share)
+		if len(questions) == 0 {
+			continue
+		}
+		if p, ok := l.guards.of(z.Zone).admit(ctx, z.Zone); !ok {
+			report.Problems = append(report.Problems, p)
+			continue
+		}
 		if left > 0 {
 			report.Problems = append(report.Problems, tooMany(z.Zone, len(questions), left))
 		}
 		all = append(all, questions...)
 	}
-	ask(ctx, l.resolver, all)
+	ask(ctx, all, l.resolver.Lookup)
+	for _, q := range all {
+		l.guards.saw(q)
+	}
 	for _, z := range l.zones {
 		tell(&report, z.Zone, all)
 	}

@@ -69,7 +69,7 @@ func TestCases(t *testing.T) {
 		list("MASK", "mask.dnsbl.test", "WEAK bits=16", "STRONG bits=64", "! bits=1"),
 		list("PLAIN", "plain.dnsbl.test", "ANY 127.0.0.0/8"),
 	}
-	filtertest.Run(t, func(r *lookup.Resolver) filters.Check { return together(New(zones, r)) })
+	filtertest.Run(t, func(r *lookup.Resolver) filters.Check { return together(New(zones, r, nil)) })
 }
 
 // together runs checks one after another, as if they were one.
@@ -118,7 +118,7 @@ func newBench(t testing.TB, timeout time.Duration, zones ...rules.Zone) *bench {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.Close)
-	return &bench{zone: z, server: s, resolver: r, check: together(New(zones, r))}
+	return &bench{zone: z, server: s, resolver: r, check: together(New(zones, r, nil))}
 }
 
 // client returns an address that was not used before.

@@ -124,7 +124,7 @@ func BenchmarkAgainstRbldnsd(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer r.Close()
-	check := &bench{check: together(New(zones, r))}
+	check := &bench{check: together(New(zones, r, nil))}
 	before, n := cpu(b), uint32(0)
 	b.ReportAllocs()
 	for b.Loop() {
@@ -164,7 +164,7 @@ func TestAgainstRbldnsd(t *testing.T) {
 		list("SURBL", "surbl.test", "MW bits=16", "ABUSE bits=64"),
 		list("REFUSED", "refused.test", "ANY 127.0.0.0/8"),
 		list("STRANGE", "not.served.test", "ANY 127.0.0.0/8"),
-	}, r))}
+	}, r, nil))}
 	for ip, want := range map[string]string{
 		"192.0.2.7":      "ZEN_SBL MORE_DROP SURBL_MW SURBL_ABUSE !REFUSED sentinel !STRANGE refused",
 		"192.0.2.8":      "MORE_DROP !ZEN sentinel !STRANGE refused",

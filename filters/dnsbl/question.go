@@ -66,11 +66,11 @@ func tooMany(z *rules.Zone, asked, left int) filters.Problem {
 		Detail: fmt.Sprintf("%s is asked for %d of %d only, so that one message does not cost too many queries", shown(z), asked, asked+left)}
 }
 
-// ask looks all questions up at once.
-func ask(ctx context.Context, r *lookup.Resolver, all []*question) {
+// ask looks all questions up at once, each by find.
+func ask(ctx context.Context, all []*question, find func(context.Context, string, lookup.Kind) (lookup.Answer, error)) {
 	var work sync.WaitGroup
 	for _, q := range all {
-		work.Go(func() { q.answer, q.err = r.Lookup(ctx, q.name(), lookup.A) })
+		work.Go(func() { q.answer, q.err = find(ctx, q.name(), lookup.A) })
 	}
 	work.Wait()
 }
@@ -119,8 +119,8 @@ func (q *question) problem() (p filters.Problem, failed bool) {
 	if q.err != nil {
 		return failure(q.zone, q.err), true
 	}
-	if r := Read(q.zone, q.answer.Addrs); r.Error != "" {
-		return filters.Problem{Rule: q.zone.ID, Kind: filters.KindSentinel, Detail: shown(q.zone) + " answers " + r.Error}, true
+	if why := sentinel(q.zone, q.answer.Addrs); why != "" {
+		return filters.Problem{Rule: q.zone.ID, Kind: filters.KindSentinel, Detail: shown(q.zone) + " answers " + why}, true
 	}
 	return filters.Problem{}, false
 }

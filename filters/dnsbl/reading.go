@@ -29,12 +29,10 @@ type Match struct {
 // A code that no answer speaks of is neither a hit nor an error. The operator has left it out, as one does with the
 // lowest levels of trust.
 func Read(z *rules.Zone, addrs []netip.Addr) Reading {
-	addrs = distinct(addrs)
-	for _, a := range addrs {
-		if why := errorOf(z, a); why != "" {
-			return Reading{Error: fmt.Sprintf("%s: %s", a, why)}
-		}
+	if why := sentinel(z, addrs); why != "" {
+		return Reading{Error: why}
 	}
+	addrs = distinct(addrs)
 	var r Reading
 	claimed := map[netip.Addr]bool{}
 	for _, answer := range z.Answers {
@@ -52,6 +50,20 @@ func Read(z *rules.Zone, addrs []netip.Addr) Reading {
 		}
 	}
 	return r
+}
+
+// sentinel says which of addrs is an error, the lowest, and what it means; "" if none is.
+func sentinel(z *rules.Zone, addrs []netip.Addr) string {
+	var worst netip.Addr
+	for _, a := range addrs {
+		if errorOf(z, a) != "" && (!worst.IsValid() || a.Less(worst)) {
+			worst = a
+		}
+	}
+	if !worst.IsValid() {
+		return ""
+	}
+	return fmt.Sprintf("%s: %s", worst, errorOf(z, worst))
 }
 
 func distinct(addrs []netip.Addr) []netip.Addr {

@@ -220,14 +220,14 @@ func TestStages(t *testing.T) {
 	back := list("BACK", "back.test", "X 127.0.0.2")
 	back.For.NullSender = true
 	var names []string
-	for _, c := range New(append(zones, back), lookup.Offline()) {
+	for _, c := range New(append(zones, back), lookup.Offline(), nil) {
 		names = append(names, c.Stage.String()+" "+c.Name+" "+strings.Join(c.Symbols, ","))
 	}
 	want := []string{"connect dnsbl P_X", "sender dnsbl_sender P_X,H_X,BACK_X", "recipients dnsbl_rdns P_X", "body dnsbl_body P_X,H_X", "proven dnsbl_signer P_X"}
 	if !slices.Equal(names, want) {
 		t.Errorf("checks %q, want %q", names, want)
 	}
-	if len(New(nil, lookup.Offline())) != 0 || len(Names()) != 5 {
+	if len(New(nil, lookup.Offline(), nil)) != 0 || len(Names()) != 5 {
 		t.Error("checks of nothing")
 	}
 }

@@ -99,12 +99,24 @@ type question struct {
 // ctx ends; the search itself goes on for others who ask and for the cache, within its own bound (Options.Budget).
 func (r *Resolver) Lookup(ctx context.Context, name string, k Kind) (Answer, error) {
 	q := question{canonical(name), k}
+	if r.direct == nil {
+		if e, ok := r.cached(q, time.Now()); ok {
+			r.counts.cached.Add(1)
+			return e.answer, e.err
+		}
+	}
+	return r.find(ctx, q)
+}
+
+// Fresh is Lookup without what was found out before. The cache takes what it finds.
+func (r *Resolver) Fresh(ctx context.Context, name string, k Kind) (Answer, error) {
+	return r.find(ctx, question{canonical(name), k})
+}
+
+// find searches for the records of q, or joins who searches for them already.
+func (r *Resolver) find(ctx context.Context, q question) (Answer, error) {
 	if r.direct != nil {
 		return r.direct(q)
-	}
-	if e, ok := r.cached(q, time.Now()); ok {
-		r.counts.cached.Add(1)
-		return e.answer, e.err
 	}
 	if err := ctx.Err(); err != nil {
 		return Answer{}, &Failure{Kind: Timeout, Name: q.name, Err: fmt.Errorf("%w: %w", errNoAnswer, err)}

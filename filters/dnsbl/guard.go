@@ -1,0 +1,228 @@
+package dnsbl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"weir/filters"
+	"weir/filters/lookup"
+	"weir/rules"
+)
+
+// Times and bounds of guards.
+const (
+	testEvery   = time.Hour
+	testTime    = 10 * time.Second // that one test may take
+	parkWrong   = 5 * time.Minute  // how long a list is parked the first time; it doubles each time
+	parkSilent  = time.Minute      // likewise, for one that does not answer: all fall silent while a resolver restarts
+	parkLongest = time.Hour
+	maxFailures = 8               // in a row
+	silentFor   = 3 * time.Second // that the failures in a row must span; lookups repeat one failure that long
+)
+
+// guard watches over one list. Checks and tests use it at once.
+type guard struct {
+	nudge  func()        // says that a test is due
+	tested chan struct{} // closed when the first test has ended
+
+	mu       sync.Mutex
+	zone     *rules.Zone
+	state    Status
+	due      time.Time // when the next test is
+	testing  bool
+	strikes  int // how often it was parked since it was last found well while it was asked
+	rate     rate
+	failures int // in a row
+	failing  time.Time
+}
+
+func newGuard(z *rules.Zone, nudge func()) *guard {
+	return &guard{nudge: nudge, tested: make(chan struct{}), zone: z}
+}
+
+// replace takes the zone of newer rules.
+func (l *guard) replace(z *rules.Zone) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.zone = z
+}
+
+// status is how the list fares.
+func (l *guard) status() Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.now()
+}
+
+// now is the status. The caller holds l.mu.
+func (l *guard) now() Status {
+	s := l.state
+	s.Rule, s.Zone = l.zone.ID, shown(l.zone)
+	return s
+}
+
+// admit says whether z, the guard's list, may be asked; else the problem to report. Before the first test has ended it
+// waits for it.
+func (l *guard) admit(ctx context.Context, z *rules.Zone) (filters.Problem, bool) {
+	if l == nil {
+		return filters.Problem{}, true
+	}
+	select {
+	case <-l.tested:
+	case <-ctx.Done():
+		return filters.Problem{Rule: z.ID, Kind: filters.KindTimeout, Detail: shown(z) + ": its test has not ended in time"}, false
+	}
+	s := l.status()
+	if !s.Parked {
+		return filters.Problem{}, true
+	}
+	return filters.Problem{Rule: z.ID, Kind: filters.KindParked,
+		Detail: fmt.Sprintf("%s is not asked until %s: %s", shown(z), s.Until.UTC().Format("15:04 MST"), s.Why)}, false
+}
+
+// saw learns from an answered question, and parks the list if the answer is one of a list in trouble.
+func (l *guard) saw(q *question, tell func(Status)) {
+	if errors.Is(q.err, lookup.ErrOffline) || errors.Is(q.err, context.Canceled) {
+		return // nobody has asked, or nobody waited for the answer
+	}
+	problem, failed := q.problem()
+	l.change(tell, func(now time.Time) {
+		l.state.Asked++
+		switch {
+		case !failed:
+			l.failures = 0
+			l.listens(q, now)
+		case problem.Kind == filters.KindSentinel:
+			l.unknown(problem)
+			l.park(now, problem.Detail, parkWrong)
+		default:
+			l.unknown(problem)
+			l.fails(now, problem.Kind+": "+problem.Detail)
+		}
+	})
+}
+
+// change does what changes the guard, and tells if the list is parked or asked again by it.
+func (l *guard) change(tell func(Status), do func(now time.Time)) {
+	l.mu.Lock()
+	before := l.now()
+	do(time.Now())
+	after := l.now()
+	l.mu.Unlock()
+	if tell != nil && (after.Parked != before.Parked || after.Until != before.Until) {
+		tell(after)
+	}
+}
+
+func (l *guard) unknown(p filters.Problem) {
+	l.state.Unknown++
+	l.state.LastError = p.Kind + ": " + p.Detail
+}
+
+// listens counts an answer. One from the cache says nothing new.
+func (l *guard) listens(q *question, now time.Time) {
+	if q.answer.Found {
+		l.state.Listed++
+	}
+	if q.answer.Cached {
+		return
+	}
+	if before, latest, odd := l.rate.count(q); odd && !l.state.Parked {
+		// Many listed clients may come at once. So the list is parked for as long only as it takes to test it, with what it
+		// did not list until now.
+		l.state.Parked, l.state.Until = true, now
+		l.state.Why = fmt.Sprintf("it lists %d %% of what it is asked for, before it was %d %%", latest, before)
+		l.due = now
+		l.nudge()
+	}
+}
+
+// fails counts a failure; many in a row park the list.
+func (l *guard) fails(now time.Time, why string) {
+	if l.failures++; l.failures == 1 {
+		l.failing = now
+	}
+	if l.failures >= maxFailures && now.Sub(l.failing) >= silentFor {
+		l.park(now, fmt.Sprintf("%d failures in a row, %s", l.failures, why), parkSilent)
+	}
+}
+
+// park stops the asking until a test finds the list well, first after a time that doubles from first on. One that is
+// parked stays so.
+func (l *guard) park(now time.Time, why string, first time.Duration) {
+	if l.state.Parked {
+		return
+	}
+	l.parkAnew(now, why, first)
+}
+
+func (l *guard) parkAnew(now time.Time, why string, first time.Duration) {
+	wait := min(first<<min(l.strikes, 10), parkLongest)
+	l.strikes++
+	l.failures = 0
+	l.state.Parked, l.state.Why, l.state.Until = true, why, now.Add(wait)
+	l.due = l.state.Until
+	l.nudge()
+}
+
+// begin starts a test if one is due and returns the zero time; else when to ask again.
+func (l *guard) begin(now time.Time) time.Time {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.testing:
+		return now.Add(testEvery) // its end is told
+	case l.due.After(now):
+		return l.due
+	}
+	l.testing = true
+	return time.Time{}
+}
+
+// test asks the list for its test points and draws the consequences.
+func (l *guard) test(ctx context.Context, r *lookup.Resolver, tell func(Status)) {
+	l.mu.Lock()
+	zone, parked, controls := l.zone, l.state.Parked, l.rate.keys()
+	l.mu.Unlock()
+	bounded, cancel := context.WithTimeout(ctx, testTime)
+	defer cancel()
+	found := Test(bounded, r, zone)
+	if parked && found.Wrong == "" {
+		found.Wrong = changed(bounded, r, zone, controls)
+	}
+	if ctx.Err() != nil {
+		return // the end of the program says nothing of the list
+	}
+	l.change(tell, func(now time.Time) { l.conclude(found, now) })
+}
+
+// conclude draws the consequences of a test.
+func (l *guard) conclude(found Health, now time.Time) {
+	first := parkWrong
+	why := found.Wrong
+	if why == "" && found.Failed != "" {
+		first, why = parkSilent, found.Failed
+		l.state.LastError = why
+	}
+	l.testing, l.due = false, now.Add(testEvery)
+	l.state.Warning = found.Warning
+	defer l.nudge()
+	switch parked := l.state.Parked; {
+	case found.Wrong != "" || parked && why != "":
+		l.parkAnew(now, why, first)
+	case why != "":
+		l.fails(now, why)
+	case parked:
+		l.state.Parked, l.state.Why, l.state.Until, l.failures = false, "", time.Time{}, 0
+	default:
+		l.strikes = 0
+	}
+	select {
+	case <-l.tested:
+	default:
+		close(l.tested)
+	}
+}

@@ -1,0 +1,408 @@
+package dnsbl
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weir/filters"
+	"weir/filters/lookup"
+	"weir/rules"
+)
+
+// watched is lists of which some answer from a zone, with guards, under the clock of a synctest bubble.
+type watched struct {
+	t      *testing.T
+	dns    *lookup.Zone
+	guards *Guards
+	check  filters.Check
+	told   []string
+	mu     sync.Mutex
+	next   uint32
+}
+
+// watch makes w and starts its guards.
+func watch(t *testing.T, zones ...rules.Zone) *watched {
+	t.Helper()
+	w := prepare(t, zones...)
+	w.start()
+	return w
+}
+
+func prepare(t *testing.T, zones ...rules.Zone) *watched {
+	t.Helper()
+	dns, err := lookup.MapZone(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &watched{t: t, dns: dns}
+	r := lookup.FromZone(dns)
+	w.guards = NewGuards(r)
+	w.guards.Tell = func(s Status) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.told = append(w.told, fmt.Sprintf("%s parked=%v", s.Rule, s.Parked))
+	}
+	w.check = together(New(zones, r, w.guards))
+	for _, z := range zones {
+		w.set("2.0.0.127."+z.Zone, "127.0.0.2")
+	}
+	w.guards.Watch(zones)
+	return w
+}
+
+func (w *watched) start() {
+	ctx, cancel := context.WithCancel(w.t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.guards.Run(ctx)
+	}()
+	w.t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+}
+
+func (w *watched) set(name string, records ...string) {
+	w.t.Helper()
+	if err := w.dns.Set(name, records...); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// asks runs the check for a client that was not seen before and returns symbols and problems.
+func (w *watched) asks() string {
+	w.t.Helper()
+	w.next++
+	return w.of(netip.AddrFrom4([4]byte{10, byte(w.next >> 16), byte(w.next >> 8), byte(w.next)}))
+}
+
+func (w *watched) of(client netip.Addr) string {
+	w.t.Helper()
+	report, err := w.check.Run(w.t.Context(), mailOf(client))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var got []string
+	for _, h := range report.Hits {
+		got = append(got, h.Symbol)
+	}
+	for _, p := range report.Problems {
+		got = append(got, "!"+p.Rule+" "+p.Kind)
+	}
+	synctest.Wait()
+	return strings.Join(got, " ")
+}
+
+func (w *watched) wants(what, want string) {
+	w.t.Helper()
+	if got := w.asks(); got != want {
+		w.t.Errorf("%s: %q, want %q", what, got, want)
+	}
+}
+
+func status(g *Guards, id string) Status {
+	all := g.Status()
+	return all[slices.IndexFunc(all, func(s Status) bool { return s.Rule == id })]
+}
+
+func TestAnErrorCodeParksTheListForLongerEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, list("A", "a.test", "X 127.0.0.2"), list("B", "b.test", "X 127.0.0.2"))
+		w.set("*.b.test", "127.0.0.2") // B lists all clients
+		w.set("1.0.0.127.b.test", "TXT \"not listed\"")
+		w.wants("at first", "B_X")
+		w.set("*.a.test", "127.255.255.254")
+		w.set("2.0.0.127.a.test", "127.255.255.254")
+		w.wants("the message that meets the error", "B_X !A sentinel")
+		for _, minutes := range []time.Duration{5, 10, 20, 40, 60, 60} {
+			w.wants("parked", "B_X !A parked")
+			time.Sleep(minutes*time.Minute - time.Second)
+			w.wants("shortly before the end", "B_X !A parked")
+			time.Sleep(2 * time.Second)
+		}
+		w.set("*.a.test")
+		w.set("2.0.0.127.a.test", "127.0.0.2")
+		w.wants("well, but not tested yet", "B_X !A parked")
+		time.Sleep(time.Hour)
+		w.wants("well again", "B_X")
+		if s := status(w.guards, "A"); s.Parked || s.Why != "" || !s.Until.IsZero() || s.Unknown != 1 || !strings.Contains(s.LastError, "127.255.255.254") {
+			t.Errorf("status %+v", s)
+		}
+		if want := "A parked=true"; len(w.told) != 8 || w.told[0] != want || w.told[7] != "A parked=false" {
+			t.Errorf("told %q", w.told)
+		}
+	})
+}
+
+// The tests at the start and each hour find what no client has met yet.
+func TestTestPoints(t *testing.T) {
+	for name, c := range map[string]struct {
+		records map[string][]string
+		kind    string
+		warning bool
+	}{
+		"well":             {map[string][]string{"2.0.0.127.a.test": {"127.0.0.2"}}, "", false},
+		"no test points":   {nil, "", true},
+		"everybody":        {map[string][]string{"*.a.test": {"127.0.0.2"}}, filters.KindParked, false},
+		"the local host":   {map[string][]string{"2.0.0.127.a.test": {"127.0.0.2"}, "1.0.0.127.a.test": {"127.0.0.2"}}, filters.KindParked, false},
+		"over quota":       {map[string][]string{"2.0.0.127.a.test": {"127.255.255.255"}}, filters.KindParked, false},
+		"a sold domain":    {map[string][]string{"*.a.test": {"198.51.100.80"}}, filters.KindParked, false},
+		"refused":          {map[string][]string{"2.0.0.127.a.test": {"127.0.0.1"}}, filters.KindParked, false},
+		"a failing server": {map[string][]string{"2.0.0.127.a.test": {"SERVFAIL"}}, "", false},
+	} {
+		for _, late := range []bool{false, true} {
+			synctest.Test(t, func(t *testing.T) {
+				w := prepare(t, list("A", "a.test", "X 127.0.0.3"))
+				if late {
+					w.start()
+					w.wants("before", "")
+				}
+				w.set("2.0.0.127.a.test")
+				for host, records := range c.records {
+					w.set(host, records...)
+				}
+				if late {
+					time.Sleep(time.Hour + time.Second)
+				} else {
+					w.start()
+				}
+				want := ""
+				if c.kind != "" {
+					want = "!A " + c.kind
+				}
+				w.wants(fmt.Sprintf("%s, late=%v", name, late), want)
+				if s := status(w.guards, "A"); (s.Warning != "") != c.warning {
+					t.Errorf("%s: warning %q", name, s.Warning)
+				}
+			})
+		}
+	}
+}
+
+func TestTestPointsOfDomainsAndHashes(t *testing.T) {
+	six := list("SIX", "six.test", "X 127.0.0.2")
+	six.For.V6 = true
+	domains := list("D", "d.test", "X 127.0.0.2")
+	domains.Ask = []rules.Ask{rules.AskURLHost}
+	both := list("B", "b.test", "X 127.0.0.2")
+	both.Ask = []rules.Ask{rules.AskURLHost, rules.AskReceivedIP}
+	hashes := list("H", "h.test", "X 127.0.0.2")
+	hashes.Ask, hashes.Hash = []rules.Ask{rules.AskFrom}, rules.MD5
+	own := list("O", "o.test", "X 127.0.0.2")
+	own.Test = rules.TestPoints{Listed: []string{"listed.example"}, Unlisted: []string{"127.0.0.9", "example.org"}}
+	for _, c := range []struct {
+		zone             rules.Zone
+		listed, unlisted string
+	}{
+		{six, listedV6, unlistedV6}, {domains, "test", "invalid"}, {both, "2.0.0.127 test", "1.0.0.127 invalid"},
+		{hashes, "", "fedb2d84cafe20862cb4399751a8a7e3"}, {own, "listed.example", "9.0.0.127 example.org"},
+	} {
+		listed, unlisted := testPoints(&c.zone)
+		if strings.Join(listed, " ") != c.listed || strings.Join(unlisted, " ") != c.unlisted {
+			t.Errorf("%s: test points %v and %v", c.zone.ID, listed, unlisted)
+		}
+	}
+	if len(listedV6) != 63 || pointName(listedV6) != "::ffff:127.0.0.2" || pointName("2.0.0.127") != "127.0.0.2" || pointName("test") != "test" {
+		t.Error("test points have wrong names")
+	}
+}
+
+func TestALoopbackListIsAllowedItsAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		z := list("K", "k.test", "GOOD 127.0.0.1", "BAD 127.0.0.2")
+		z.AllowLoopback = true
+		w := watch(t, z)
+		w.set("1.0.0.10.k.test", "127.0.0.1")
+		w.wants("its good", "K_GOOD")
+		w.wants("others", "")
+	})
+}
+
+func TestManyFailuresParkAListForAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, list("A", "a.test", "X 127.0.0.2"))
+		w.wants("at first", "")
+		w.set("*.a.test", "SERVFAIL")
+		w.set("2.0.0.127.a.test", "SERVFAIL")
+		for range 20 {
+			w.wants("a burst is one failure", "!A servfail")
+		}
+		time.Sleep(4 * time.Second)
+		w.wants("the last", "!A servfail")
+		w.wants("parked", "!A parked")
+		time.Sleep(time.Minute + time.Second)
+		w.wants("still failing", "!A parked")
+		w.set("*.a.test")
+		w.set("2.0.0.127.a.test", "127.0.0.2")
+		time.Sleep(2 * time.Minute)
+		w.wants("well", "")
+	})
+}
+
+func TestFewFailuresDoNotPark(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, list("A", "a.test", "X 127.0.0.2"))
+		for range 30 {
+			w.set("*.a.test", "SERVFAIL")
+			for range maxFailures - 1 {
+				w.wants("a failure", "!A servfail")
+				time.Sleep(time.Second)
+			}
+			w.set("*.a.test")
+			w.wants("an answer", "")
+		}
+	})
+}
+
+// What a client that hung up did not wait for says nothing of the list.
+func TestHangingUpIsNoFailure(t *testing.T) {
+	z := list("A", "a.test", "X 127.0.0.2")
+	l := newGuard(&z, func() {})
+	for range 100 {
+		l.saw(&question{zone: &z, err: &lookup.Failure{Kind: lookup.Timeout, Err: context.Canceled}}, nil)
+		l.saw(&question{zone: &z, err: &lookup.Failure{Kind: lookup.Failed, Err: lookup.ErrOffline}}, nil)
+	}
+	if s := l.status(); s.Asked != 0 || s.Unknown != 0 {
+		t.Errorf("counted %+v", s)
+	}
+}
+
+// A list that listed a few and now lists nearly all is parked, whatever its test points say. Many listed clients in a row
+// are no sign of that, as long as those whom it did not list are not listed.
+func TestAListThatListsAllOvernight(t *testing.T) {
+	for _, died := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := watch(t, list("A", "a.test", "X 127.0.0.2"))
+			lists := func(n uint32) { w.set(fmt.Sprintf("%d.%d.0.10.a.test", n&255, n>>8), "127.0.0.2") }
+			for i := range 300 {
+				if i%12 == 0 {
+					lists(w.next + 1)
+				}
+				w.asks()
+			}
+			for n := range w.next {
+				if died {
+					lists(n)
+				}
+			}
+			last := ""
+			for i := range 2 * window {
+				lists(w.next + 1)
+				last = w.asks()
+				if i < window/2 && last != "A_X" {
+					t.Fatalf("listed client %d: %q", i, last)
+				}
+			}
+			if want := map[bool]string{true: "!A parked", false: "A_X"}[died]; last != want {
+				t.Errorf("died=%v: %q, want %q", died, last, want)
+			}
+			if s := status(w.guards, "A"); died && !strings.Contains(s.Why, "8 of 8") {
+				t.Errorf("status %+v", s)
+			}
+		})
+	}
+}
+
+func TestGuardsOutliveReloads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := list("A", "a.test", "X 127.0.0.2"), list("B", "b.test", "X 127.0.0.2")
+		w := watch(t, a, b)
+		w.set("*.a.test", "127.255.255.254")
+		w.wants("the error", "!A sentinel")
+		a.ID = "OTHER"
+		w.guards.Watch([]rules.Zone{a})
+		w.check = together(New([]rules.Zone{a}, lookup.FromZone(w.dns), w.guards))
+		w.wants("after a reload", "!OTHER parked")
+		if all := w.guards.Status(); len(all) != 1 || all[0].Rule != "OTHER" {
+			t.Errorf("watched over: %+v", all)
+		}
+		w.guards.Watch(nil)
+		w.guards.Watch([]rules.Zone{a})
+		if s := status(w.guards, "OTHER"); s.Parked {
+			t.Error("a list that was dropped is remembered")
+		}
+	})
+}
+
+// The first message waits until the list is tested, and does without it if that takes too long.
+func TestNobodyIsJudgedByAnUntestedList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		z := list("A", "a.test", "X 127.0.0.2")
+		g := NewGuards(lookup.Offline())
+		g.Watch([]rules.Zone{z}) // and nobody runs it
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		dns, err := lookup.MapZone(map[string][]string{"1.0.0.10.a.test": {"127.0.0.2"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := together(New([]rules.Zone{z}, lookup.FromZone(dns), g)).Run(ctx, mailOf(netip.MustParseAddr("10.0.0.1")))
+		if err != nil || len(r.Hits) > 0 || len(r.Problems) != 1 || r.Problems[0].Kind != filters.KindTimeout {
+			t.Errorf("reported %+v, %v", r, err)
+		}
+	})
+}
+
+func TestKeysAreNotInWhatGuardsSay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		z := list("DQS", "sesame7.zen.test", "SBL 127.0.0.2")
+		z.Display = "zen.test"
+		for _, record := range []string{"127.255.255.254", "127.0.0.2", "SERVFAIL"} {
+			w := watch(t, z)
+			w.set("*.sesame7.zen.test", record)
+			for range 20 {
+				w.asks()
+				time.Sleep(time.Second)
+			}
+			report, _ := w.check.Run(t.Context(), mailOf(netip.MustParseAddr("10.9.9.9")))
+			if text := fmt.Sprintf("%+v %+v", w.guards.Status(), report); strings.Contains(text, "sesame7") || !strings.Contains(text, "zen.test") {
+				t.Errorf("said %s", text)
+			}
+		}
+	})
+}
+
+// Whatever fails, in whatever order and for however long: nothing is a hit that would not be one if all were well.
+func TestNoFailureEverAddsAHitUnderGuards(t *testing.T) {
+	zones := []rules.Zone{list("A", "a.test", "X 127.0.0.2"), list("B", "b.test", "X 127.0.0.2", "Y bits=4"), list("C", "c.test", "X 127.0.0.0/8")}
+	failures := []string{"SERVFAIL", "REFUSED", "127.255.255.254", "127.0.0.1", "198.51.100.80", "2001:db8::1", "TXT x", ""}
+	for seed := range uint64(30) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 7))
+			w := watch(t, zones...)
+			for range 200 {
+				client := netip.AddrFrom4([4]byte{10, 0, 0, byte(random.IntN(20))})
+				var truth []string
+				for _, z := range zones {
+					name := lookup.ReverseName(client) + "." + z.Zone
+					listed := client.As4()[3]%4 == 0
+					if failure := failures[random.IntN(len(failures))]; random.IntN(3) == 0 && failure != "" {
+						w.set(name, failure)
+					} else if listed {
+						w.set(name, "127.0.0.2")
+					} else {
+						w.set(name)
+					}
+					if listed {
+						truth = append(truth, z.ID+"_X")
+					}
+				}
+				for _, got := range strings.Fields(w.of(client)) {
+					if strings.HasSuffix(got, "_X") && !slices.Contains(truth, got) || strings.HasSuffix(got, "_Y") {
+						t.Fatalf("seed %d: %s is a hit", seed, got)
+					}
+				}
+				time.Sleep(time.Duration(random.IntN(120)) * time.Second)
+			}
+		})
+	}
+}

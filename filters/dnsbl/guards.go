@@ -1,0 +1,140 @@
+package dnsbl
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"weir/filters/lookup"
+	"weir/rules"
+)
+
+// Guards watch over lists, so that one that has lost its mind is not asked: it is parked. They outlive the generations of
+// rules. Run must be running while checks that have them run. A nil *Guards watches over nothing.
+type Guards struct {
+	Tell func(Status) // called when a list is parked and when it is asked again, if set before Run
+
+	resolver *lookup.Resolver
+	wake     chan struct{}
+	mu       sync.Mutex
+	lists    map[string]*guard // by the name of the zone, which may hold a key
+}
+
+// NewGuards makes guards that test lists through r.
+func NewGuards(r *lookup.Resolver) *Guards {
+	return &Guards{resolver: r, wake: make(chan struct{}, 1), lists: map[string]*guard{}}
+}
+
+// Watch makes zones what is watched over. What is known of a list is kept if it is among them, else forgotten.
+func (g *Guards) Watch(zones []rules.Zone) {
+	if g == nil {
+		return
+	}
+	g.mu.Lock()
+	lists := make(map[string]*guard, len(zones))
+	for i := range zones {
+		z := &zones[i]
+		if old := g.lists[z.Zone]; old != nil {
+			old.replace(z)
+			lists[z.Zone] = old
+		} else if lists[z.Zone] == nil {
+			lists[z.Zone] = newGuard(z, g.nudge)
+		}
+	}
+	g.lists = lists
+	g.mu.Unlock()
+	g.nudge()
+}
+
+// of is the guard of z; nil if nobody watches over it.
+func (g *Guards) of(z *rules.Zone) *guard {
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.lists[z.Zone]
+}
+
+// saw tells the guard of a question's zone of the answer.
+func (g *Guards) saw(q *question) {
+	if l := g.of(q.zone); l != nil {
+		l.saw(q, g.Tell)
+	}
+}
+
+func (g *Guards) nudge() {
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Run tests each list at once, then hourly, and those that are parked when their time is over. It returns when ctx ends
+// and no test is under way any more.
+func (g *Guards) Run(ctx context.Context) {
+	var tests sync.WaitGroup
+	defer tests.Wait()
+	for {
+		due, next := g.due(time.Now())
+		for _, l := range due {
+			tests.Go(func() { l.test(ctx, g.resolver, g.Tell) })
+		}
+		timer := time.NewTimer(time.Until(next))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-g.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// due takes the lists whose test is due, and says when the next one is.
+func (g *Guards) due(now time.Time) (due []*guard, next time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	next = now.Add(testEvery)
+	for _, l := range g.lists {
+		switch at := l.begin(now); {
+		case at.IsZero():
+			due = append(due, l)
+		case at.Before(next):
+			next = at
+		}
+	}
+	return due, next
+}
+
+// Status is how a list fares.
+type Status struct {
+	Rule      string    `json:"rule"` // the zone's id
+	Zone      string    `json:"zone"` // its name without keys
+	Parked    bool      `json:"parked"`
+	Why       string    `json:"why,omitempty"` // it is parked
+	Until     time.Time `json:"until,omitzero"`
+	Warning   string    `json:"warning,omitempty"`    // what the last test missed
+	LastError string    `json:"last_error,omitempty"` // of a question, however long ago
+	Asked     uint64    `json:"asked"`                // questions; the next two are parts of it
+	Listed    uint64    `json:"listed"`
+	Unknown   uint64    `json:"unknown"`
+}
+
+// Status is how all lists fare, sorted by their ids.
+func (g *Guards) Status() []Status {
+	if g == nil {
+		return nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []Status
+	for _, l := range g.lists {
+		all = append(all, l.status())
+	}
+	slices.SortFunc(all, func(a, b Status) int { return strings.Compare(a.Rule, b.Rule) })
+	return all
+}
