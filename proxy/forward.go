@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"strings"
 	"time"
 
@@ -32,6 +33,11 @@ func (t *transaction) offer(to path, params []string) Reply {
 // open begins the transaction with the backend; the reply says why it could not.
 func (t *transaction) open() *Reply {
 	conn, err := t.connect()
+	var refusal *backend.Refusal
+	if errors.As(err, &refusal) {
+		r := t.failed(err, fromBackend(refusal.Reply))
+		return &r
+	}
 	if err != nil {
 		r := t.failed(err, replyBackendDown)
 		return &r
@@ -42,19 +48,42 @@ func (t *transaction) open() *Reply {
 		t.spare = conn
 		return &replyBackendNoUTF8
 	}
-	conn.Mail(t.from.wire(), taken(t.params, conn.Offer))
 	t.behind = conn
+	if err := conn.Trace(t.id); err != nil {
+		r := t.failed(err, replyBackendDown)
+		return &r
+	}
+	conn.Mail(t.from.wire(), taken(t.params, conn.Offer))
 	return nil
 }
 
-// connect resumes the connection of the transaction before, or opens another if it has ended since.
+// connect resumes the connection of the transaction before, or opens another if it has ended since or was in the name
+// of what the client no longer claims to be.
 func (t *transaction) connect() (*backend.Conn, error) {
-	spare := t.spare
+	spare, who := t.spare, t.client()
 	t.spare = nil
-	if spare != nil && spare.Resume() == nil {
+	if spare != nil && spare.Client == who && spare.Resume() == nil {
 		return spare, nil
 	}
-	return t.gate.server.Backend.Open(t.gate.client.ctx)
+	if spare != nil {
+		spare.Quit()
+	}
+	return t.gate.server.Backend.OpenFor(t.gate.client.ctx, who)
+}
+
+// client is whom the server behind may hear of.
+func (t *transaction) client() backend.Client {
+	s := t.trial.Mail.Session
+	who := backend.Client{
+		Addr: s.Addr, Local: addrOf(t.gate.LocalAddr()), NameKnown: s.ReverseKnown, Hello: s.Hello, Proto: "SMTP", User: s.User,
+	}
+	if t.gate.state.esmtp {
+		who.Proto = "ESMTP"
+	}
+	if s.ReverseOK {
+		who.Name = s.ReverseName
+	}
+	return who
 }
 
 // taken leaves of parameters those that a server with this offer takes. SIZE is a help and DSN a wish, so they may be

@@ -48,11 +48,6 @@ type trusted struct {
 	Proxies []netip.Prefix `yaml:"proxies"`
 }
 
-type backendConfig struct {
-	Addrs   []string      `yaml:"addrs"`
-	Timeout time.Duration `yaml:"timeout"`
-}
-
 type limits struct {
 	MessageSize    rules.Size    `yaml:"message_size"`
 	Recipients     int           `yaml:"recipients"`
@@ -95,7 +90,7 @@ func defaults() config {
 		Version:    1,
 		Hostname:   host,
 		Conduct:    conduct{LineEnds: lineEndsReject},
-		Backend:    backendConfig{Timeout: time.Minute},
+		Backend:    defaultBackend(),
 		Limits:     limits{MessageSize: 25 << 20, Recipients: 100, Sessions: 1000, SessionsPerIP: 20, CommandTimeout: 5 * time.Minute},
 		DNS:        dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Cache: 100_000},
 		ScanBudget: 8 * time.Second,

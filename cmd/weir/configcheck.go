@@ -22,18 +22,13 @@ func (c config) findings() rules.Findings {
 	f.want(isHostname(c.Hostname), "hostname", "%q is not a host name", c.Hostname)
 	c.Conduct.findings(&f)
 	c.findInListeners(&f)
-	for i, addr := range c.Backend.Addrs {
-		key := fmt.Sprintf("backend.addrs[%d]", i)
-		f.want(isTarget(addr), key, "%q is not HOST:PORT", addr)
-		own := slices.ContainsFunc(c.Listen, func(l listen) bool { return l.Addr == addr })
-		f.want(!own, key, "is a listener of weir itself: mail would go in circles")
-	}
+	c.findInBackend(&f)
 	for i, addr := range c.DNS.Servers {
 		_, err := netip.ParseAddrPort(addr)
 		f.want(err == nil, fmt.Sprintf("dns.servers[%d]", i), "%q is not ADDRESS:PORT", addr)
 	}
 	for key, d := range map[string]time.Duration{
-		"backend.timeout": c.Backend.Timeout, "limits.command_timeout": c.Limits.CommandTimeout, "dns.timeout": c.DNS.Timeout,
+		"limits.command_timeout": c.Limits.CommandTimeout, "dns.timeout": c.DNS.Timeout,
 		"dns.budget": c.DNS.Budget, "scan_budget": c.ScanBudget, "verdicts.keep": c.Verdicts.Keep,
 	} {
 		f.want(d > 0, key, "must be more than nothing")

@@ -113,8 +113,8 @@ anvil     unix  - - n - 1 anvil
 postlog   unix-dgram n - n - 1 postlogd
 `
 
-// startPostfix runs Postfix with the lines of README.md. It needs root.
-func startPostfix(t *testing.T) postfix {
+// startPostfix runs Postfix with the lines of README.md and more of main.cf. It needs root.
+func startPostfix(t *testing.T, more ...string) postfix {
 	t.Helper()
 	program := needs(t, "postfix")
 	if os.Getuid() != 0 {
@@ -157,7 +157,7 @@ message_size_limit = 52428800
 virtual_uid_maps = static:65534
 virtual_gid_maps = static:65534
 virtual_minimum_uid = 1
-`, dir)
+`, dir) + strings.Join(more, "\n") + "\n"
 	write(t, filepath.Join(dir, "etc/main.cf"), main)
 	write(t, filepath.Join(dir, "etc/users"), "!/^nobody@/ all/\n")
 	smtpd := strings.Replace(readmeBlock(t, "master.cf"), "127.0.0.1:10025", p.addr, 1)
@@ -185,6 +185,16 @@ func (p postfix) delivered(t *testing.T) []string {
 		all = append(all, string(text))
 	}
 	return all
+}
+
+// logged returns what Postfix has logged.
+func (p postfix) logged(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(p.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // startRbldnsd serves lists from ip4set files and returns the server's address. zones maps a zone to its lines.

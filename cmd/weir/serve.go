@@ -18,7 +18,6 @@ import (
 
 	"weir/filters/store"
 	"weir/proxy"
-	"weir/proxy/backend"
 	"weir/scoring/verdictlog"
 )
 
@@ -133,7 +132,7 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 	defer closeLog()
 	server := &proxy.Server{
 		Hostname: c.Hostname, Version: release, Shadow: f.shadow, Log: log, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(),
-		Backend: &backend.Backend{Addrs: c.Backend.Addrs, Timeout: c.Backend.Timeout, Hello: c.Hostname},
+		Backend: c.backend(log),
 		Current: current.generation, TLS: current.tls, Record: record, Relay: c.relays(),
 	}
 	listeners, err := c.listeners()

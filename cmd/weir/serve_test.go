@@ -46,7 +46,8 @@ type served struct {
 
 var listenLine = regexp.MustCompile(`msg=serving .*listen="?\[([^\] ]+)`)
 
-// serve starts the built program between a client and backend, with rules, and stops it with the test.
+// serve starts the built program between a client and backend, with rules, and stops it with the test. more are further
+// lines of weir.yaml; "backend.KEY: VALUE" is one of the backend.
 func serve(t *testing.T, backend, dns, rules string, more ...string) *served {
 	t.Helper()
 	binary, err := weirBinary()
@@ -55,9 +56,15 @@ func serve(t *testing.T, backend, dns, rules string, more ...string) *served {
 	}
 	s := &served{log: new(lockedBuffer), dir: t.TempDir()}
 	write(t, filepath.Join(s.dir, "rules.yaml"), rules)
+	ofBackend := ""
+	for i, line := range more {
+		if setting, ok := strings.CutPrefix(line, "backend."); ok {
+			ofBackend, more[i] = ofBackend+", "+setting, ""
+		}
+	}
 	write(t, filepath.Join(s.dir, "weir.yaml"), fmt.Sprintf("version: 1\nhostname: mx1.example.org\nlisten: [{ addr: \"127.0.0.1:0\" }]\n"+
-		"backend: { addrs: [%q], timeout: 20s }\ndns: { servers: [%q] }\nlimits: { sessions_per_ip: 1000 }\nrules: rules.yaml\nverdicts: { dir: verdicts }\n%s",
-		backend, dns, strings.Join(more, "\n")))
+		"backend: { addrs: [%q], timeout: 20s%s }\ndns: { servers: [%q] }\nlimits: { sessions_per_ip: 1000 }\nrules: rules.yaml\nverdicts: { dir: verdicts }\n%s",
+		backend, ofBackend, dns, strings.Join(more, "\n")))
 	c := exec.Command(binary, "serve", "-c", filepath.Join(s.dir, "weir.yaml"))
 	c.Stderr = s.log
 	if err := c.Start(); err != nil {

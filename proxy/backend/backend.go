@@ -1,7 +1,8 @@
 // Package backend is the client to the mail server behind: it takes one message at a time there and brings its
 // answers back word for word.
 //
-//	c, err := b.Open(ctx)                  // greeted and ready for MAIL
+//	c, err := b.OpenFor(ctx, client)       // greeted and ready for MAIL
+//	err = c.Trace(id)                      // for servers that log it
 //	c.Mail("<a@example.org>", params)
 //	reply, err := c.Rcpt("<b@example.net>", nil)
 //	reply, err = c.Data(headers, message)
@@ -17,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 )
@@ -36,22 +38,32 @@ type Backend struct {
 	Hello   string        // our name in EHLO
 	Timeout time.Duration // for the answer to the final dot, and at most for any other; 0: one minute
 
+	PassClient PassClient
+	Log        *slog.Logger // nil for none
+
 	mu    sync.Mutex
 	down  map[string]time.Time // until when an address is asked last
 	known Extensions
+	said  map[string]bool // what was logged and need not be again
 }
 
-// Open returns a new connection, on which no transaction is open. When ctx ends, so does the connection, at once.
-func (b *Backend) Open(ctx context.Context) (*Conn, error) {
+// Open returns a new connection on behalf of nobody.
+func (b *Backend) Open(ctx context.Context) (*Conn, error) { return b.OpenFor(ctx, Client{}) }
+
+// OpenFor returns a new connection on behalf of a client, on which no transaction is open. When ctx ends, so does the
+// connection, at once. A *Refusal is the server's word on the client.
+func (b *Backend) OpenFor(ctx context.Context, who Client) (*Conn, error) {
 	var failed []error
 	for _, addr := range b.order() {
-		c, err := b.connect(ctx, addr)
-		b.mark(addr, err == nil)
+		c, err := b.connect(ctx, addr, who)
+		var refusal *Refusal
+		refused := errors.As(err, &refusal)
+		b.mark(addr, err == nil || refused)
 		if err == nil {
 			return c, nil
 		}
 		failed = append(failed, fmt.Errorf("backend %s: %w", addr, err))
-		if ctx.Err() != nil {
+		if refused || ctx.Err() != nil {
 			break
 		}
 	}
@@ -108,6 +120,26 @@ func (b *Backend) learn(e Extensions) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.known = e
+}
+
+// once logs that a server does not take a command, the first time.
+func (b *Backend) once(addr, command string, r Reply) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.said == nil {
+		b.said = map[string]bool{}
+	}
+	if key := addr + command; !b.said[key] {
+		b.said[key] = true
+		b.logger().Warn("the backend does not let us say who the client is", "backend", addr, "command", command, "reply", r)
+	}
+}
+
+func (b *Backend) logger() *slog.Logger {
+	if b.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return b.Log
 }
 
 func (b *Backend) wait() time.Duration {

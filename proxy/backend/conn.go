@@ -37,8 +37,9 @@ var (
 
 // Conn is one connection to the server. One goroutine may use it.
 type Conn struct {
-	Addr  string
-	Offer Extensions
+	Addr   string
+	Offer  Extensions
+	Client Client // whom it was opened for
 
 	backend *Backend
 	net     net.Conn
@@ -53,7 +54,7 @@ type Conn struct {
 }
 
 // connect opens a connection to addr and greets.
-func (b *Backend) connect(ctx context.Context, addr string) (*Conn, error) {
+func (b *Backend) connect(ctx context.Context, addr string, who Client) (*Conn, error) {
 	ctxOpen, cancel := context.WithTimeout(ctx, min(openTimeout, b.wait()))
 	defer cancel()
 	var d net.Dialer
@@ -61,18 +62,17 @@ func (b *Backend) connect(ctx context.Context, addr string) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connecting: %w", err)
 	}
-	c := &Conn{Addr: addr, backend: b, net: nc, r: bufio.NewReaderSize(nc, maxReplyLine)}
+	c := &Conn{Addr: addr, Client: who, backend: b, net: nc, r: bufio.NewReaderSize(nc, maxReplyLine)}
 	deadline, _ := ctxOpen.Deadline()
 	c.untie = context.AfterFunc(ctx, func() { nc.Close() })
 	if err := c.greet(deadline); err != nil {
 		c.Close()
 		return nil, err
 	}
-	b.learn(c.Offer)
 	return c, nil
 }
 
-// greet reads the banner and says EHLO, or HELO to a server that knows no better (RFC 5321 3.2).
+// greet brings the connection to where MAIL can be said.
 func (c *Conn) greet(deadline time.Time) error {
 	banner, err := c.read(deadline)
 	if err != nil {
@@ -81,11 +81,23 @@ func (c *Conn) greet(deadline time.Time) error {
 	if banner.Code != 220 {
 		return fmt.Errorf("the server does not serve: %s", banner)
 	}
-	for _, verb := range []string{"EHLO ", "HELO "} {
-		if err := c.send(verb + c.backend.Hello + "\r\n"); err != nil {
-			return fmt.Errorf("greeting: %w", err)
-		}
-		reply, err := c.read(deadline)
+	if err := c.hello(deadline, c.backend.Hello); err != nil {
+		return err
+	}
+	c.backend.learn(c.Offer)
+	return c.introduce(deadline)
+}
+
+// hello says EHLO in one of our names, the next where one is refused, or HELO to a server that knows no better
+// (RFC 5321 3.2).
+func (c *Conn) hello(deadline time.Time, names ...string) error {
+	commands := make([]string, 0, len(names)+1)
+	for _, name := range names {
+		commands = append(commands, "EHLO "+name+"\r\n")
+	}
+	commands = append(commands, "HELO "+c.backend.Hello+"\r\n")
+	for _, command := range commands {
+		reply, err := c.exchange(command, deadline)
 		if err != nil {
 			return fmt.Errorf("greeting: %w", err)
 		}
@@ -98,6 +110,18 @@ func (c *Conn) greet(deadline time.Time) error {
 		}
 	}
 	return errors.New("the greeting was refused")
+}
+
+// exchange sends a command of the greeting and reads the reply, of whatever class, behind which nothing may come.
+func (c *Conn) exchange(command string, deadline time.Time) (Reply, error) {
+	if err := c.send(command); err != nil {
+		return Reply{}, err
+	}
+	reply, err := c.read(deadline)
+	if err == nil && c.r.Buffered() > 0 && reply.Code != 421 {
+		err = errAhead
+	}
+	return reply, err
 }
 
 func extensions(lines []string) Extensions {
@@ -176,10 +200,13 @@ func (c *Conn) answer(more bool) (Reply, error) {
 		err = errAhead
 	}
 	if err != nil {
-		c.broken = true
+		c.fail()
 	}
 	return reply, err
 }
+
+// fail marks the connection as out of step.
+func (c *Conn) fail() { c.broken = true }
 
 func (c *Conn) read(deadline time.Time) (Reply, error) {
 	if err := c.net.SetReadDeadline(deadline); err != nil {
@@ -187,7 +214,7 @@ func (c *Conn) read(deadline time.Time) (Reply, error) {
 	}
 	reply, err := readReply(c.r)
 	if err != nil || reply.Code == 421 { // RFC 5321 3.8: it closes the channel
-		c.broken = true
+		c.fail()
 	}
 	return reply, err
 }
@@ -198,7 +225,7 @@ func (c *Conn) send(command string) error {
 		_, err = c.net.Write([]byte(command))
 	}
 	if err != nil {
-		c.broken = true
+		c.fail()
 	}
 	return err
 }

@@ -33,7 +33,7 @@ func (c *Conn) Data(parts ...[]byte) (Reply, error) {
 	case reply.Refusal():
 		return reply, nil
 	case reply.Code != 354 || c.r.Buffered() > 0:
-		c.broken = true
+		c.fail()
 		return Reply{}, fmt.Errorf("DATA: %w: %s", errCode, reply)
 	}
 	return c.transfer(parts)
@@ -42,7 +42,7 @@ func (c *Conn) Data(parts ...[]byte) (Reply, error) {
 // transfer sends the message while it listens: a server may refuse before it has read all.
 func (c *Conn) transfer(parts [][]byte) (Reply, error) {
 	if err := c.net.SetReadDeadline(time.Time{}); err != nil { // every write has a deadline; the reading follows it
-		c.broken = true
+		c.fail()
 		return Reply{}, err
 	}
 	w := &bodyWriter{conn: c, spoke: make(chan struct{})}
@@ -64,7 +64,7 @@ func (c *Conn) transfer(parts [][]byte) (Reply, error) {
 	reply, err := c.read(deadline)
 	switch {
 	case sent != nil:
-		c.broken = true
+		c.fail()
 		if err == nil && reply.Refusal() {
 			return reply, nil
 		}
@@ -72,7 +72,7 @@ func (c *Conn) transfer(parts [][]byte) (Reply, error) {
 	case err != nil:
 		return Reply{}, fmt.Errorf("waiting for the answer to the message: %w", err)
 	case !reply.OK() && !reply.Refusal():
-		c.broken = true
+		c.fail()
 		return Reply{}, fmt.Errorf("answer to the message: %w: %s", errCode, reply)
 	}
 	return reply, nil

@@ -53,6 +53,11 @@ func (d *dialogue) command(verb, arg string) error {
 	switch verb {
 	case "EHLO", "HELO":
 		return d.hello(verb)
+	case "XCLIENT":
+		d.open = nil
+		return d.say(Client, "220 sink.example ESMTP")
+	case "XFORWARD":
+		return d.say(Forward, "250 2.0.0 ok")
 	case "MAIL":
 		taken, err := d.ask(Mail, "250 2.1.0 sender ok")
 		if taken {

@@ -24,6 +24,8 @@ const (
 	Connect Stage = "connect" // before the banner
 	Banner  Stage = "banner"
 	Hello   Stage = "ehlo"
+	Client  Stage = "xclient"  // the answer to XCLIENT
+	Forward Stage = "xforward" // the answer to XFORWARD
 	Mail    Stage = "mail"
 	Rcpt    Stage = "rcpt"
 	Data    Stage = "data" // the answer to DATA
