@@ -107,6 +107,17 @@ func (t *Trial) judge(results []filters.Result) Judged {
 	return Judged{Verdict: v, Mail: t.Mail, Results: results}
 }
 
+// DNSTime is the time of the slowest check of client and sender, which have only DNS to wait for; took is by check.
+func (g *Generation) DNSTime(took map[string]int64) int64 {
+	var slowest int64
+	for _, c := range g.Checks.Checks() {
+		if c.Stage <= filters.Sender {
+			slowest = max(slowest, took[c.Name])
+		}
+	}
+	return slowest
+}
+
 // BeginConnection starts the pass of one connection and the checks that need only the client's address.
 func (g *Generation) BeginConnection(ctx context.Context, m filters.Mail) *filters.Pass {
 	pass := g.Checks.Begin(ctx)

@@ -70,17 +70,13 @@ func (s *Server) sign(r *verdictlog.Record, c *client) {
 	}
 }
 
-// timing fills in what the checks do not know. A check of the client or the sender has only DNS to ask.
+// timing fills in what the checks do not know.
 func (t *transaction) timing(known verdictlog.Timing) verdictlog.Timing {
 	known.Connect = verdictlog.Micros(t.began.Sub(t.gate.client.accepted))
 	known.Parse = verdictlog.Micros(t.account.parse)
 	known.Backend = verdictlog.Micros(t.account.backend)
 	known.Total = verdictlog.Micros(time.Since(t.began))
-	for _, c := range t.gate.client.gen.Checks.Checks() {
-		if c.Stage <= filters.Sender {
-			known.DNS = max(known.DNS, known.Checks[c.Name])
-		}
-	}
+	known.DNS = t.gate.client.gen.DNSTime(known.Checks)
 	return known
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -82,14 +83,19 @@ func (f checkFlags) submission() (submission, error) {
 	}
 	if f.ip != "" {
 		var err error
-		if s.client, err = netip.ParseAddr(f.ip); err != nil {
+		if s.client, err = parseClient(f.ip); err != nil {
 			return s, fmt.Errorf("-i: %w", err)
 		}
 	}
-	if len(s.to) == 0 {
-		s.to = []string{"postmaster@localhost"}
-	}
 	return s, nil
+}
+
+func parseClient(text string) (netip.Addr, error) {
+	ip, err := netip.ParseAddr(text)
+	if err != nil || ip.Zone() != "" {
+		return ip, fmt.Errorf("%q is not an IP address", text)
+	}
+	return ip.Unmap(), nil
 }
 
 // printChecked prints one verdict: a line, the waterfall, or the record.
@@ -105,41 +111,82 @@ func (a *app) printChecked(r verdictlog.Record) error {
 	for _, h := range r.Hits {
 		names = append(names, fmt.Sprintf("%s %s", h.Rule, h.Points))
 	}
-	fmt.Fprintf(a.out, "%s: %s %s  %s\n", r.Path, r.Verdict.Action, r.Verdict.Score, strings.Join(names, ", "))
+	fmt.Fprintf(a.out, "%s: %s %s  %s", r.Path, r.Verdict.Action, r.Verdict.Score, strings.Join(names, ", "))
+	for _, e := range r.Errors {
+		fmt.Fprintf(a.out, "  !%s:%s", e.Check, e.Kind)
+	}
+	fmt.Fprintln(a.out)
 	return nil
 }
 
-// eachMessage calls each with the messages that args name, in order.
+// eachMessage calls each with the messages that args name, in order. What cannot be read is passed over, and is the
+// error at the end.
 func eachMessage(stdin io.Reader, args []string, each func(path string, raw []byte) error) error {
 	if len(args) == 0 {
 		args = []string{"-"}
 	}
+	var failed []error
 	for _, arg := range args {
 		if arg == "-" {
-			if err := splitMessages("-", stdin, each); err != nil {
-				return err
-			}
+			failed = append(failed, splitMessages("-", stdin, each))
 			continue
 		}
-		err := filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
-			if err != nil {
-				return exit{exitNoInput, err}
-			}
-			if !d.Type().IsRegular() {
-				return nil
-			}
-			file, err := os.Open(path)
-			if err != nil {
-				return exit{exitNoInput, err}
-			}
-			defer file.Close()
-			return splitMessages(path, file, each)
-		})
-		if err != nil {
-			return err
+		info, err := os.Stat(arg)
+		switch {
+		case err != nil:
+			failed = append(failed, exit{exitNoInput, err})
+		case info.IsDir():
+			failed = append(failed, eachInFolder(arg, each))
+		default:
+			failed = append(failed, readMessages(arg, each))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
+}
+
+// eachInFolder calls each with the messages in the files of a folder and of those in it.
+func eachInFolder(dir string, each func(path string, raw []byte) error) error {
+	var failed []error
+	_ = filepath.WalkDir(dir+string(filepath.Separator), func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			failed = append(failed, exit{exitNoInput, err})
+		case isFile(path, d):
+			failed = append(failed, readMessages(path, each))
+		}
+		return nil
+	})
+	return errors.Join(failed...)
+}
+
+// isFile reports whether d is a file, or a link to one.
+func isFile(path string, d fs.DirEntry) bool {
+	if d.Type() != fs.ModeSymlink {
+		return d.Type().IsRegular()
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+func readMessages(path string, each func(path string, raw []byte) error) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return exit{exitNoInput, err}
+	}
+	defer file.Close()
+	return splitMessages(path, file, each)
+}
+
+// readMessage reads all of r as one message.
+func readMessage(path string, r io.Reader) ([]byte, error) {
+	raw, err := io.ReadAll(io.LimitReader(r, maxChecked+1))
+	if err != nil {
+		return nil, exit{exitIO, fmt.Errorf("reading %s: %w", path, err)}
+	}
+	if len(raw) > maxChecked {
+		return nil, exit{exitData, fmt.Errorf("%s is larger than %d MiB", path, maxChecked>>20)}
+	}
+	return raw, nil
 }
 
 // splitMessages reads one message, or the messages of an mbox (RFC 4155), whose paths are numbered "FILE#2".
@@ -147,36 +194,44 @@ func splitMessages(path string, r io.Reader, each func(string, []byte) error) er
 	in := bufio.NewReaderSize(r, 64<<10)
 	start, _ := in.Peek(5)
 	if !bytes.Equal(start, []byte("From ")) {
-		raw, err := io.ReadAll(io.LimitReader(in, maxChecked+1))
+		raw, err := readMessage(path, in)
 		if err != nil {
-			return exit{exitIO, fmt.Errorf("reading %s: %w", path, err)}
-		}
-		if len(raw) > maxChecked {
-			return exit{exitData, fmt.Errorf("%s is larger than %d MiB", path, maxChecked>>20)}
+			return err
 		}
 		return each(path, raw)
 	}
+	return splitMbox(path, in, each)
+}
+
+func splitMbox(path string, in *bufio.Reader, each func(string, []byte) error) error {
 	var raw []byte
-	n := 0
+	n, begins, blank := 0, true, true // whether a line begins here, and whether the one before was empty
+	one := func() error { return each(fmt.Sprintf("%s#%d", path, n), raw) }
 	for {
-		line, err := in.ReadBytes('\n')
-		if len(raw)+len(line) > maxChecked {
-			return exit{exitData, fmt.Errorf("%s: message %d is larger than %d MiB", path, n, maxChecked>>20)}
-		}
-		ended := len(line) == 0 && err != nil
-		if separator := bytes.HasPrefix(line, []byte("From ")); separator || ended {
+		piece, err := in.ReadSlice('\n')
+		if begins && blank && bytes.HasPrefix(piece, []byte("From ")) {
 			if n > 0 {
-				if err := each(fmt.Sprintf("%s#%d", path, n), raw); err != nil {
+				if err := one(); err != nil {
 					return err
 				}
 			}
-			if ended {
-				return nil
+			n, raw = n+1, []byte{}
+		} else {
+			if begins {
+				piece = unquoteFrom(piece)
 			}
-			n, raw = n+1, nil
-			continue
+			raw = append(raw, piece...)
 		}
-		raw = append(raw, unquoteFrom(line)...)
+		blank = begins && len(bytes.TrimRight(piece, "\r\n")) == 0
+		begins = err != bufio.ErrBufferFull
+		switch {
+		case len(raw) > maxChecked:
+			return exit{exitData, fmt.Errorf("%s: message %d is larger than %d MiB", path, n, maxChecked>>20)}
+		case err == io.EOF:
+			return one()
+		case err != nil && begins:
+			return exit{exitIO, fmt.Errorf("reading %s: %w", path, err)}
+		}
 	}
 }
 

@@ -82,15 +82,16 @@ type logConfig struct {
 
 // defaults is the configuration before any file is read.
 func defaults() config {
-	host, err := os.Hostname()
-	if err != nil || host == "" {
-		host = "localhost"
-	}
 	c := config{
 		Version:    1,
+<<<<<<< Updated upstream
 		Hostname:   host,
 		Conduct:    conduct{LineEnds: lineEndsReject},
 		Backend:    defaultBackend(),
+=======
+		Hostname:   machine(),
+		Backend:    backendConfig{Timeout: time.Minute},
+>>>>>>> Stashed changes
 		Limits:     limits{MessageSize: 25 << 20, Recipients: 100, Sessions: 1000, SessionsPerIP: 20, CommandTimeout: 5 * time.Minute},
 		DNS:        dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Cache: 100_000},
 		ScanBudget: 8 * time.Second,
@@ -99,6 +100,15 @@ func defaults() config {
 	}
 	c.Store.Memory.Max = 256 << 20
 	return c
+}
+
+// machine is the name of the machine that this is.
+func machine() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		return "localhost"
+	}
+	return host
 }
 
 // config reads the file of -c, or gives the defaults without one.

@@ -18,7 +18,7 @@ type submission struct {
 	client  netip.Addr
 	session filters.Session // without Addr and ID
 	from    string
-	to      []string
+	to      []string      // none: anybody, under the policy for all that no other is for
 	raw     []byte        // nil: the dialogue ends at RCPT
 	auth    *filters.Auth // given as proven; nil: find out
 }
@@ -29,13 +29,16 @@ type outcome struct {
 	at    string // verdictlog.AtRcpt or AtData
 	id    string
 	reply verdictlog.Reply
+	parse time.Duration
+	total time.Duration
 }
 
 // judge takes s the way of a message through g, as a session would. Of recipients under different policies those of
 // the first one's are judged; the rest would have been asked to come again.
 func judge(ctx context.Context, g *proxy.Generation, s submission) outcome {
+	began := time.Now()
 	if s.at.IsZero() {
-		s.at = time.Now()
+		s.at = began
 	}
 	id := verdictlog.NewID(s.at)
 	session := s.session
@@ -53,12 +56,18 @@ func judge(ctx context.Context, g *proxy.Generation, s submission) outcome {
 			envelope.To = append(envelope.To, rcpt)
 		}
 	}
+	if len(s.to) == 0 {
+		trial.Accepts("")
+	}
 	trial.Mail.Envelope = &envelope
 
 	o := outcome{Judged: trial.AtRcpt(), at: verdictlog.AtRcpt, id: id}
 	if o.By != scoring.ByHard && s.raw != nil {
 		trial.Recipients(&envelope)
-		o.Judged, o.at = trial.AtData(filters.ParseMessage(s.raw), s.auth), verdictlog.AtData
+		parsing := time.Now()
+		msg := filters.ParseMessage(s.raw)
+		o.parse = time.Since(parsing)
+		o.Judged, o.at = trial.AtData(msg, s.auth), verdictlog.AtData
 	}
 	if o.Action >= rules.Defer {
 		r := proxy.RefusalFor(g.Rules, &o.Verdict, id)
@@ -66,6 +75,7 @@ func judge(ctx context.Context, g *proxy.Generation, s submission) outcome {
 	} else {
 		o.reply = verdictlog.Reply{Code: 250, Enhanced: "2.0.0", Text: "Ok"}
 	}
+	o.total = time.Since(began)
 	return o
 }
 
@@ -73,9 +83,11 @@ func judge(ctx context.Context, g *proxy.Generation, s submission) outcome {
 func (o outcome) record(g *proxy.Generation) verdictlog.Record {
 	r := o.Judged.Record()
 	r.ID = o.id
-	r.Origin.Version = release
+	r.Origin = verdictlog.Origin{Host: machine(), Version: release}
 	r.Rules = verdictlog.RulesID{Digest: g.Rules.Digest, Generation: g.Number}
 	r.Verdict.At = o.at
 	r.Verdict.Reply = o.reply
+	r.Timing.Parse, r.Timing.Total = verdictlog.Micros(o.parse), verdictlog.Micros(o.total)
+	r.Timing.DNS = g.DNSTime(r.Timing.Checks)
 	return r
 }

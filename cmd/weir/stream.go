@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -52,77 +53,101 @@ type streamLine struct {
 }
 
 func (a *app) stream(ctx context.Context, g *proxy.Generation, files []string) error {
-	out := bufio.NewWriter(a.out)
-	one := func(line streamLine) error {
+	return eachStreamLine(a.in, files, func(line streamLine) error {
 		s, err := line.submission()
 		if err != nil {
-			return exit{exitData, fmt.Errorf("%s: %w", line.Path, err)}
+			return err
 		}
 		r := judge(ctx, g, s).record(g)
 		r.Path = line.Path
-		return writeJSON(out, r)
-	}
-	err := eachStreamLine(a.in, files, one)
-	if flushErr := out.Flush(); err == nil && flushErr != nil {
-		err = exit{exitIO, fmt.Errorf("writing records: %w", flushErr)}
-	}
-	return err
+		return a.printJSON(r)
+	})
 }
 
-// eachStreamLine calls one for each file named, and for each line of standard input if "-" or nothing is named.
+// eachStreamLine calls one for each message named, and for each line of standard input if "-" or nothing is named.
 func eachStreamLine(stdin io.Reader, files []string, one func(streamLine) error) error {
 	if len(files) == 0 {
 		files = []string{"-"}
 	}
 	for _, f := range files {
-		if f != "-" {
-			if err := one(streamLine{Path: f}); err != nil {
-				return err
-			}
-			continue
+		var err error
+		if f == "-" {
+			err = eachLine(stdin, one)
+		} else {
+			err = one(streamLine{Path: f})
 		}
-		lines := bufio.NewScanner(stdin)
-		lines.Buffer(nil, 1<<20)
-		for n := 1; lines.Scan(); n++ {
-			text := strings.TrimSpace(lines.Text())
-			if text == "" {
-				continue
-			}
-			line := streamLine{Path: text}
-			if strings.HasPrefix(text, "{") {
-				line.Path = ""
-				if err := json.Unmarshal([]byte(text), &line); err != nil {
-					return exit{exitData, fmt.Errorf("standard input, line %d: %w", n, err)}
-				}
-			}
-			if err := one(line); err != nil {
-				return err
-			}
-		}
-		if err := lines.Err(); err != nil {
-			return exit{exitIO, fmt.Errorf("reading standard input: %w", err)}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
+func eachLine(in io.Reader, one func(streamLine) error) error {
+	lines := bufio.NewScanner(in)
+	lines.Buffer(nil, 1<<20)
+	for n := 1; lines.Scan(); n++ {
+		text := strings.TrimSpace(lines.Text())
+		if text == "" {
+			continue
+		}
+		line, err := parseStreamLine(text)
+		if err != nil {
+			return exit{exitData, fmt.Errorf("standard input, line %d: %w", n, err)}
+		}
+		if err := one(line); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return exit{exitIO, fmt.Errorf("reading standard input: %w", err)}
+	}
+	return nil
+}
+
+// parseStreamLine reads a path, or a JSON object with one.
+func parseStreamLine(text string) (streamLine, error) {
+	if !strings.HasPrefix(text, "{") {
+		return streamLine{Path: text}, nil
+	}
+	var line streamLine
+	err := json.Unmarshal([]byte(text), &line)
+	var kind *json.UnmarshalTypeError
+	var clock *time.ParseError
+	switch {
+	case errors.As(err, &kind):
+		return line, fmt.Errorf("%q cannot be a JSON %s", kind.Field, kind.Value)
+	case errors.As(err, &clock):
+		return line, fmt.Errorf("\"time\" must be like 2026-11-24T10:00:00Z, not %q", clock.Value)
+	case err != nil:
+		return line, err
+	case line.Path == "":
+		return line, errors.New("\"path\" is missing")
+	}
+	return line, nil
+}
+
 func (l streamLine) submission() (submission, error) {
-	raw, err := os.ReadFile(l.Path)
+	client := netip.IPv4Unspecified()
+	if l.IP != "" {
+		var err error
+		if client, err = parseClient(l.IP); err != nil {
+			return submission{}, exit{exitData, fmt.Errorf("%s: ip: %w", l.Path, err)}
+		}
+	}
+	file, err := os.Open(l.Path)
+	if err != nil {
+		return submission{}, exit{exitNoInput, err}
+	}
+	defer file.Close()
+	raw, err := readMessage(l.Path, file)
 	if err != nil {
 		return submission{}, err
 	}
-	s := submission{at: l.Time, client: netip.IPv4Unspecified(), from: l.From, to: l.Rcpt, raw: raw}
+	s := submission{at: l.Time, client: client, from: l.From, to: l.Rcpt, raw: raw}
 	s.session.Hello = l.Helo
-	if l.IP != "" {
-		if s.client, err = netip.ParseAddr(l.IP); err != nil {
-			return submission{}, fmt.Errorf("ip: %w", err)
-		}
-	}
 	if l.RDNS != "" {
 		s.session.ReverseName, s.session.ReverseOK, s.session.ReverseKnown = l.RDNS, true, true
-	}
-	if len(s.to) == 0 {
-		s.to = []string{"postmaster@localhost"}
 	}
 	if l.Auth != "" {
 		s.auth = proven(l.Auth)
@@ -134,7 +159,7 @@ func (l streamLine) submission() (submission, error) {
 func proven(domains ...string) *filters.Auth {
 	a := &filters.Auth{}
 	for _, d := range domains {
-		a.Domains = append(a.Domains, strings.ToLower(d))
+		a.Domains = append(a.Domains, strings.ToLower(strings.TrimSuffix(d, ".")))
 	}
 	return a
 }

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -52,23 +54,26 @@ func (a *app) workbench(ctx context.Context, q workbench) (*proxy.Generation, fu
 // resolver picks who answers DNS: nobody, a zone file, a server, or the servers of the configuration.
 func (q workbench) resolver(c dnsConfig) (*lookup.Resolver, error) {
 	if q.offline {
+		if q.zone != "" {
+			return nil, exit{exitUsage, errors.New("--offline and --dns exclude each other")}
+		}
 		return lookup.Offline(), nil
 	}
 	if q.zone == "" {
 		return c.resolver()
 	}
 	f, err := os.Open(q.zone)
-	if os.IsNotExist(err) {
+	if _, bad := netip.ParseAddrPort(q.zone); err != nil && bad == nil {
 		c.Servers = []string{q.zone}
 		return c.resolver()
 	}
 	if err != nil {
-		return nil, exit{exitNoInput, fmt.Errorf("reading the zone: %w", err)}
+		return nil, exit{exitNoInput, fmt.Errorf("reading the zone: %w\n  --dns takes a zone file, or the ADDRESS:PORT of a server", err)}
 	}
 	defer f.Close()
 	z, err := lookup.ParseZone(f, q.zone)
 	if err != nil {
-		return nil, exit{exitData, fmt.Errorf("reading the zone: %w", err)}
+		return nil, exit{exitData, err}
 	}
 	return lookup.FromZone(z), nil
 }

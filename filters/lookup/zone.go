@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/netip"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -35,17 +36,29 @@ func newZone() *Zone { return &Zone{nodes: map[string]*node{}, below: map[string
 // file is used in errors, which carry line and column.
 func ParseZone(r io.Reader, file string) (*Zone, error) {
 	z := newZone()
-	p := dns.NewZoneParser(r, ".", file)
+	p := dns.NewZoneParser(r, ".", "")
 	p.SetDefaultTTL(zoneTTL)
 	for rr, ok := p.Next(); ok; rr, ok = p.Next() {
 		if err := z.node(rr.Header().Name).add(rr); err != nil {
-			return nil, fmt.Errorf("reading the zone: %s: %s: %w", file, rr.Header().Name, err)
+			return nil, fmt.Errorf("%s: %s: %w", file, rr.Header().Name, err)
 		}
 	}
 	if err := p.Err(); err != nil {
-		return nil, fmt.Errorf("reading the zone: %w", err)
+		return nil, placed(err, file)
 	}
 	return z, nil
+}
+
+// linePattern is how the DNS library ends an error: with the place in the file.
+var linePattern = regexp.MustCompile(`^dns: (.*) at line: (\d+):(\d+)$`)
+
+// placed puts the place of an error in file first.
+func placed(err error, file string) error {
+	m := linePattern.FindStringSubmatch(err.Error())
+	if m == nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return fmt.Errorf("%s:%s:%s: %s", file, m[2], m[3], m[1])
 }
 
 // MapZone makes a zone of names and their records, each in a form that Set takes. Most are addresses.

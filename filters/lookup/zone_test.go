@@ -7,7 +7,7 @@ import (
 
 func TestZoneErrorsSayWhere(t *testing.T) {
 	_, err := ParseZone(strings.NewReader("a.example. IN A 127.0.0.2\nb.example. IN A 127.0.0\n"), "bad.zone")
-	if err == nil || !strings.Contains(err.Error(), "bad.zone") || !strings.Contains(err.Error(), "line: 2") {
+	if err == nil || !strings.HasPrefix(err.Error(), "bad.zone:2:") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := ParseZone(strings.NewReader("$INCLUDE /etc/passwd\n"), "bad.zone"); err == nil {
