@@ -84,14 +84,9 @@ type logConfig struct {
 func defaults() config {
 	c := config{
 		Version:    1,
-<<<<<<< Updated upstream
-		Hostname:   host,
+		Hostname:   machine(),
 		Conduct:    conduct{LineEnds: lineEndsReject},
 		Backend:    defaultBackend(),
-=======
-		Hostname:   machine(),
-		Backend:    backendConfig{Timeout: time.Minute},
->>>>>>> Stashed changes
 		Limits:     limits{MessageSize: 25 << 20, Recipients: 100, Sessions: 1000, SessionsPerIP: 20, CommandTimeout: 5 * time.Minute},
 		DNS:        dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Cache: 100_000},
 		ScanBudget: 8 * time.Second,
