@@ -1,6 +1,7 @@
 package dnsbl
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -51,10 +52,38 @@ func rbldnsd(t testing.TB, lists map[string]string) string {
 		}
 		zones = append(zones, zone+":"+filepath.Join(dir, file))
 	}
+	return daemon(t, func(port string) *exec.Cmd {
+		return exec.Command(path, append([]string{"-n", "-b", "127.0.0.1/" + port}, zones...)...)
+	})
+}
+
+// unbound resolves through the list server at addr the zones named, and returns its address.
+func unbound(t testing.TB, addr string, zones ...string) string {
+	t.Helper()
+	path := program(t, "unbound")
+	dir := t.TempDir()
+	stub := strings.Replace(addr, ":", "@", 1)
+	return daemon(t, func(port string) *exec.Cmd {
+		conf := "server:\n interface: 127.0.0.1\n port: " + port + "\n username: \"\"\n chroot: \"\"\n pidfile: \"\"\n use-syslog: no\n" +
+			" module-config: \"iterator\"\n do-not-query-localhost: no\n local-zone: \"test.\" nodefault\n"
+		for _, z := range zones {
+			conf += "stub-zone:\n name: \"" + z + "\"\n stub-addr: " + stub + "\n"
+		}
+		file := filepath.Join(dir, "unbound.conf")
+		if err := os.WriteFile(file, []byte(conf), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return exec.Command(path, "-d", "-c", file)
+	})
+}
+
+// daemon starts a DNS server that command makes for a free port, waits until it answers, and ends it with the test.
+func daemon(t testing.TB, command func(port string) *exec.Cmd) string {
+	t.Helper()
 	for range 5 { // somebody else may take the port before the daemon does
 		port := freePort(t)
 		var said strings.Builder
-		daemon := exec.Command(path, append([]string{"-n", "-b", "127.0.0.1/" + port}, zones...)...)
+		daemon := command(port)
 		daemon.Stdout, daemon.Stderr = &said, &said
 		if err := daemon.Start(); err != nil {
 			t.Fatal(err)
@@ -69,9 +98,9 @@ func rbldnsd(t testing.TB, lists map[string]string) string {
 			})
 			return addr
 		}
-		t.Logf("rbldnsd at %s: %s", addr, &said)
+		t.Logf("%s at %s: %s", daemon.Path, addr, &said)
 	}
-	t.Fatal("rbldnsd does not start")
+	t.Fatal("the server does not start")
 	return ""
 }
 
@@ -177,6 +206,59 @@ func TestAgainstRbldnsd(t *testing.T) {
 		hits, problems := b.run(t, netip.MustParseAddr(ip))
 		if got := strings.Join(append(hits, problems...), " "); got != want {
 			t.Errorf("%s: got %q, want %q", ip, got, want)
+		}
+	}
+}
+
+// A resolver of one's own between weir and the lists: it passes on codes and errors as they are, and guards see through it.
+func TestThroughUnbound(t *testing.T) {
+	addr := unbound(t, rbldnsd(t, map[string]string{
+		"zen.test:ip4set":    "$SOA 600 ns.zen.test host.zen.test 1 600 300 86400 300\n:127.0.0.2:listed\n127.0.0.2\n192.0.2.7\n192.0.2.7 :127.0.0.9:and dropped\n",
+		"urls.test:dnset":    ":127.0.0.80:mask\ntest\nshop.example\n.wide.example\n",
+		"all.test:ip4set":    ":127.0.0.2:everybody\n127.0.0.0/8\n192.0.0.0/8\n",
+		"quota.test:ip4set":  ":127.255.255.255:too many\n127.0.0.2\n",
+		"points.test:ip4set": ":127.0.0.2:listed\n192.0.2.7\n",
+	}), "zen.test", "urls.test", "all.test", "quota.test", "points.test")
+	r, err := lookup.New(lookup.Options{Servers: []string{addr}, Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	urls := list("URLS", "urls.test", "MW bits=16", "ABUSE bits=64")
+	urls.Ask = []rules.Ask{rules.AskURLHost}
+	zones := []rules.Zone{list("ZEN", "zen.test", "SBL 127.0.0.2", "DROP 127.0.0.9"), urls, list("ALL", "all.test", "X 127.0.0.2"),
+		list("QUOTA", "quota.test", "X 127.0.0.0/8"), list("POINTS", "points.test", "X 127.0.0.2")}
+	guards := NewGuards(r)
+	guards.Watch(zones)
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		guards.Run(ctx)
+	}()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	m := letterMail()
+	report, err := together(New(zones, r, guards)).Run(t.Context(), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, h := range report.Hits {
+		got = append(got, h.Symbol)
+	}
+	for _, p := range report.Problems {
+		got = append(got, "!"+p.Rule+" "+p.Kind)
+	}
+	want := "ZEN_SBL ZEN_DROP POINTS_X URLS_MW URLS_ABUSE !ALL parked !QUOTA parked"
+	if strings.Join(got, " ") != want {
+		t.Errorf("got %q, want %q", strings.Join(got, " "), want)
+	}
+	for _, s := range guards.Status() {
+		if (s.Warning != "") != (s.Rule == "POINTS") {
+			t.Errorf("%s: warning %q", s.Rule, s.Warning)
 		}
 	}
 }

@@ -481,3 +481,24 @@ func TestReverseName(t *testing.T) {
 		}
 	}
 }
+
+// What a fresh lookup finds takes the place of what was kept.
+func TestFreshLooksPastTheCache(t *testing.T) {
+	z := testZone(t)
+	r := resolver(t, Options{}, serve(t, "127.0.0.1:0", z))
+	look := func(find func(context.Context, string, Kind) (Answer, error), want string) {
+		t.Helper()
+		a, err := find(t.Context(), "fresh.example", A)
+		if got := fmt.Sprint(a.Addrs); err != nil || got != want {
+			t.Errorf("got %s, %v; want %s", got, err, want)
+		}
+	}
+	for _, address := range []string{"192.0.2.1", "192.0.2.2"} {
+		if err := z.Set("fresh.example", address); err != nil {
+			t.Fatal(err)
+		}
+		look(r.Lookup, "[192.0.2.1]")
+	}
+	look(r.Fresh, "[192.0.2.2]")
+	look(r.Lookup, "[192.0.2.2]")
+}
