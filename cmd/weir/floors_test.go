@@ -20,7 +20,8 @@ type floor struct {
 
 var floors = []floor{
 	{"rules", nil, "rules knows nothing of mail"},
-	{"filters/mime", nil, "a tool below everything"},
+	{"filters/mime/page", nil, "a tool below everything"},
+	{"filters/mime", []string{"filters/mime/page"}, "a tool below everything"},
 	{"filters/lookup/...", nil, "a tool below everything"},
 	{"filters/store/...", nil, "a tool below everything"},
 	{"filters", []string{"filters/mime"}, "what filters see, not what they do"},
@@ -28,6 +29,7 @@ var floors = []floor{
 	{"filters/...", []string{"filters", "filters/mime", "filters/lookup", "filters/store", "rules"}, "a filter knows no sister and no score"},
 	{"scoring", []string{"rules", "filters"}, "a verdict is a pure function of rules and facts"},
 	{"scoring/verdictlog", []string{"rules", "filters", "scoring"}, "records what was decided"},
+	{"scoring/replay", []string{"rules", "filters", "scoring", "scoring/verdictlog"}, "judges records again"},
 	{"proxy/backend/...", []string{"proxy/backend"}, "an SMTP client needs nothing else"},
 	{"proxy/...", []string{"rules", "filters", "scoring", "scoring/verdictlog", "proxy/backend"}, "the proxy knows no concrete filter"},
 	{"cmd/weir", []string{"..."}, "the only place that knows everybody"},
@@ -38,8 +40,8 @@ var owners = map[string][]string{
 	"go.yaml.in/yaml/v4":                 {"rules"},
 	"github.com/expr-lang/expr":          {"rules"},
 	"github.com/jhillyerd/enmime/v2":     {"filters/mime"},
-	"golang.org/x/net/html":              {"filters/mime"},
-	"golang.org/x/net/idna":              {"filters/mime", "rules"},
+	"golang.org/x/net/html":              {"filters/mime/page"},
+	"golang.org/x/net/idna":              {"filters/mime/page", "rules"},
 	"golang.org/x/net/publicsuffix":      {"filters/auth", "filters/bulk", "filters/dnsbl"},
 	"golang.org/x/text":                  {"filters/mime", "filters/bulk", "filters/pattern", "filters/structure"},
 	"github.com/miekg/dns":               {"filters/lookup"},

@@ -1,6 +1,10 @@
 package mime
 
-import "strings"
+import (
+	"strings"
+
+	"weir/filters/mime/page"
+)
 
 // Address returns the first address of an unfolded address field (RFC 5322 section 3.4), its domain in lower case and
 // ASCII; "" if there is none.
@@ -85,5 +89,5 @@ func addrSpec(s string) string {
 	if at <= 0 || at == len(s)-1 {
 		return ""
 	}
-	return s[:at+1] + asciiHost(strings.Trim(s[at+1:], " \t"))
+	return s[:at+1] + page.ASCIIHost(strings.Trim(s[at+1:], " \t"))
 }

@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"weir/filters/mime/page"
 )
 
 // slowest is CPU time far beyond what any of these takes (some milliseconds, ten times that under the race detector);
@@ -103,7 +105,7 @@ func TestBombs(t *testing.T) {
 			if n := len(d.Leaves()); n > mostLeaves {
 				t.Errorf("%d leaves", n)
 			}
-			if len(v.Text) > maxText || len(v.URLs) > maxURLs || len(v.Skeleton) > maxSkeleton {
+			if len(v.Text) > page.MaxText || len(v.URLs) > page.MaxURLs || len(v.Skeleton) > page.MaxSkeleton {
 				t.Errorf("%d bytes of text, %d links, %d elements", len(v.Text), len(v.URLs), len(v.Skeleton))
 			}
 		})

@@ -20,8 +20,6 @@ const (
 	maxFields  = 2000      // fields of one header
 	maxWords   = 2000      // encoded words in all headers
 	maxDecoded = 8 << 20   // bytes of one decoded part
-	maxText    = 512 << 10 // bytes of visible text
-	maxURLs    = 1000
 )
 
 // Document is the structure of one message. It does not change, and many goroutines may read it.

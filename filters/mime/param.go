@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"weir/filters/mime/page"
 )
 
 // Bounds of the parameters of one field.
@@ -268,29 +270,12 @@ func (w *walker) joined(pieces []piece) string {
 			}
 		}
 		if p.encoded {
-			v = unescape(v)
+			v = page.Unescape(v)
 		}
 		b = append(b, v...)
 	}
 	text, _ := toUTF8(b, charset)
 	return text
-}
-
-// unescape decodes %XX where it is one.
-func unescape(s string) string {
-	if strings.IndexByte(s, '%') < 0 {
-		return s
-	}
-	b := make([]byte, 0, len(s))
-	for i := 0; i < len(s); i++ {
-		if s[i] == '%' && i+2 < len(s) && isHex(s[i+1]) && isHex(s[i+2]) {
-			b = append(b, unhex(s[i+1])<<4|unhex(s[i+2]))
-			i += 2
-			continue
-		}
-		b = append(b, s[i])
-	}
-	return string(b)
 }
 
 func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }

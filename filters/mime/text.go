@@ -4,7 +4,12 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+
+	"weir/filters/mime/page"
 )
+
+// URL is a link of a message.
+type URL = page.URL
 
 // Visible is what a reader sees of a message.
 type Visible struct {
@@ -20,7 +25,7 @@ const maxInput = 1 << 20
 
 // reader makes the visible text of one message.
 type reader struct {
-	links    links
+	links    page.Links
 	hidden   int
 	skeleton []string
 	odd      oddities
@@ -31,11 +36,11 @@ type reader struct {
 func (d *Document) Visible() *Visible {
 	r := &reader{budget: maxInput}
 	text := r.part(d.Root)
-	if len(text) > maxText {
-		r.odd.note(OddTextSize, "more than %d bytes", maxText)
-		text = strings.ToValidUTF8(text[:maxText], "")
+	if len(text) > page.MaxText {
+		r.odd.note(OddTextSize, "more than %d bytes", page.MaxText)
+		text = strings.ToValidUTF8(text[:page.MaxText], "")
 	}
-	return &Visible{Text: text, URLs: r.links.list, Hidden: r.hidden, Skeleton: r.skeleton, Oddities: r.odd.list}
+	return &Visible{Text: text, URLs: r.links.List, Hidden: r.hidden, Skeleton: r.skeleton, Oddities: r.odd.list}
 }
 
 // part is the visible text of p and all in it. Of alternatives that say the same, one is enough; where they differ, no
@@ -96,7 +101,7 @@ func (r *reader) leaf(p *Part) string {
 		text = r.html(text)
 	}
 	text = plain(text)
-	r.links.find(text)
+	r.links.Find(text)
 	return text
 }
 
@@ -111,16 +116,15 @@ func isText(p *Part) bool {
 
 // html is the visible text of a page.
 func (r *reader) html(src string) string {
-	page := newPage([]byte(src), &r.links)
-	text, hidden := page.visible()
-	r.hidden += hidden
-	if room := maxSkeleton - len(r.skeleton); room > 0 {
-		r.skeleton = append(r.skeleton, page.skeleton[:min(room, len(page.skeleton))]...)
+	p := page.Read([]byte(src), &r.links)
+	r.hidden += p.Hidden
+	if room := page.MaxSkeleton - len(r.skeleton); room > 0 {
+		r.skeleton = append(r.skeleton, p.Skeleton[:min(room, len(p.Skeleton))]...)
 	}
-	if page.lost {
-		r.odd.note(OddHTMLDepth, "more than %d elements deep", maxNested)
+	if p.Lost {
+		r.odd.note(OddHTMLDepth, "more than %d elements deep", page.MaxNested)
 	}
-	return string(bytes.TrimSpace(text))
+	return string(bytes.TrimSpace(p.Text))
 }
 
 // plain makes all line ends of s LF and drops what a mail program does not draw.
@@ -135,8 +139,8 @@ func plain(s string) string {
 }
 
 // metaCharset is the character set that a page names at its beginning (<meta charset=…>), or "".
-func metaCharset(page []byte) string {
-	head := bytes.ToLower(page[:min(len(page), 2048)])
+func metaCharset(html []byte) string {
+	head := bytes.ToLower(html[:min(len(html), 2048)])
 	i := bytes.Index(head, []byte("<meta"))
 	if i < 0 {
 		return ""

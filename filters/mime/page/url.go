@@ -1,4 +1,4 @@
-package mime
+package page
 
 import (
 	"net/netip"
@@ -19,17 +19,20 @@ type URL struct {
 	Text   string // what the reader sees of an HTML link
 }
 
-// maxURL is the bytes of a URL that are kept.
-const maxURL = 2048
+// Bounds of links.
+const (
+	maxURL  = 2048 // bytes of one that are kept
+	MaxURLs = 1000
+)
 
-// links collects URLs, each once.
-type links struct {
-	list []URL
+// Links collects URLs, each once, at most MaxURLs. The zero value is ready.
+type Links struct {
+	List []URL // in the order in which they were found
 	seen map[[3]string]int
 }
 
 // add adds s if it is the address of a place on the net, and returns its number, from 1; 0 if it is none.
-func (l *links) add(s string) int {
+func (l *Links) add(s string) int {
 	if u, ok := parseURL(s); ok {
 		return l.put(u)
 	}
@@ -37,12 +40,12 @@ func (l *links) add(s string) int {
 }
 
 // put adds u if there is room, and returns its number; 0 if there is none.
-func (l *links) put(u URL) int {
+func (l *Links) put(u URL) int {
 	key := [3]string{u.Scheme, u.Host, u.Path}
 	n := l.seen[key]
-	if n == 0 && len(l.list) < maxURLs {
-		l.list = append(l.list, u)
-		n = len(l.list)
+	if n == 0 && len(l.List) < MaxURLs {
+		l.List = append(l.List, u)
+		n = len(l.List)
 		if l.seen == nil {
 			l.seen = map[[3]string]int{}
 		}
@@ -52,16 +55,16 @@ func (l *links) put(u URL) int {
 }
 
 // name gives link n its visible text, if it has none yet.
-func (l *links) name(n int, text []byte) {
-	if u := &l.list[n-1]; u.Text == "" {
+func (l *Links) name(n int, text []byte) {
+	if u := &l.List[n-1]; u.Text == "" {
 		text = text[:min(len(text), maxAnchor)]
 		u.Text = strings.ToValidUTF8(strings.Join(strings.Fields(string(text)), " "), "")
 	}
 }
 
-// find adds the URLs that a mail program would make links of in plain text. Their hosts have a dot.
-func (l *links) find(text string) {
-	for at := 0; len(l.list) < maxURLs; {
+// Find adds the URLs that a mail program would make links of in plain text. Their hosts have a dot.
+func (l *Links) Find(text string) {
+	for at := 0; len(l.List) < MaxURLs; {
 		i := strings.IndexAny(text[at:], ":.")
 		if i < 0 {
 			return
@@ -151,7 +154,7 @@ func parseURL(s string) (URL, bool) {
 		end = len(rest)
 	}
 	u.Host = hostOf(rest[:end])
-	u.Path = strings.ToValidUTF8(clean(unescape(rest[end:])), "")
+	u.Path = strings.ToValidUTF8(clean(Unescape(rest[end:])), "")
 	return u, u.Host != ""
 }
 
@@ -192,7 +195,7 @@ func hostOf(authority string) string {
 	if i := strings.LastIndexByte(authority, ':'); i >= 0 {
 		authority = authority[:i]
 	}
-	host := asciiHost(unescape(authority))
+	host := ASCIIHost(Unescape(authority))
 	if len(host) > 253 || strings.IndexFunc(host, func(r rune) bool {
 		return r <= ' ' || r > '~' || strings.ContainsRune("\"<>^`{|}%/\\?#@:()[],;!$&'*+=", r)
 	}) >= 0 || strings.Trim(host, ".-_") == "" {
@@ -204,10 +207,10 @@ func hostOf(authority string) string {
 	return host
 }
 
-// asciiHost is a domain in lower case, international labels in ASCII (RFC 5891), without a dot at the end;
+// ASCIIHost is a domain in lower case, international labels in ASCII (RFC 5891), without a dot at the end;
 // "" if it is too long or no text.
-func asciiHost(host string) string {
-	if isASCII([]byte(host)) {
+func ASCIIHost(host string) string {
+	if isASCII(host) {
 		host = strings.ToLower(host)
 	} else if len(host) > maxIDN || !utf8.ValidString(host) {
 		return ""

@@ -1,4 +1,13 @@
-package mime
+// Package page reads HTML for what a person sees of it: the text that is not hidden, the links with their texts, and
+// the skeleton of elements. It works on tokens, not on a tree, in linear time and with bounded nesting.
+//
+//	var links page.Links
+//	p := page.Read([]byte(html), &links)
+//	p.Text, p.Hidden, p.Skeleton, links.List
+//
+// It follows style sheets and attributes as browsers do. What it cannot judge counts as visible, so that nobody can make
+// it drop a text that a reader sees.
+package page
 
 import (
 	"bytes"
@@ -12,9 +21,10 @@ import (
 
 // Bounds of one HTML page.
 const (
-	maxSkeleton = 4096
-	maxLooks    = 256 // style attributes remembered
-	maxAnchor   = 256 // bytes of a link's text
+	MaxText     = 512 << 10 // bytes of visible text
+	MaxSkeleton = 4096      // elements in the skeleton
+	maxLooks    = 256       // style attributes remembered
+	maxAnchor   = 256       // bytes of a link's text
 )
 
 // page turns HTML into the text that can be seen of it.
@@ -32,7 +42,7 @@ type page struct {
 	again    bool // the style sheets are known
 	late     bool // a style sheet came after something that it may speak of
 	looks    map[string]style
-	links    *links
+	links    *Links
 	skeleton []string
 }
 
@@ -50,9 +60,27 @@ type frame struct {
 	start      int   // of an anchor: where its text begins
 }
 
+// Page is what can be seen of HTML.
+type Page struct {
+	Text     []byte   // valid UTF-8 if the source was; lines end with LF
+	Hidden   int      // bytes of letters and digits that a reader does not see
+	Skeleton []string // the names of the elements in order, at most MaxSkeleton
+	Lost     bool     // nested deeper than MaxNested; everything beyond counts as visible
+}
+
+// Read reads src and adds what it links to to l.
+func Read(src []byte, l *Links) Page {
+	p := newPage(src, l)
+	text, hidden := p.visible()
+	return Page{Text: text, Hidden: hidden, Skeleton: p.skeleton, Lost: p.lost}
+}
+
+// span is a piece of the text.
+type span struct{ start, end int }
+
 // newPage reads src, adding what it links to. Style sheets hold for the whole page, wherever they stand: where one comes
 // late, all is read again.
-func newPage(src []byte, l *links) *page {
+func newPage(src []byte, l *Links) *page {
 	p := &page{links: l}
 	p.read(src)
 	if p.late {
@@ -66,7 +94,7 @@ func (p *page) read(src []byte) {
 	p.z = html.NewTokenizer(bytes.NewReader(src))
 	p.z.SetMaxBuf(len(src) + 1)
 	p.out = make([]byte, 0, len(src)/2)
-	for len(p.out) < maxText {
+	for len(p.out) < MaxText {
 		switch p.z.Next() {
 		case html.ErrorToken:
 			p.popTo(0)
@@ -104,7 +132,7 @@ func (p *page) startTag() {
 	n := names{tag: tag.String()}
 	if tag == 0 {
 		n.tag = string(name)
-	} else if len(p.skeleton) < maxSkeleton {
+	} else if len(p.skeleton) < MaxSkeleton {
 		p.skeleton = append(p.skeleton, n.tag)
 	}
 	if tag == atom.Noscript {
@@ -128,7 +156,7 @@ func (p *page) startTag() {
 	if isVoid(tag) {
 		return
 	}
-	if p.lost || len(p.stack) >= maxNested {
+	if p.lost || len(p.stack) >= MaxNested {
 		p.lose()
 		return
 	}

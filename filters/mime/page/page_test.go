@@ -1,4 +1,4 @@
-package mime
+package page
 
 import (
 	"strings"
@@ -6,7 +6,7 @@ import (
 )
 
 func seen(src string) string {
-	text, _ := newPage([]byte(src), &links{}).visible()
+	text, _ := newPage([]byte(src), &Links{}).visible()
 	return strings.TrimSpace(string(text))
 }
 
@@ -122,7 +122,7 @@ func TestVisibleText(t *testing.T) {
 
 // Beyond the bounds of nesting nothing may stay hidden.
 func TestLostPageIsVisible(t *testing.T) {
-	got := seen("<div style=display:none>" + strings.Repeat("<b>", maxNested+5) + "x</div>y")
+	got := seen("<div style=display:none>" + strings.Repeat("<b>", MaxNested+5) + "x</div>y")
 	if got != "xy" {
 		t.Errorf("got %q", got)
 	}

@@ -1,4 +1,4 @@
-package mime
+package page
 
 import "golang.org/x/net/html/atom"
 

@@ -1,10 +1,10 @@
-package mime
+package page
 
 import "golang.org/x/net/html/atom"
 
 // Bounds of the nesting of one page.
 const (
-	maxNested = 512
+	MaxNested = 512     // elements inside elements
 	maxSteps  = 1 << 18 // elements looked at in search of those that a tag closes
 )
 
