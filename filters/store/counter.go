@@ -1,6 +1,9 @@
 package store
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // counter is a number and a set over time. The number is kept in spans, fine for what is recent and coarse for what
 // is old, so that any window can be answered from a few dozen of them (an exponential histogram).
@@ -29,6 +32,10 @@ func sizeOf(key string, c *counter) int64 { return counterBytes + int64(len(key)
 
 // size is the bytes that c has grown by since it was empty.
 func (c *counter) size() int64 { return int64(cap(c.spans))*spanBytes + c.members.size() }
+
+func (c *counter) clone() *counter {
+	return &counter{c.life, slices.Clone(c.spans), members{slices.Clone(c.members.recent), slices.Clone(c.members.sample), c.members.level}}
+}
 
 // expired reports whether nothing of c counts any more.
 func (c *counter) expired(now uint32) bool {

@@ -67,6 +67,20 @@ func (m *Memory) Marked(ctx context.Context, at time.Time, out []Postings, keys 
 	return out, nil
 }
 
+// Hand gives the marks that one owner left under keys to another, with their number. It fails only when ctx has ended.
+func (m *Memory) Hand(ctx context.Context, at time.Time, from, to uint32, keys ...uint64) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("handing marks over: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := secondsOf(at)
+	for _, key := range keys {
+		m.lists.hand(key, from, to, now)
+	}
+	return nil
+}
+
 // lists is a table of fixed size: a key may be in any of the places of its row, and what finds no room there takes the
 // place of the list that expires first. So the table needs no pointers, no growth and no sweep.
 type lists struct {
@@ -112,6 +126,36 @@ func (l *lists) find(key uint64, now uint32) Postings {
 		}
 	}
 	return out
+}
+
+// hand makes the list of key name to in the place of from.
+func (l *lists) hand(key uint64, from, to, now uint32) {
+	r := l.row(key)
+	for i, tag := range r.tags {
+		if tag != uint32(key>>32) || r.until[i] <= now {
+			continue
+		}
+		for j, o := range r.owners[i] {
+			if o == from {
+				r.owners[i][j] = to
+			}
+		}
+		return
+	}
+}
+
+// forget takes owner out of all lists.
+func (l *lists) forget(owner uint32) {
+	for i := range l.rows {
+		r := &l.rows[i]
+		for p := range r.owners {
+			for j, o := range r.owners[p] {
+				if o == owner {
+					r.owners[p][j], r.counts[p][j] = 0, 0
+				}
+			}
+		}
+	}
 }
 
 // mark adds a mark of owner to the list of key, a new one if there is none alive.

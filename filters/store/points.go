@@ -66,6 +66,15 @@ func (r *points) add(s spot) {
 	r.next = (r.next + 1) % r.max
 }
 
+// forget makes all points of owner expire.
+func (r *points) forget(owner uint32) {
+	for i := range r.spots {
+		if r.spots[i].owner == owner {
+			r.spots[i].until = 0
+		}
+	}
+}
+
 func (r *points) nearest(p Point, now uint32) Neighbour {
 	best := Neighbour{Distance: math.MaxInt}
 	for i := range r.spots {

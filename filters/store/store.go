@@ -16,6 +16,8 @@ import (
 	"crypto/rand"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +42,8 @@ type Counter struct {
 // Memory keeps counters and posting lists in this process. It is safe for any number of goroutines.
 type Memory struct {
 	hasher Hasher
+	secret [16]byte // of hasher
+	size   int64    // in bytes, as it was made
 
 	mu       sync.Mutex
 	counters *simplelru.LRU[string, *counter]
@@ -66,6 +70,8 @@ func NewSeeded(maxBytes int64, secret [16]byte) *Memory {
 	spots := min(max(maxBytes/64/spotBytes, 1), mostSpots)
 	return &Memory{
 		hasher:   NewHasher(secret),
+		secret:   secret,
+		size:     maxBytes,
 		counters: counters,
 		max:      maxBytes/2 - spots*spotBytes,
 		lists:    newLists(maxBytes / 2),
@@ -96,10 +102,7 @@ func (m *Memory) Add(ctx context.Context, at time.Time, deltas ...Delta) ([]Coun
 		m.used += c.size() - before
 		out[i] = c.within(now, c.life)
 	}
-	for m.used > m.max && m.counters.Len() > 0 {
-		key, c, _ := m.counters.RemoveOldest()
-		m.used -= sizeOf(key, c)
-	}
+	m.evict()
 	return out, nil
 }
 
@@ -145,6 +148,57 @@ func (m *Memory) Within(ctx context.Context, at time.Time, over time.Duration, k
 		out[i] = c.within(now, window)
 	}
 	return out, nil
+}
+
+// Copy makes the counter named to hold what the one named from holds. It does nothing if there is no such counter, and
+// fails only when ctx has ended.
+func (m *Memory) Copy(ctx context.Context, from, to string) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("copying a counter: %w", err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c, found := m.counters.Get(from)
+	if !found || from == to {
+		return nil
+	}
+	if old, taken := m.counters.Peek(to); taken {
+		m.used -= sizeOf(to, old)
+	}
+	c = c.clone()
+	m.counters.Add(to, c)
+	m.used += sizeOf(to, c)
+	m.evict()
+	return nil
+}
+
+// evict forgets what was used longest ago until the rest fits. m.mu is held.
+func (m *Memory) evict() {
+	for m.used > m.max && m.counters.Len() > 0 {
+		key, c, _ := m.counters.RemoveOldest()
+		m.used -= sizeOf(key, c)
+	}
+}
+
+// Keys returns the names of all counters that begin with prefix, in no order.
+func (m *Memory) Keys(prefix string) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.DeleteFunc(m.counters.Keys(), func(key string) bool { return !strings.HasPrefix(key, prefix) })
+}
+
+// Forget drops counters, and all marks and points of owner: of that it looks at every one there is.
+func (m *Memory) Forget(owner uint32, keys ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, key := range keys {
+		if c, found := m.counters.Peek(key); found {
+			m.counters.Remove(key)
+			m.used -= sizeOf(key, c)
+		}
+	}
+	m.lists.forget(owner)
+	m.points.forget(owner)
 }
 
 // Usage returns how many counters there are and the estimated bytes in use.
