@@ -68,7 +68,7 @@ func (t *transaction) connect() (*backend.Conn, error) {
 	if spare != nil {
 		spare.Quit()
 	}
-	return t.gate.server.Backend.OpenFor(t.gate.client.ctx, who)
+	return t.gate.client.settings.Backend.OpenFor(t.gate.client.ctx, who)
 }
 
 // client is whom the server behind may hear of.

@@ -50,8 +50,10 @@ func newFront(t testing.TB, change func(*front)) *front {
 	gen := generation(&rules.Set{}, filters.NewPipeline(time.Second))
 	f.Server = &Server{
 		Hostname: "mx.weir.example", Version: "1.0.0",
-		Backend: &backend.Backend{Addrs: []string{s.Addr()}, Hello: "mx.weir.example", Timeout: bound},
-		Limits:  Limits{CommandTimeout: bound},
+		Settings: Settings{
+			Backend: &backend.Backend{Addrs: []string{s.Addr()}, Hello: "mx.weir.example", Timeout: bound},
+			Limits:  Limits{CommandTimeout: bound},
+		},
 		Current: func() *Generation { return gen },
 		Record: func(r verdictlog.Record) {
 			f.mu.Lock()

@@ -168,7 +168,7 @@ func (g *gate) open() error {
 			return err
 		}
 	}
-	if refusal := g.server.sessions.admit(g, g.server.Limits); refusal != nil {
+	if refusal := g.server.sessions.admit(g, c.settings.Limits); refusal != nil {
 		g.server.recordRefused(c, *refusal)
 		return g.hangUp(*refusal)
 	}
@@ -247,8 +247,8 @@ func (g *gate) advance(code int) {
 		}
 	case "DATA":
 		if code == 354 {
-			g.phase, g.body = inMessage, transfer{began: time.Now(), most: 2 * g.server.maxSize()}
-			if g.server.Dialogue.Mend {
+			g.phase, g.body = inMessage, transfer{began: time.Now(), most: 2 * g.client.settings.maxSize()}
+			if g.client.settings.Dialogue.Mend {
 				g.body.mender = &mender{}
 			}
 			g.cmd = command{verb: theMessage}

@@ -37,6 +37,7 @@ type client struct {
 	addr     netip.AddrPort
 	listener *Listener
 	accepted time.Time
+	settings *Settings       // those of the server when it came
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
 	untie    func() bool // lets ctx end without closing the connection
@@ -97,14 +98,14 @@ func (d *door) Accept() (net.Conn, error) {
 }
 
 func (d *door) admit(tcp net.Conn) *gate {
-	now := time.Now()
+	now, settings := time.Now(), d.server.settings()
 	ctx, cancel := context.WithCancel(d.ctx)
 	g := &gate{
-		wire:   newWire(tcp, d.server.Limits.timeout()),
+		wire:   newWire(tcp, settings.Limits.timeout()),
 		server: d.server,
 		client: &client{
 			id: verdictlog.NewID(now), addr: addrOf(tcp.RemoteAddr()), listener: d.listener,
-			accepted: now, ctx: ctx, cancel: cancel,
+			accepted: now, settings: settings, ctx: ctx, cancel: cancel,
 		},
 	}
 	g.client.untie = context.AfterFunc(ctx, func() { tcp.Close() })

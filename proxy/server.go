@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/emersion/go-smtp"
@@ -18,20 +19,26 @@ import (
 
 // Server is the front: it serves any number of listeners with one backend. Set the fields before the first Serve.
 type Server struct {
-	Hostname string // in greeting, Received and Authentication-Results
-	Version  string // "1.0.0", in X-Spam-Status and records
+	Hostname string                  // in greeting, Received and Authentication-Results
+	Version  string                  // "1.0.0", in X-Spam-Status and records
+	Settings                         // those to begin with; Exchange makes others
+	TLS      func() *tls.Config      // asked at each handshake, so that certificates can be exchanged; nil for none
+	Current  func() *Generation      // asked at each accept; a session keeps what it began with
+	Record   func(verdictlog.Record) // takes the record of each transaction and refused session; must not block
+	Shadow   bool                    // refuse and defer nothing, record what would have been
+	TempDir  string                  // where large messages are spooled; "" for the system's
+	Log      *slog.Logger            // nil for none
+
+	exchanged atomic.Pointer[Settings] // nil before the first Exchange
+	sessions  sessions
+}
+
+// Settings are what a running server can exchange. A session keeps those it began with.
+type Settings struct {
 	Backend  *backend.Backend
 	Limits   Limits
 	Dialogue Dialogue
-	TLS      func() *tls.Config       // asked at each handshake, so that certificates can be exchanged; nil for none
-	Current  func() *Generation       // asked at each accept; a session keeps what it began with
-	Record   func(verdictlog.Record)  // takes the record of each transaction and refused session; must not block
 	Relay    func(domain string) bool // whose mail is taken, lower case; nil: what the backend takes
-	Shadow   bool                     // refuse and defer nothing, record what would have been
-	TempDir  string                   // where large messages are spooled; "" for the system's
-	Log      *slog.Logger             // nil for none
-
-	sessions sessions
 }
 
 // Dialogue is how clients are spoken with where there is a choice.
@@ -74,9 +81,7 @@ func (s *Server) Serve(ctx context.Context, l Listener) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if s.Backend.Offers() == nil {
-		s.probe(ctx)
-	}
+	s.probe(ctx, s.settings().Backend)
 	engine := smtp.NewServer(smtp.BackendFunc(newSession))
 	engine.Domain = s.Hostname
 	engine.MaxLineLength = 0 // the gate's matter
@@ -109,16 +114,33 @@ func (s *Server) Drain(ctx context.Context) error {
 // Active returns how many sessions there are.
 func (s *Server) Active() int { return s.sessions.count() }
 
-func (s *Server) probe(ctx context.Context) {
+// Exchange puts other settings in force for the sessions to come. It may wait a moment for the backend.
+func (s *Server) Exchange(ctx context.Context, next Settings) {
+	s.probe(ctx, next.Backend)
+	s.exchanged.Store(&next)
+}
+
+func (s *Server) settings() *Settings {
+	if next := s.exchanged.Load(); next != nil {
+		return next
+	}
+	return &s.Settings
+}
+
+// probe asks a backend that has not been asked what it offers.
+func (s *Server) probe(ctx context.Context, b *backend.Backend) {
+	if b.Offers() != nil {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, probeFor)
 	defer cancel()
-	if err := s.Backend.Probe(ctx); err != nil {
+	if err := b.Probe(ctx); err != nil {
 		s.logger().Warn("the backend does not serve", "err", err)
 	}
 }
 
 // maxSize is the largest message taken: by us and, as far as known, by the backend.
-func (s *Server) maxSize() int64 {
+func (s *Settings) maxSize() int64 {
 	limit := s.Limits.messageSize()
 	if behind := s.Backend.Offers().MaxSize(); behind > 0 && behind < limit {
 		return behind

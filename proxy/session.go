@@ -53,7 +53,7 @@ func (s *session) Data(r io.Reader) (err error) {
 	defer s.end()
 	tx := s.tx
 	tx.trial.Recipients(&filters.Envelope{From: tx.from.address, To: tx.to})
-	message, err := receive(r, s.gate.server)
+	message, err := receive(r, s.gate.client.settings.maxSize(), s.gate.server.TempDir)
 	defer tx.free(message)
 	if err != nil {
 		return s.reply(tx.notReceived(err))

@@ -29,12 +29,11 @@ type spool struct {
 
 // receive reads a message to its end. A message larger than the limit is read on without being kept, so that the client
 // reads the refusal; the gate sees to it that this has an end. The spool returned must be closed, also with an error.
-func receive(r io.Reader, s *Server) (*spool, error) {
+func receive(r io.Reader, limit int64, dir string) (*spool, error) {
 	m := &spool{memory: make([]byte, 0, firstSpool)}
-	limit := s.maxSize()
 	for {
 		if len(m.memory) == cap(m.memory) {
-			if err := m.grow(s.TempDir); err != nil {
+			if err := m.grow(dir); err != nil {
 				return m, err
 			}
 		}

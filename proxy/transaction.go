@@ -66,7 +66,7 @@ func newTransaction(g *gate, spare *backend.Conn) *transaction {
 // backend takes it.
 func (t *transaction) rcpt(to path, params []string) Reply {
 	s := t.gate.server
-	if s.Relay != nil && !to.bare && !s.Relay(to.domain()) {
+	if relay := t.gate.client.settings.Relay; relay != nil && !to.bare && !relay(to.domain()) {
 		return t.front(replyRelay)
 	}
 	if len(t.to) == 0 {

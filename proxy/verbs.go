@@ -59,7 +59,7 @@ func (g *gate) pass(line string) { g.line = append(g.line[:0], line...) }
 
 // patience slows down a client that makes errors, and ends when there is none left.
 func (g *gate) patience() error {
-	limit := g.server.Limits.errors()
+	limit := g.client.settings.Limits.errors()
 	if g.state.errors >= limit {
 		return g.hangUp(replyTooManyErrors)
 	}
@@ -173,7 +173,7 @@ func (g *gate) mail() *Reply {
 		return &replyNotASCII
 	case err != nil, g.cmd.repeats():
 		return &replyArgument
-	case size > g.server.maxSize():
+	case size > g.client.settings.maxSize():
 		return &replyTooLarge
 	}
 	g.state.asUTF8 = asUTF8
@@ -193,7 +193,7 @@ func (g *gate) rcpt() *Reply {
 		return &replyNotASCII
 	case g.cmd.repeats():
 		return &replyArgument
-	case g.state.rcpts >= g.server.Limits.recipients():
+	case g.state.rcpts >= g.client.settings.Limits.recipients():
 		return &replyTooManyRcpts
 	}
 	g.pass(g.cmd.line("TO", g.server.Hostname))
@@ -245,7 +245,7 @@ func (g *gate) upgrade() error {
 func (g *gate) refuseChunk() error {
 	size, _, _ := strings.Cut(g.cmd.arg, " ")
 	n, err := strconv.ParseInt(size, 10, 64)
-	if err != nil || n < 0 || n > g.server.maxSize() {
+	if err != nil || n < 0 || n > g.client.settings.maxSize() {
 		return g.hangUp(replyNotDone)
 	}
 	if err := g.flush(); err != nil {
@@ -263,11 +263,11 @@ func (g *gate) refuseChunk() error {
 
 // offer is the reply to EHLO: what we and the server behind can both take.
 func (g *gate) offer() []byte {
-	behind := g.server.Backend.Offers()
+	behind := g.client.settings.Backend.Offers()
 	lines := []string{
 		g.server.Hostname, "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME",
-		"SIZE " + strconv.FormatInt(g.server.maxSize(), 10),
-		"LIMITS RCPTMAX=" + strconv.Itoa(g.server.Limits.recipients()),
+		"SIZE " + strconv.FormatInt(g.client.settings.maxSize(), 10),
+		"LIMITS RCPTMAX=" + strconv.Itoa(g.client.settings.Limits.recipients()),
 	}
 	for _, keyword := range []string{"SMTPUTF8", "DSN"} {
 		if behind.Has(keyword) {

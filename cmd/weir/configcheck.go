@@ -43,7 +43,8 @@ func (c config) findings() rules.Findings {
 	f.want(c.Limits.SessionsPerIP <= c.Limits.Sessions, "limits.sessions_per_ip", "is never reached: limits.sessions is %d", c.Limits.Sessions)
 	f.want(c.DNS.Timeout <= c.DNS.Budget, "dns.timeout", "is never reached: dns.budget is %s", durationText(c.DNS.Budget))
 	f.want(c.DNS.Budget <= c.ScanBudget, "dns.budget", "is never reached: scan_budget is %s", durationText(c.ScanBudget))
-	f.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", "want debug, info, warn or error")
+	_, known := logLevels[c.Log.Level]
+	f.want(known, "log.level", "want debug, info, warn or error")
 	f.want(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", "want text or json")
 	return f.found
 }

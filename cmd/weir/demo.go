@@ -139,8 +139,11 @@ func (a *app) startProxy(ctx context.Context, w *world, dir string) error {
 	}
 	w.addr = l.Addr().String()
 	server := &proxy.Server{
-		Hostname: c.Hostname, Version: release, Limits: c.Limits.limits(), Log: slog.New(slog.DiscardHandler),
-		Backend: &backend.Backend{Addrs: []string{w.mailbox.Addr()}, Timeout: c.Backend.Timeout, Hello: c.Hostname},
+		Hostname: c.Hostname, Version: release, Log: slog.New(slog.DiscardHandler),
+		Settings: proxy.Settings{
+			Backend: &backend.Backend{Addrs: []string{w.mailbox.Addr()}, Timeout: c.Backend.Timeout, Hello: c.Hostname},
+			Limits:  c.Limits.limits(),
+		},
 		Current: func() *proxy.Generation { return g }, Record: w.keep,
 	}
 	serving, stop := context.WithCancel(ctx)

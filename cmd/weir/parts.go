@@ -16,6 +16,10 @@ import (
 
 // This file makes the parts of the program from its configuration.
 
+var logLevels = map[string]slog.Level{
+	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+}
+
 func (c config) loader(r *lookup.Resolver, s *store.Memory) *loader {
 	return &loader{
 		parts:      parts{resolver: r, store: s, dnsBudget: c.DNS.Budget},
@@ -73,18 +77,12 @@ func systemServers(file string) []string {
 	return servers
 }
 
-// logger makes the log of a running proxy.
-func (c logConfig) logger(w io.Writer) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return nil, exit{exitConfig, fmt.Errorf("log.level: want debug, info, warn or error, not %q", c.Level)}
-	}
+// logger makes the log of a running proxy. Its level can be changed later.
+func (c logConfig) logger(w io.Writer, level *slog.LevelVar) *slog.Logger {
+	level.Set(logLevels[c.Level])
 	options := &slog.HandlerOptions{Level: level}
-	switch c.Format {
-	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+	if c.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
 	}
-	return nil, exit{exitConfig, fmt.Errorf("log.format: want text or json, not %q", c.Format)}
+	return slog.New(slog.NewTextHandler(w, options))
 }

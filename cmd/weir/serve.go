@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -109,10 +108,8 @@ func (c *config) apply(f serveFlags) {
 
 // serve runs the proxy until a signal or ctx ends it.
 func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
-	log, err := c.Log.logger(a.err)
-	if err != nil {
-		return err
-	}
+	level := new(slog.LevelVar)
+	log := c.Log.logger(a.err, level)
 	resolver, err := c.DNS.resolver()
 	if err != nil {
 		return err
@@ -120,7 +117,8 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 	defer resolver.Close()
 	guards, stop := watchLists(resolver, log)
 	defer stop()
-	current := reloadable{app: a, flags: f, loader: c.loader(resolver, store.NewMemory(int64(c.Store.Memory.Max))), log: log}
+	current := reloadable{app: a, flags: f, running: c, log: log, level: level}
+	current.loader = c.loader(resolver, store.NewMemory(int64(c.Store.Memory.Max)))
 	current.loader.guards = guards
 	if err := current.load(ctx, c); err != nil {
 		return err
@@ -130,17 +128,16 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 		return err
 	}
 	defer closeLog()
-	server := &proxy.Server{
-		Hostname: c.Hostname, Version: release, Shadow: f.shadow, Log: log, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(),
-		Backend: c.backend(log),
-		Current: current.generation, TLS: current.tls, Record: record, Relay: c.relays(),
+	current.server = &proxy.Server{
+		Hostname: c.Hostname, Version: release, Shadow: f.shadow, Log: log, Settings: current.settings(c),
+		Current: current.generation, TLS: current.tls, Record: record,
 	}
 	listeners, err := c.listeners()
 	if err != nil {
 		return err
 	}
 	log.Info("serving", "version", release, "listen", addresses(listeners), "backend", c.Backend.Addrs, "shadow", f.shadow)
-	return runServer(ctx, server, listeners, current.reload)
+	return runServer(ctx, current.server, listeners, current.reload)
 }
 
 // listeners opens all listeners, or none.
@@ -223,49 +220,6 @@ func runServer(ctx context.Context, s *proxy.Server, listeners []proxy.Listener,
 	stop()
 	all.Wait()
 	return err
-}
-
-// reloadable is what a reload exchanges: the rules with their checks, and the certificate.
-type reloadable struct {
-	app    *app
-	flags  serveFlags
-	loader *loader
-	log    *slog.Logger
-
-	gen  atomic.Pointer[proxy.Generation]
-	cert atomic.Pointer[certificate]
-}
-
-func (r *reloadable) generation() *proxy.Generation { return r.gen.Load() }
-
-// load reads all that c names and puts it in force, or returns an error and changes nothing.
-func (r *reloadable) load(ctx context.Context, c config) error {
-	cert, err := c.certificate()
-	if err != nil {
-		return err
-	}
-	g, warnings, err := r.loader.load(ctx, c.Rules)
-	if err != nil {
-		return err
-	}
-	r.app.warn(warnings)
-	r.cert.Store(cert)
-	r.gen.Store(g)
-	return nil
-}
-
-// reload reads configuration, rules and certificate again. On any error the old generation stays in force.
-func (r *reloadable) reload(ctx context.Context) {
-	c, err := r.app.serveConfig(r.flags)
-	if err == nil {
-		err = r.load(ctx, c)
-	}
-	if err != nil {
-		r.log.Error("reload refused, the old configuration stays in force", "err", err)
-		return
-	}
-	g := r.generation()
-	r.log.Info("reloaded", "generation", g.Number, "rules", g.Rules.Digest)
 }
 
 // open starts the verdict log; without a folder verdicts are only logged.
