@@ -29,6 +29,15 @@ type Session struct {
 	Proto        string // SMTP, ESMTP, ESMTPS, ESMTPA, ESMTPSA (RFC 3848)
 	TLS          string // "TLS1.3", or "" in clear
 	User         string // the authenticated user, or ""
+	Manners      Manners
+}
+
+// Manners is how a client has offended against the rules of the dialogue. Each field is the evidence, "" without an
+// offence.
+type Manners struct {
+	Greeter    string // it spoke before it was greeted
+	Pipelining string // it sent more before it could know that it may
+	Command    string // it sent what is no command
 }
 
 // Envelope is the sender and recipients of one transaction, without angle brackets.

@@ -10,6 +10,8 @@
 //	proxyproto.go   whom a load balancer speaks for
 //	wire.go         bytes: TLS, deadlines that move on, replies written together, the last word
 //	gate.go         what go-smtp sees of the client: one command at a time, a message to its end and not further
+//	manners.go      the greeting held back, and what clients do that no mail server does
+//	memory.go       what clients did lately
 //	verbs.go        which commands go-smtp gets, and the answers to the others
 //	command.go      a command line taken apart
 //	address.go      a path taken apart and written again

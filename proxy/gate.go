@@ -146,9 +146,34 @@ func (g *gate) SetDeadline(time.Time) error      { return nil }
 func (g *gate) SetReadDeadline(time.Time) error  { return nil }
 func (g *gate) SetWriteDeadline(time.Time) error { return nil }
 
-// open begins the session: who the client is, TLS if the listener wants it at once, the limits, and the checks of the
-// client's address. The greeting of go-smtp, already in said, follows.
+// open begins the session: who the client is, the limits, the checks of the client's address, and TLS if the listener
+// wants it at once. The greeting of go-smtp, already in said, follows when a stranger has waited for it.
 func (g *gate) open() error {
+	c := g.client
+	if err := g.meet(); err != nil {
+		return err
+	}
+	refusal := g.server.sessions.admit(g, c.settings.Limits)
+	if refusal == nil {
+		c.begin(g.server.Current())
+		if err := g.hold(); err != nil {
+			return err
+		}
+	}
+	if c.listener.TLS == ImplicitTLS {
+		if err := g.secure(); err != nil {
+			return err
+		}
+	}
+	if refusal != nil {
+		g.server.recordRefused(c, *refusal)
+		return g.hangUp(*refusal)
+	}
+	return g.listen()
+}
+
+// meet learns from a trusted proxy whom it speaks for.
+func (g *gate) meet() error {
 	c := g.client
 	if c.listener.trusts(c.addr.Addr()) {
 		if err := g.arm(time.Now().Add(g.idle)); err != nil {
@@ -163,16 +188,6 @@ func (g *gate) open() error {
 			c.addr = from
 		}
 	}
-	if c.listener.TLS == ImplicitTLS {
-		if err := g.secure(); err != nil {
-			return err
-		}
-	}
-	if refusal := g.server.sessions.admit(g, c.settings.Limits); refusal != nil {
-		g.server.recordRefused(c, *refusal)
-		return g.hangUp(*refusal)
-	}
-	c.begin(g.server.Current())
 	return nil
 }
 
@@ -236,6 +251,7 @@ func (g *gate) advance(code int) {
 			g.state.hello, g.state.esmtp = g.cmd.arg, g.cmd.verb == "EHLO"
 			g.state.utf8 = g.state.utf8 && g.state.esmtp
 			g.transaction(false)
+			g.said = nil // the longest reply of most sessions
 		}
 	case "MAIL":
 		if good {

@@ -41,10 +41,10 @@ type client struct {
 	ctx      context.Context // ends with the connection
 	cancel   context.CancelFunc
 	untie    func() bool // lets ctx end without closing the connection
-	refusal  *Reply      // why there is no session, nil if there is one
 	tls      string      // "TLS1.3", "" in clear
 	gen      *Generation
 	pass     *filters.Pass // the checks of the connection
+	manners  filters.Manners
 }
 
 // begin starts the checks of the client's address, under the generation of now.
@@ -55,7 +55,7 @@ func (c *client) begin(gen *Generation) {
 
 // session is what filters may know of the client as long as it has not said hello.
 func (c *client) session() *filters.Session {
-	return &filters.Session{ID: c.id, Listener: c.listener.Name, Addr: c.addr, TLS: c.tls}
+	return &filters.Session{ID: c.id, Listener: c.listener.Name, Addr: c.addr, TLS: c.tls, Manners: c.manners}
 }
 
 func (c *client) close() {

@@ -67,6 +67,9 @@ var (
 	replyBackendNo8Bit   = Reply{554, "5.6.3", "The mail server does not take 8-bit mail"}
 )
 
+// firstLine begins a greeting of several lines (RFC 5321 4.2.1), the last of which is still to come.
+func firstLine(host string) []byte { return []byte("220-" + host + " ESMTP, one moment\r\n") }
+
 // RefusalFor is the reply to a verdict of Reject or Defer under set. id is the record's, by which the sender can ask.
 func RefusalFor(set *rules.Set, v *scoring.Verdict, id string) Reply {
 	if v.Action == rules.Defer {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,7 @@ type Server struct {
 
 	exchanged atomic.Pointer[Settings] // nil before the first Exchange
 	sessions  sessions
+	friends   memory[netip.Prefix, int] // how many messages of an origin were accepted lately
 }
 
 // Settings are what a running server can exchange. A session keeps those it began with.
@@ -43,7 +45,8 @@ type Settings struct {
 
 // Dialogue is how clients are spoken with where there is a choice.
 type Dialogue struct {
-	Mend bool // bare CR and LF in messages become CRLF; else they are refused
+	Mend       bool          // bare CR and LF in messages become CRLF; else they are refused
+	GreetPause time.Duration // how long strangers wait for the greeting; who speaks meanwhile is noted
 }
 
 // Limits bound what clients may use. A zero field has its default.

@@ -58,7 +58,11 @@ func (s *session) Data(r io.Reader) (err error) {
 	if err != nil {
 		return s.reply(tx.notReceived(err))
 	}
-	return s.reply(tx.decide(message.bytes()))
+	reply := tx.decide(message.bytes())
+	if reply.Code/100 == 2 {
+		s.gate.befriend()
+	}
+	return s.reply(reply)
 }
 
 // Reset drops the transaction, if one is open: after RSET, EHLO, and every message.

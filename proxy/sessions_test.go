@@ -19,6 +19,7 @@ import (
 	"weir/filters/auth"
 	"weir/filters/dnsbl"
 	"weir/filters/lookup"
+	"weir/filters/manners"
 	"weir/filters/pattern"
 	"weir/proxy/backend/sink"
 	"weir/rules"
@@ -26,7 +27,8 @@ import (
 
 // TestSessions plays testdata/sessions/*.txtar: whole dialogues with real parts on loopback. A session's files are
 //
-//	front       settings, one a line: ip ADDR (the client's), tls, shadow, relay DOMAIN, recipients N, size BYTES, mend
+//	front       settings, one a line: ip ADDR (the client's), tls, shadow, relay DOMAIN, recipients N, size BYTES, mend,
+//	            pause DURATION
 //	rules.yaml  the rules; without the file, none
 //	zone        what the DNS says; without the file it is offline
 //	backend     what the backend says otherwise: STAGE REPLY (banner, ehlo, mail, rcpt, data, dot), or RCPT ADDRESS REPLY;
@@ -102,8 +104,8 @@ func loadGeneration(t *testing.T, part map[string]string) *Generation {
 		}
 		resolver = lookup.FromZone(z)
 	}
-	spf := auth.NewSPF(resolver)
-	set, findings := rules.Load(fstest.MapFS{"rules.yaml": {Data: []byte(text)}}, "rules.yaml", rules.Known{spf.Name: spf.Symbols})
+	spf, behaviour := auth.NewSPF(resolver), manners.New()
+	set, findings := rules.Load(fstest.MapFS{"rules.yaml": {Data: []byte(text)}}, "rules.yaml", rules.Known{spf.Name: spf.Symbols, behaviour.Name: behaviour.Symbols})
 	if err := findings.Err(); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +113,7 @@ func loadGeneration(t *testing.T, part map[string]string) *Generation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return generation(set, filters.NewPipeline(2*time.Second, append(dnsbl.New(set.Zones, resolver, nil), spf, patterns)...))
+	return generation(set, filters.NewPipeline(2*time.Second, append(dnsbl.New(set.Zones, resolver, nil), spf, behaviour, patterns)...))
 }
 
 // set applies a line of the file front.
@@ -128,6 +130,8 @@ func (f *front) set(line string) {
 		f.Relay = func(domain string) bool { return domain == value }
 	case "mend":
 		f.Dialogue.Mend = true
+	case "pause":
+		f.Dialogue.GreetPause, _ = time.ParseDuration(value)
 	case "recipients":
 		f.Limits.Recipients = n
 	case "size":
@@ -201,9 +205,7 @@ func (f *front) compare(part map[string]string) {
 			f.t.Errorf("the backend has %q", taken[0].Data)
 		}
 	} else if ok {
-		if len(taken) == 0 {
-			f.t.Fatal("the backend has no message")
-		}
+		f.until("message at the backend", func() bool { taken = f.taken(); return len(taken) > 0 })
 		last := taken[len(taken)-1]
 		if got := strings.ReplaceAll(delivered(f.t, last), "\r\n", "\n"); got != want {
 			f.t.Errorf("the backend has\n%s\nwant\n%s", got, want)

@@ -36,12 +36,15 @@ func (g *gate) nextCommand() error {
 			return g.hangUp(replyControl)
 		}
 		if g.cmd, ok = readCommand(text); !ok {
+			offence(&g.client.manners.Command, quoted([]byte(line)))
 			g.say(replyControl)
 			continue
 		}
 		if g.cmd.isForeign() {
+			g.server.recordRefused(g.client, replyNotSMTP)
 			return g.hangUp(replyNotSMTP)
 		}
+		g.watch()
 		if err := g.screen(); err != nil || len(g.line) > 0 {
 			return err
 		}
@@ -69,7 +72,12 @@ func (g *gate) patience() error {
 	if err := g.flush(); err != nil {
 		return err
 	}
-	pause := time.NewTimer(tarpit)
+	return g.wait(tarpit)
+}
+
+// wait lets time pass, unless the session ends.
+func (g *gate) wait(d time.Duration) error {
+	pause := time.NewTimer(d)
 	defer pause.Stop()
 	select {
 	case <-pause.C:
@@ -138,6 +146,7 @@ func (g *gate) elsewhere() *Reply {
 	case "XCLIENT", "XFORWARD", "PROXY":
 		return &replyForbidden
 	}
+	offence(&g.client.manners.Command, quoted([]byte(g.cmd.verb)))
 	return &replyUnknown
 }
 

@@ -14,6 +14,7 @@ import (
 
 const (
 	outBuffer = 16 << 10
+	keptOut   = 256 // what an idle session keeps of it: room for all replies but that to EHLO
 	lingerFor = 5 * time.Second
 	minRate   = 500 // bytes a second that a message must come with, on the whole
 )
@@ -156,7 +157,9 @@ func (w *wire) flush() error {
 	if err == nil {
 		_, err = w.stream.Write(w.out)
 	}
-	w.out = w.out[:0]
+	if w.out = w.out[:0]; cap(w.out) > keptOut {
+		w.out = nil
+	}
 	return err
 }
 

@@ -3,14 +3,16 @@ package main
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"weir/proxy"
 )
 
 // conduct is the keys of weir.yaml that say how clients are spoken with where there is a choice.
 type conduct struct {
-	Relay    []string `yaml:"relay_domains"` // whose mail is taken; none: what the backend takes
-	LineEnds string   `yaml:"line_ends"`     // bare CR and LF in messages: reject or normalize
+	Relay    []string      `yaml:"relay_domains"` // whose mail is taken; none: what the backend takes
+	LineEnds string        `yaml:"line_ends"`     // bare CR and LF in messages: reject or normalize
+	Pause    time.Duration `yaml:"greet_pause"`   // how long strangers wait for the greeting
 }
 
 const (
@@ -18,14 +20,18 @@ const (
 	lineEndsNormalize = "normalize"
 )
 
+// longestPause is what mail servers will wait for a greeting without taking it for a fault (RFC 5321 4.5.3.2.1 says more).
+const longestPause = time.Minute
+
 // findings says what makes no sense.
 func (c conduct) findings(f *finder) {
 	for i, domain := range c.Relay {
 		f.want(isHostname(domain), fmt.Sprintf("relay_domains[%d]", i), "%q is not a domain", domain)
 	}
 	f.want(slices.Contains([]string{lineEndsReject, lineEndsNormalize}, c.LineEnds), "line_ends", "want reject or normalize")
+	f.want(c.Pause >= 0 && c.Pause <= longestPause, "greet_pause", "want 0s to %s: clients give up after five minutes, some much sooner", durationText(longestPause))
 }
 
 func (c conduct) dialogue() proxy.Dialogue {
-	return proxy.Dialogue{Mend: c.LineEnds == lineEndsNormalize}
+	return proxy.Dialogue{Mend: c.LineEnds == lineEndsNormalize, GreetPause: c.Pause}
 }

@@ -10,6 +10,7 @@ import (
 	"weir/filters/dnsbl"
 	"weir/filters/hello"
 	"weir/filters/lookup"
+	"weir/filters/manners"
 	"weir/filters/reverse"
 	"weir/filters/store"
 	"weir/filters/structure"
@@ -35,6 +36,7 @@ func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
 		bounded(p.dnsBudget, reverse.New(p.resolver)),
 		bounded(p.dnsBudget, auth.NewSPF(p.resolver)),
 		hello.New(),
+		manners.New(),
 		structure.New(),
 		patterns,
 		bounded(p.dnsBudget, auth.NewDKIM(p.resolver)),

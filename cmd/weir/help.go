@@ -12,6 +12,7 @@ import (
 	"weir/filters/bulk"
 	"weir/filters/dnsbl"
 	"weir/filters/hello"
+	"weir/filters/manners"
 	"weir/filters/pattern"
 	"weir/filters/reverse"
 	"weir/filters/structure"
@@ -41,7 +42,7 @@ func (a *app) helpCommand() *cobra.Command {
 func manuals() map[string]string {
 	return map[string]string{
 		"auth": auth.Readme, "spf": auth.Readme, "dkim": auth.Readme, "bulk": bulk.Readme, "dnsbl": dnsbl.Readme,
-		"hello": hello.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
+		"hello": hello.Readme, "manners": manners.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
 	}
 }
 

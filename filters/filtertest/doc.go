@@ -22,6 +22,7 @@
 //	@rdns none                         known that there is none
 //	@user ann
 //	@tls TLS1.3
+//	@greeter "EHLO x"                  what it did wrong; also @pipelining and @command
 //	@from ann@example.org              the envelope; @to may be repeated
 //	@to bob@example.net
 //	@auth example.org                  a domain proven to have sent the message; may be repeated

@@ -49,6 +49,12 @@ func set(m *filters.Mail, key, value string) error {
 		m.Session.User = value
 	case "tls":
 		m.Session.TLS = value
+	case "greeter":
+		m.Session.Manners.Greeter = value
+	case "pipelining":
+		m.Session.Manners.Pipelining = value
+	case "command":
+		m.Session.Manners.Command = value
 	case "from":
 		m.Envelope.From = value
 	case "to":
