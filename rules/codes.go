@@ -46,6 +46,7 @@ const (
 	codeAlways     = "R031"
 	codeDead       = "R032"
 	codeAsking     = "R033"
+	codeUse        = "R034"
 )
 
 var titles = map[string]string{
@@ -93,6 +94,7 @@ var titles = map[string]string{
 	codeAlways:     "A rule always holds",
 	codeDead:       "A zone is no longer in service",
 	codeAsking:     "A zone cannot be asked in the way it says",
+	codeUse:        "A list of the catalogue cannot be used as it is said",
 }
 
 // Title says in one line what a finding's code stands for; "" for an unknown code.

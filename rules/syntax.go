@@ -78,6 +78,8 @@ type rejectDoc struct {
 
 type zoneDoc struct {
 	Self    Value             `yaml:",self"`
+	Use     said[string]      `yaml:"use"`
+	Key     said[secretText]  `yaml:"key"`
 	ID      said[string]      `yaml:"id"`
 	Zone    said[secretText]  `yaml:"zone"`
 	Ask     oneOrMany[string] `yaml:"ask"`

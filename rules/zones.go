@@ -28,6 +28,14 @@ var deadZones = [...]struct{ zone, end string }{
 // zones makes the DNS lists of a file and the symbols of their answers.
 func (l *loading) zones(doc *fileDoc) {
 	for _, z := range doc.Zones {
+		if z.Use.At.Said() {
+			var ok bool
+			if z, ok = l.fromCatalogue(z); !ok {
+				continue
+			}
+		} else if z.Key.At.Said() {
+			l.keyShown(z.Key.At, "only a list of the catalogue takes a key", "name one by `use:`, or write `zone: ${file:/path}.example.org`")
+		}
 		if !l.named(z.Self, z.ID, upperName) {
 			continue
 		}

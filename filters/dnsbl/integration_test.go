@@ -262,3 +262,31 @@ func TestThroughUnbound(t *testing.T) {
 		}
 	}
 }
+
+// Every code of every list of the catalogue, as a list's own server sends it.
+func TestEveryCodeFromRbldnsd(t *testing.T) {
+	zones := allCatalogued(t)
+	files := map[string]string{"zen.test:ip4set": ":127.0.0.2:listed\n127.0.0.2\n"}
+	for n, row := range codes {
+		z := zones[row.list]
+		kind := ":ip4set"
+		if !z.Ask[0].IsIP() {
+			kind = ":dnset"
+		} else if z.For.V6 {
+			kind = ":ip6trie"
+		}
+		entry, key := keyOf(z, n)
+		if z.Hash != "" {
+			entry = key
+		}
+		for code := range strings.FieldsSeq(row.answer) {
+			files[z.Zone+kind] += fmt.Sprintf("%s :%s:row %d\n", entry, code, n)
+		}
+	}
+	r, err := lookup.New(lookup.Options{Servers: []string{rbldnsd(t, files)}, Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	expectCodes(t, zones, r)
+}
