@@ -97,13 +97,17 @@ func (b *bulk) count(ctx context.Context, m filters.Mail, p *print) (counted, er
 		return counted{}, err
 	}
 	core := p.size()
+	if sure != unlike && !c.exact {
+		core = c.pairs / p.share
+	}
 	switch {
 	case sure == unlike:
-		if c.id, err = b.campaigns.fresh(ctx, m.At, p); err != nil {
-			return counted{}, err
-		}
-	case !c.exact:
-		core = c.pairs / p.share
+		c.id, err = b.campaigns.fresh(ctx, m.At, p)
+	case sure == loose && c.doubtful(p):
+		c.id, err = b.campaigns.fork(ctx, m.At, p, c.id)
+	}
+	if err != nil {
+		return counted{}, err
 	}
 	counters, err := b.campaigns.memory.Add(ctx, m.At, deltas(m, c.id, sure != loose, core)...)
 	if err != nil {

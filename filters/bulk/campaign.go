@@ -179,6 +179,22 @@ func (c *campaigns) fresh(ctx context.Context, at time.Time, p *print) (id, erro
 	}
 }
 
+// fork founds a campaign of p and the first messages of another one. It takes over what they have in common, the other
+// keeps the rest. So the author of words that a sender pasted is not in that sender's campaign, though he wrote first.
+func (c *campaigns) fork(ctx context.Context, at time.Time, p *print, other id) (id, error) {
+	name, err := c.fresh(ctx, at, p)
+	if err != nil {
+		return 0, err
+	}
+	for i, from := range []string{other.networks(), other.senders(), other.recipients()} {
+		to := []string{name.networks(), name.senders(), name.recipients()}[i]
+		if err := c.memory.Copy(ctx, from, to); err != nil {
+			return 0, err
+		}
+	}
+	return name, c.memory.Hand(ctx, at, uint32(other), uint32(name), p.features(c.keys[:0])...)
+}
+
 // remember leaves the marks of p, now a message of the campaign owner.
 func (c *campaigns) remember(ctx context.Context, at time.Time, p *print, owner id) error {
 	c.keys = p.features(c.keys[:0])

@@ -55,8 +55,7 @@ func (b *candidate) grade(p *print) grade {
 	case len(p.pairs) == 0:
 		return unlike
 	}
-	ofMessage := b.pairs / float64(len(p.pairs))
-	ofCampaign := min(1, b.pairs/max(1, b.core*p.share))
+	ofMessage, ofCampaign := b.shares(p)
 	both, one := min(ofMessage, ofCampaign), max(ofMessage, ofCampaign)
 	switch {
 	case both >= .55 && b.votes >= 9,
@@ -66,7 +65,7 @@ func (b *candidate) grade(p *print) grade {
 		return strict
 	case b.splits(p):
 		return unlike
-	case b.reworded(ofMessage, ofCampaign),
+	case b.reworded(p),
 		both >= .22 && one <= 2*both && b.votes >= 14,     // as much pasted into this one as into others
 		b.learned() && ofCampaign >= .50 && b.votes >= 10, // more pasted into this one
 		b.payload > 0 && both >= .15 && b.votes >= 7,
@@ -76,9 +75,21 @@ func (b *candidate) grade(p *print) grade {
 	return unlike
 }
 
+// shares are the parts of the message and of the campaign that both have in common.
+func (b *candidate) shares(p *print) (ofMessage, ofCampaign float64) {
+	return b.pairs / float64(len(p.pairs)), min(1, b.pairs/max(1, b.core*p.share))
+}
+
 // reworded reports whether what is in common is little but scattered over the text, as it is when words were replaced.
 // What a campaign of one or two messages shares in one piece may be a quotation or footer.
-func (b *candidate) reworded(ofMessage, ofCampaign float64) bool {
+func (b *candidate) reworded(p *print) bool {
+	ofMessage, ofCampaign := b.shares(p)
 	return ofMessage >= .10 && ofCampaign >= min(.28, .05*(b.members+1)) && b.spread >= 8.5 &&
 		(b.learned() || b.spread >= .9*b.votes)
+}
+
+// doubtful reports whether what p, alike by the loose grade, shares with the first one or two messages of b may be a
+// passage that one of them took from another: then p does not join them, it founds a new campaign with them.
+func (b *candidate) doubtful(p *print) bool {
+	return !b.learned() && len(p.pairs) > 0 && !b.reworded(p)
 }

@@ -404,6 +404,39 @@ func TestCampaignIsForgotten(t *testing.T) {
 	}
 }
 
+// A sender pastes what somebody wrote to us into his copies. The author's mail is not in the campaign, whether it comes
+// before the copies or after them.
+func TestAuthorOfPastedWords(t *testing.T) {
+	letter := texts(t, "letters")["seminar.txt"]
+	r := rand.New(rand.NewPCG(3, 4))
+	some := func() string { return eachWord(strings.Repeat("x ", 40), func(string) string { return junk(r) }) }
+	for first := range 2 {
+		s, passage := newStream(t, seeded()), some()
+		author := mail{body: "Dear Ann,\n\n" + passage + "\n\n" + some()}
+		var own, campaign string
+		if first == 0 {
+			own = s.see(author).Facts.Bulk.Campaign
+		}
+		for n := range 8 {
+			pasted := some()
+			if n == 0 {
+				pasted = passage
+			}
+			got := s.see(mail{body: pasted + "\n\n" + some() + "\n\n" + letter + "\n\n" + some()}).Facts.Bulk
+			campaign = got.Campaign
+			if n == 0 && first == 1 {
+				own = s.see(author).Facts.Bulk.Campaign
+			}
+			if n > 3 && got.Alike < n {
+				t.Errorf("copy %d: %+v", n+1, got)
+			}
+		}
+		if own == campaign {
+			t.Errorf("the author is in the campaign, first of all %v", first == 0)
+		}
+	}
+}
+
 func TestReadmeNamesWhatItShould(t *testing.T) {
 	for _, heading := range []string{"Name", "Sees", "Symbols", "Rules", "Costs and privacy", "Examples"} {
 		if !strings.Contains(Readme, "\n## "+heading+"\n") {

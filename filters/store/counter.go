@@ -88,6 +88,7 @@ func (c *counter) within(now, window uint32) Counter {
 		if out.Since.IsZero() {
 			out.Since = time.Unix(int64(s.first), 0).UTC()
 		}
+		out.Last = time.Unix(int64(s.last), 0).UTC()
 		out.N += s.n
 	}
 	out.Distinct = c.members.within(now, window)

@@ -37,6 +37,7 @@ type Counter struct {
 	N        int64     // the sum of what was added
 	Distinct int64     // different members: exact up to 128, then within about a tenth
 	Since    time.Time // the oldest addition that still counts; zero if there is none
+	Last     time.Time // the newest addition
 }
 
 // Memory keeps counters and posting lists in this process. It is safe for any number of goroutines.

@@ -39,16 +39,16 @@ func TestCounterAddsAndExpires(t *testing.T) {
 		after time.Duration
 		want  Counter
 	}{
-		{2 * time.Minute, Counter{6, 2, noon}},
-		{60 * time.Minute, Counter{4, 2, noon.Add(time.Minute)}},
-		{61 * time.Minute, Counter{2, 1, noon.Add(2 * time.Minute)}},
+		{2 * time.Minute, Counter{6, 2, noon, noon.Add(2 * time.Minute)}},
+		{60 * time.Minute, Counter{4, 2, noon.Add(time.Minute), noon.Add(2 * time.Minute)}},
+		{61 * time.Minute, Counter{2, 1, noon.Add(2 * time.Minute), noon.Add(2 * time.Minute)}},
 		{62 * time.Minute, Counter{}},
 	} {
 		if got := within(t, m, noon.Add(c.after), 0, "k"); got != c.want {
 			t.Errorf("after %v: %v, want %v", c.after, got, c.want)
 		}
 	}
-	if got := add(t, m, noon.Add(2*time.Hour), Delta{Key: "k", N: 1, Life: time.Hour}); got != (Counter{1, 0, noon.Add(2 * time.Hour)}) {
+	if got := add(t, m, noon.Add(2*time.Hour), Delta{Key: "k", N: 1, Life: time.Hour}); got != (Counter{1, 0, noon.Add(2 * time.Hour), noon.Add(2 * time.Hour)}) {
 		t.Errorf("a counter that had expired goes on: %v", got)
 	}
 }
@@ -92,13 +92,13 @@ func TestTimesOutOfOrder(t *testing.T) {
 	for _, i := range minutes {
 		add(t, m, noon.Add(time.Duration(i)*time.Minute), Delta{Key: "k", N: 1, Member: fmt.Sprint(i % 50), Life: 24 * time.Hour})
 	}
-	if got := within(t, m, noon.Add(200*time.Minute), 0, "k"); got != (Counter{200, 50, noon}) {
+	if got := within(t, m, noon.Add(200*time.Minute), 0, "k"); got.N != 200 || got.Distinct != 50 || got.Since != noon {
 		t.Errorf("%v, want 200, 50 since noon", got)
 	}
 }
 
 func TestDistinct(t *testing.T) {
-	m := NewMemory(4 << 20)
+	m := NewSeeded(4<<20, [16]byte{7})
 	for n := range int64(5000) {
 		d := Delta{Key: "k", Member: fmt.Sprint("member", n), Life: 24 * time.Hour}
 		got := add(t, m, noon.Add(time.Duration(n)*time.Second), d).Distinct
