@@ -22,6 +22,9 @@ func (t *transaction) offer(to path, params []string) Reply {
 			return *refusal
 		}
 	}
+	if most := t.behind.Offer.MaxRecipients(); most > 0 && len(t.to) >= most {
+		return t.front(replyTooManyRcpts)
+	}
 	said, err := t.behind.Rcpt(to.wire(), taken(params, t.behind.Offer))
 	if err != nil {
 		return t.failed(err, replyBackendFailed)

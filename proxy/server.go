@@ -151,6 +151,15 @@ func (s *Settings) maxSize() int64 {
 	return limit
 }
 
+// maxRecipients is the largest number of recipients of one message: by us and, as far as known, by the backend.
+func (s *Settings) maxRecipients() int {
+	limit := s.Limits.recipients()
+	if behind := s.Backend.Offers().MaxRecipients(); behind > 0 && behind < limit {
+		return behind
+	}
+	return limit
+}
+
 func (s *Server) logger() *slog.Logger {
 	if s.Log == nil {
 		return slog.New(slog.DiscardHandler)

@@ -276,7 +276,7 @@ func (g *gate) offer() []byte {
 	lines := []string{
 		g.server.Hostname, "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME",
 		"SIZE " + strconv.FormatInt(g.client.settings.maxSize(), 10),
-		"LIMITS RCPTMAX=" + strconv.Itoa(g.client.settings.Limits.recipients()),
+		"LIMITS RCPTMAX=" + strconv.Itoa(g.client.settings.maxRecipients()),
 	}
 	for _, keyword := range []string{"SMTPUTF8", "DSN"} {
 		if behind.Has(keyword) {

@@ -130,6 +130,8 @@ func (a *app) config() (config, error) {
 		return c, exit{exitConfig, err}
 	}
 	c.Rules, c.Verdicts.Dir = beside(a.configFile, c.Rules), beside(a.configFile, c.Verdicts.Dir)
+	b := &c.Backend
+	b.TLSCA, b.TLSCert, b.TLSKey = beside(a.configFile, b.TLSCA), beside(a.configFile, b.TLSCert), beside(a.configFile, b.TLSKey)
 	c.TLS.Cert, c.TLS.Key = beside(a.configFile, c.TLS.Cert), beside(a.configFile, c.TLS.Key)
 	return c, nil
 }

@@ -98,6 +98,8 @@ func (c config) runnable() error {
 	f.want(len(c.Backend.Addrs) > 0, "backend.addrs", "there is no backend")
 	_, err := c.certificate()
 	f.want(err == nil, "tls.cert", "%v", err)
+	_, err = c.Backend.tlsConfig()
+	f.want(err == nil, "backend.tls", "%v", err)
 	if err := f.found.Err(); err != nil {
 		return exit{exitConfig, err}
 	}

@@ -58,16 +58,26 @@ func (r *reloadable) load(ctx context.Context, c config) error {
 }
 
 // settings are those of c for the sessions to come. What is known of the backend lasts as long as it is the same.
-func (r *reloadable) settings(c config) proxy.Settings {
-	if r.behind == nil || !reflect.DeepEqual(r.named, c.Backend) {
-		r.behind, r.named = c.backend(r.log), c.Backend
+func (r *reloadable) settings(c config) (proxy.Settings, error) {
+	c.Hostname = r.running.Hostname
+	files := c.Backend.TLSCA != "" || c.Backend.TLSCert != "" // which may say something else now
+	if r.behind == nil || files || !reflect.DeepEqual(r.named, c.Backend) {
+		behind, err := c.backend(r.log)
+		if err != nil {
+			return proxy.Settings{}, err
+		}
+		r.behind, r.named = behind, c.Backend
 	}
-	return proxy.Settings{Backend: r.behind, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(), Relay: c.relays()}
+	return proxy.Settings{Backend: r.behind, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(), Relay: c.relays()}, nil
 }
 
 // reload reads everything again. On any error all stays as it is.
 func (r *reloadable) reload(ctx context.Context) {
 	c, err := r.app.serveConfig(r.flags)
+	var next proxy.Settings
+	if err == nil {
+		next, err = r.settings(c)
+	}
 	if err == nil {
 		err = r.load(ctx, c)
 	}
@@ -78,8 +88,7 @@ func (r *reloadable) reload(ctx context.Context) {
 	if keys := changed(r.running, c); len(keys) > 0 {
 		r.log.Warn("these changes need a restart", "keys", keys)
 	}
-	c.Hostname = r.running.Hostname
-	r.server.Exchange(ctx, r.settings(c))
+	r.server.Exchange(ctx, next)
 	r.level.Set(logLevels[c.Log.Level])
 	g := r.generation()
 	r.log.Info("reloaded", "generation", g.Number, "rules", g.Rules.Digest)

@@ -128,8 +128,12 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 		return err
 	}
 	defer closeLog()
+	settings, err := current.settings(c)
+	if err != nil {
+		return err
+	}
 	current.server = &proxy.Server{
-		Hostname: c.Hostname, Version: release, Shadow: f.shadow, Log: log, Settings: current.settings(c),
+		Hostname: c.Hostname, Version: release, Shadow: f.shadow, Log: log, Settings: settings,
 		Current: current.generation, TLS: current.tls, Record: record,
 	}
 	listeners, err := c.listeners()

@@ -16,6 +16,7 @@ package backend
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,10 +35,13 @@ const (
 // Backend is the server behind, at one or several addresses. Set the fields before use; any number of goroutines may
 // then use it.
 type Backend struct {
-	Addrs   []string      // host:port; tried in order, those that failed lately last
+	Addrs   []string      // HOST:PORT or unix:/PATH; tried in order, those that failed lately last
 	Hello   string        // our name in EHLO
 	Timeout time.Duration // for the answer to the final dot, and at most for any other; 0: one minute
 
+	LMTP       bool        // it speaks LMTP (RFC 2033)
+	Security   Security    // whether by TLS
+	TLS        *tls.Config // of which RootCAs, Certificates and ServerName matter; nil for the system's roots and its name in Addrs
 	PassClient PassClient
 	Log        *slog.Logger // nil for none
 

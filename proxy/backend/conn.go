@@ -29,10 +29,24 @@ func (e Extensions) MaxSize() int64 {
 	return n
 }
 
+// MaxRecipients is how many recipients one message may have (RFC 9422), 0 if no limit was named.
+func (e Extensions) MaxRecipients() int {
+	for _, word := range strings.Fields(strings.ToUpper(e["LIMITS"])) {
+		if value, ok := strings.CutPrefix(word, "RCPTMAX="); ok {
+			n, err := strconv.Atoi(value)
+			if err == nil && n > 0 {
+				return n
+			}
+		}
+	}
+	return 0
+}
+
 var (
-	errAhead  = errors.New("the server sent more than it was asked for")
-	errCode   = errors.New("a reply of this code has no place here")
-	errBroken = errors.New("the connection is out of step")
+	errAhead   = errors.New("the server sent more than it was asked for")
+	errCode    = errors.New("a reply of this code has no place here")
+	errOneOnly = errors.New("LMTP takes one recipient at a time here")
+	errBroken  = errors.New("the connection is out of step")
 )
 
 // Conn is one connection to the server. One goroutine may use it.
@@ -42,38 +56,65 @@ type Conn struct {
 	Client Client // whom it was opened for
 
 	backend *Backend
-	net     net.Conn
+	tcp     net.Conn
+	net     net.Conn // tcp, or TLS on it
 	r       *bufio.Reader
 	w       *bufio.Writer // for messages; nil before the first
 	untie   func() bool   // ends the tie to the context of Open
 	rest    *time.Timer   // ends a connection at rest
 	uses    int
 	broken  bool
+	open    transaction
+}
+
+// transaction is what the connection knows of the one that is open.
+type transaction struct {
 	mail    string // a MAIL command not sent yet
 	refused *Reply // the refusal of MAIL, which is that of every recipient
+	taken   int    // recipients accepted
 }
 
 // connect opens a connection to addr and greets.
 func (b *Backend) connect(ctx context.Context, addr string, who Client) (*Conn, error) {
-	ctxOpen, cancel := context.WithTimeout(ctx, min(openTimeout, b.wait()))
-	defer cancel()
-	var d net.Dialer
-	nc, err := d.DialContext(ctxOpen, "tcp", addr)
+	c, err := b.dial(ctx, addr, who)
 	if err != nil {
-		return nil, fmt.Errorf("connecting: %w", err)
+		return nil, err
 	}
-	c := &Conn{Addr: addr, Client: who, backend: b, net: nc, r: bufio.NewReaderSize(nc, maxReplyLine)}
-	deadline, _ := ctxOpen.Deadline()
-	c.untie = context.AfterFunc(ctx, func() { nc.Close() })
-	if err := c.greet(deadline); err != nil {
+	err = c.greet(b.Security)
+	if errors.Is(err, errHandshake) && b.Security == Opportunistic && ctx.Err() == nil {
+		c.Close()
+		if c, err = b.dial(ctx, addr, who); err != nil {
+			return nil, err
+		}
+		err = c.greet(InClear)
+	}
+	if err != nil {
 		c.Close()
 		return nil, err
 	}
 	return c, nil
 }
 
+// dial connects to HOST:PORT, to any address that the name has, or to unix:/PATH.
+func (b *Backend) dial(ctx context.Context, addr string, who Client) (*Conn, error) {
+	timeout := min(openTimeout, b.wait())
+	network, where := "tcp", addr
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		network, where = "unix", path
+	}
+	d := net.Dialer{Timeout: timeout}
+	nc, err := d.DialContext(ctx, network, where)
+	if err != nil {
+		return nil, fmt.Errorf("connecting: %w", err)
+	}
+	c := &Conn{Addr: addr, Client: who, backend: b, tcp: nc, net: nc, r: bufio.NewReaderSize(nc, maxReplyLine)}
+	c.untie = context.AfterFunc(ctx, func() { nc.Close() })
+	return c, nil
+}
+
 // greet brings the connection to where MAIL can be said.
-func (c *Conn) greet(deadline time.Time) error {
+func (c *Conn) greet(want Security) error {
+	deadline := time.Now().Add(min(openTimeout, c.backend.wait()))
 	banner, err := c.read(deadline)
 	if err != nil {
 		return fmt.Errorf("reading the banner: %w", err)
@@ -84,6 +125,9 @@ func (c *Conn) greet(deadline time.Time) error {
 	if err := c.hello(deadline, c.backend.Hello); err != nil {
 		return err
 	}
+	if err := c.secure(want, deadline); err != nil {
+		return err
+	}
 	c.backend.learn(c.Offer)
 	return c.introduce(deadline)
 }
@@ -91,11 +135,17 @@ func (c *Conn) greet(deadline time.Time) error {
 // hello says EHLO in one of our names, the next where one is refused, or HELO to a server that knows no better
 // (RFC 5321 3.2).
 func (c *Conn) hello(deadline time.Time, names ...string) error {
+	verb := "EHLO "
+	if c.backend.LMTP {
+		verb = "LHLO "
+	}
 	commands := make([]string, 0, len(names)+1)
 	for _, name := range names {
-		commands = append(commands, "EHLO "+name+"\r\n")
+		commands = append(commands, verb+name+"\r\n")
 	}
-	commands = append(commands, "HELO "+c.backend.Hello+"\r\n")
+	if !c.backend.LMTP {
+		commands = append(commands, "HELO "+c.backend.Hello+"\r\n")
+	}
 	for _, command := range commands {
 		reply, err := c.exchange(command, deadline)
 		if err != nil {
@@ -103,6 +153,9 @@ func (c *Conn) hello(deadline time.Time, names ...string) error {
 		}
 		if reply.Code == 250 {
 			c.Offer = extensions(reply.Lines[1:])
+			if c.backend.LMTP {
+				c.Offer["LIMITS"] = "RCPTMAX=1"
+			}
 			return nil
 		}
 		if reply.Code/100 != 5 {
@@ -138,15 +191,24 @@ func extensions(lines []string) Extensions {
 // there is one.
 func (c *Conn) Mail(path string, params []string) {
 	c.uses++
-	c.refused = nil
-	c.mail = strings.Join(append([]string{"MAIL FROM:" + path}, params...), " ") + "\r\n"
+	c.open = transaction{mail: strings.Join(append([]string{"MAIL FROM:" + path}, params...), " ") + "\r\n"}
 }
 
-// Rcpt adds a recipient, path with its brackets, and returns what the server says.
+// Rcpt adds a recipient, path with its brackets, and returns what the server says. By LMTP there can be one only.
 func (c *Conn) Rcpt(path string, params []string) (Reply, error) {
-	command := strings.Join(append([]string{"RCPT TO:" + path}, params...), " ") + "\r\n"
-	mail := c.mail
-	c.mail = ""
+	if c.backend.LMTP && c.open.taken > 0 {
+		return Reply{}, errOneOnly
+	}
+	reply, err := c.rcpt(strings.Join(append([]string{"RCPT TO:" + path}, params...), " ") + "\r\n")
+	if err == nil && reply.OK() {
+		c.open.taken++
+	}
+	return reply, err
+}
+
+func (c *Conn) rcpt(command string) (Reply, error) {
+	mail := c.open.mail
+	c.open.mail = ""
 	together := c.Offer.Has("PIPELINING") // RFC 2920
 	if mail != "" {
 		lines := mail
@@ -158,7 +220,7 @@ func (c *Conn) Rcpt(path string, params []string) (Reply, error) {
 			return Reply{}, fmt.Errorf("MAIL: %w", err)
 		}
 		if !reply.OK() {
-			c.refused = &reply
+			c.open.refused = &reply
 		}
 	}
 	if mail != "" && together {
@@ -166,12 +228,12 @@ func (c *Conn) Rcpt(path string, params []string) (Reply, error) {
 		if err != nil {
 			return Reply{}, fmt.Errorf("RCPT: %w", err)
 		}
-		if c.refused == nil {
+		if c.open.refused == nil {
 			return reply, nil
 		}
 	}
-	if c.refused != nil {
-		return *c.refused, nil
+	if c.open.refused != nil {
+		return *c.open.refused, nil
 	}
 	reply, err := c.ask(command, false)
 	if err != nil {
@@ -232,8 +294,8 @@ func (c *Conn) send(command string) error {
 
 // Rest puts the connection aside between two transactions. One that is not resumed within restFor ends by itself.
 func (c *Conn) Rest() {
-	c.mail, c.refused = "", nil
-	c.rest = time.AfterFunc(restFor, func() { c.net.Close() })
+	c.open = transaction{}
+	c.rest = time.AfterFunc(restFor, func() { c.tcp.Close() })
 }
 
 // Resume makes a connection at rest ready for another transaction. The server must answer RSET, which proves that it
@@ -268,5 +330,5 @@ func (c *Conn) Close() {
 	if c.rest != nil {
 		c.rest.Stop()
 	}
-	c.net.Close()
+	c.tcp.Close()
 }

@@ -3,6 +3,7 @@ package sink
 import (
 	"bufio"
 	"bytes"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -51,8 +52,10 @@ func (d *dialogue) run() {
 
 func (d *dialogue) command(verb, arg string) error {
 	switch verb {
-	case "EHLO", "HELO":
+	case "EHLO", "HELO", "LHLO":
 		return d.hello(verb)
+	case "STARTTLS":
+		return d.secure()
 	case "XCLIENT":
 		d.open = nil
 		return d.say(Client, "220 sink.example ESMTP")
@@ -61,7 +64,7 @@ func (d *dialogue) command(verb, arg string) error {
 	case "MAIL":
 		taken, err := d.ask(Mail, "250 2.1.0 sender ok")
 		if taken {
-			d.open = &Message{Conn: d.number, Mail: arg}
+			d.open = &Message{Conn: d.number, Mail: arg, TLS: d.encrypted()}
 		}
 		return err
 	case "RCPT":
@@ -87,12 +90,15 @@ func (d *dialogue) hello(verb string) error {
 		return d.write("502 5.5.1 unknown")
 	}
 	lines := []string{"sink.example"}
-	if verb == "EHLO" {
+	if verb != "HELO" {
 		offers := script.Offers
 		if offers == nil {
 			offers = Offers
 		}
 		lines = append(lines, offers...)
+		if script.TLS != nil && !d.encrypted() {
+			lines = append(lines, "STARTTLS")
+		}
 	}
 	var reply strings.Builder
 	for i, line := range lines {
@@ -107,6 +113,27 @@ func (d *dialogue) hello(verb string) error {
 		return d.write(reply.String())
 	}
 	return d.say(Hello, reply.String())
+}
+
+// secure takes up TLS, unless the script answers something else than 220.
+func (d *dialogue) secure() error {
+	script, _ := d.sink.now()
+	if script.TLS == nil || d.encrypted() {
+		return d.write("503 5.5.1 no TLS now")
+	}
+	taken, err := d.ask(StartTLS, "220 2.0.0 go on")
+	if err != nil || !taken {
+		return err
+	}
+	d.open = nil
+	d.conn = tls.Server(d.conn, script.TLS) // whoever closes the sink closes what is below
+	d.r = bufio.NewReaderSize(d.conn, 64<<10)
+	return nil
+}
+
+func (d *dialogue) encrypted() bool {
+	_, ok := d.conn.(*tls.Conn)
+	return ok
 }
 
 func (d *dialogue) rcpt(arg string) error {

@@ -9,6 +9,7 @@
 package sink
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -21,18 +22,19 @@ type Stage string
 
 // The stages.
 const (
-	Connect Stage = "connect" // before the banner
-	Banner  Stage = "banner"
-	Hello   Stage = "ehlo"
-	Client  Stage = "xclient"  // the answer to XCLIENT
-	Forward Stage = "xforward" // the answer to XFORWARD
-	Mail    Stage = "mail"
-	Rcpt    Stage = "rcpt"
-	Data    Stage = "data" // the answer to DATA
-	Body    Stage = "body" // while the message arrives
-	Dot     Stage = "dot"  // the answer to the end of data
-	Reset   Stage = "rset"
-	Quit    Stage = "quit"
+	Connect  Stage = "connect" // before the banner
+	Banner   Stage = "banner"
+	Hello    Stage = "ehlo"
+	StartTLS Stage = "starttls" // the answer to STARTTLS
+	Client   Stage = "xclient"  // the answer to XCLIENT
+	Forward  Stage = "xforward" // the answer to XFORWARD
+	Mail     Stage = "mail"
+	Rcpt     Stage = "rcpt"
+	Data     Stage = "data" // the answer to DATA
+	Body     Stage = "body" // while the message arrives
+	Dot      Stage = "dot"  // the answer to the end of data
+	Reset    Stage = "rset"
+	Quit     Stage = "quit"
 )
 
 // Kind is a way to misbehave.
@@ -66,6 +68,7 @@ type Script struct {
 	On     map[Stage]Action
 	Rcpt   func(path string) string // the reply to a recipient, "" for 250; the path without brackets
 	NoEHLO bool                     // knows HELO only
+	TLS    *tls.Config              // for STARTTLS, which is offered if it is there; nil for none
 }
 
 // Offers are the EHLO keywords of a Script that names none.
@@ -75,6 +78,7 @@ var Offers = []string{"PIPELINING", "SIZE 52428800", "8BITMIME", "SMTPUTF8", "DS
 type Message struct {
 	Conn  int    // the number of its connection, from 1
 	Mail  string // the argument of MAIL: "FROM:<a@example.org> SIZE=10"
+	TLS   bool   // it came encrypted
 	Rcpts []string
 	Data  []byte // without dot-stuffing and end of data
 	Taken bool   // the sink said, or meant to say, 2xx

@@ -1,0 +1,94 @@
+package proxy
+
+import (
+	"crypto/tls"
+	"strings"
+	"testing"
+
+	"weir/proxy/backend"
+	"weir/proxy/backend/sink"
+)
+
+// Somebody in the middle takes STARTTLS out of the offer: no mail goes, and the client tries again.
+func TestTLSThatIsRequiredIsNeverGivenUp(t *testing.T) {
+	f := newFront(t, func(f *front) { f.sink.Set(sink.Script{TLS: certificate(t, 1)}) })
+	f.Backend.Security, f.Backend.TLS = backend.Required, &tls.Config{}
+	for _, script := range []sink.Script{{}, {TLS: certificate(t, 2)}} { // stripped; another's certificate
+		f.sink.Set(script)
+		if got := f.deliver(note); !strings.HasPrefix(got, "451 4.4.1") {
+			t.Errorf("reply %q", got)
+		}
+	}
+	for _, line := range f.sink.Commands() {
+		if strings.HasPrefix(line, "MAIL") {
+			t.Errorf("mail went: %q", line)
+		}
+	}
+}
+
+// By LMTP each recipient has its own last word, which one reply to several could not say: so there is one recipient at
+// a time.
+func TestLMTPTakesOneRecipientAtATime(t *testing.T) {
+	f := newFront(t, func(f *front) { f.Backend.LMTP = true })
+	c := f.dial()
+	if offer := c.cmd("EHLO client.example", "250"); !strings.Contains(offer, "LIMITS RCPTMAX=1") {
+		t.Errorf("offer %q", offer)
+	}
+	f.sink.Set(sink.Script{Rcpt: func(path string) string {
+		if strings.HasPrefix(path, "no") {
+			return "550 5.1.1 no such user"
+		}
+		return ""
+	}})
+	c.cmd("MAIL FROM:<ann@client.example>", "250")
+	c.cmd("RCPT TO:<no@weir.example>", "550 5.1.1")
+	c.cmd("RCPT TO:<bob@weir.example>", "250")
+	c.cmd("RCPT TO:<eve@weir.example>", "452 4.5.3")
+	c.data(note, "250")
+	c.cmd("MAIL FROM:<ann@client.example>", "250")
+	c.cmd("RCPT TO:<eve@weir.example>", "250")
+	c.data(note, "250")
+	if all := f.taken(); len(all) != 2 || len(all[0].Rcpts) != 1 || len(all[1].Rcpts) != 1 {
+		t.Errorf("taken %+v", all)
+	}
+}
+
+func TestTheLimitOfTheServerBehindHolds(t *testing.T) {
+	f := newFront(t, func(f *front) { f.sink.Set(sink.Script{Offers: []string{"PIPELINING", "LIMITS RCPTMAX=2"}}) })
+	c := f.dial()
+	if offer := c.cmd("EHLO client.example", "250"); !strings.Contains(offer, "LIMITS RCPTMAX=2") {
+		t.Errorf("offer %q", offer)
+	}
+	c.cmd("MAIL FROM:<ann@client.example>", "250")
+	for _, want := range []string{"250", "250", "452 4.5.3"} {
+		c.cmd("RCPT TO:<bob@weir.example>", want)
+	}
+	c.data(note, "250")
+}
+
+// The server behind is told who the client is, anew for each client, and its no to a client is the client's.
+func TestTheServerBehindLearnsTheClient(t *testing.T) {
+	f := newFront(t, func(f *front) { f.sink.Set(sink.Script{Offers: []string{"PIPELINING", "XCLIENT ADDR HELO"}}) })
+	c := f.hello()
+	send := func() {
+		c.cmd("MAIL FROM:<ann@client.example>", "250")
+		c.cmd("RCPT TO:<bob@weir.example>", "250")
+		c.data(note, "250")
+	}
+	send()
+	send()
+	c.cmd("EHLO another.example", "250")
+	send()
+	got := strings.Join(f.sink.Commands(), "\n")
+	for line, n := range map[string]int{
+		"XCLIENT ADDR=127.0.0.1 HELO=client.example\nEHLO client.example\n": 1, "XCLIENT ADDR=127.0.0.1 HELO=another.example\nEHLO another.example\n": 1,
+	} {
+		if strings.Count(got, line) != n {
+			t.Errorf("%d of %q in\n%s", strings.Count(got, line), line, got)
+		}
+	}
+	f.sink.Set(sink.Script{Offers: []string{"XCLIENT ADDR"}, On: map[sink.Stage]sink.Action{sink.Client: {Kind: sink.Answer, Text: "554 5.7.1 blocked"}}})
+	if got := f.deliver(note); got != "554 5.7.1 blocked" {
+		t.Errorf("reply %q", got)
+	}
+}
