@@ -1,29 +1,29 @@
 package rules
 
-// Features are what `when:` expressions may read besides symbols. The `expr` tags are the names rules use.
+// Features are what `when:` expressions may read besides symbols, under the same names in rules and in records.
 // A feature that is not known (a number of a message before DATA, say) is zero.
 type Features struct {
-	Size        int          `expr:"size"`        // bytes of the message
-	Parts       int          `expr:"parts"`       // leaf parts
-	Attachments int          `expr:"attachments"` // parts offered as files
-	URLs        int          `expr:"urls"`        // distinct links
-	Recipients  int          `expr:"recipients"`  // accepted recipients of this message
-	Hops        int          `expr:"hops"`        // Received lines
-	User        string       `expr:"user"`        // authenticated user, "" for strangers
-	Helo        string       `expr:"helo"`
-	RDNS        string       `expr:"rdns"`
-	TLS         bool         `expr:"tls"`
-	From        string       `expr:"from"`        // envelope sender
-	FromDomain  string       `expr:"from_domain"` // of the From header
-	Listener    string       `expr:"listener"`
-	Bulk        BulkFeatures `expr:"bulk"`
+	Size        int          `json:"size,omitzero" expr:"size"`               // bytes of the message
+	Parts       int          `json:"parts,omitzero" expr:"parts"`             // leaf parts
+	Attachments int          `json:"attachments,omitzero" expr:"attachments"` // parts offered as files
+	URLs        int          `json:"urls,omitzero" expr:"urls"`               // distinct links
+	Recipients  int          `json:"recipients,omitzero" expr:"recipients"`   // accepted recipients of this message
+	Hops        int          `json:"hops,omitzero" expr:"hops"`               // Received lines
+	User        string       `json:"user,omitzero" expr:"user"`               // authenticated user, "" for strangers
+	Helo        string       `json:"helo,omitzero" expr:"helo"`
+	RDNS        string       `json:"rdns,omitzero" expr:"rdns"`
+	TLS         bool         `json:"tls,omitzero" expr:"tls"`
+	From        string       `json:"from,omitzero" expr:"from"`               // envelope sender
+	FromDomain  string       `json:"from_domain,omitzero" expr:"from_domain"` // of the From header
+	Listener    string       `json:"listener,omitzero" expr:"listener"`
+	Bulk        BulkFeatures `json:"bulk,omitzero" expr:"bulk"`
 }
 
 // BulkFeatures are the counts of alike messages.
 type BulkFeatures struct {
-	Alike       int `expr:"alike"`
-	AlikeStrict int `expr:"alike_strict"`
-	Networks    int `expr:"networks"`
-	Senders     int `expr:"senders"`
-	Recipients  int `expr:"recipients"`
+	Alike       int `json:"alike,omitzero" expr:"alike"`
+	AlikeStrict int `json:"alike_strict,omitzero" expr:"alike_strict"`
+	Networks    int `json:"networks,omitzero" expr:"networks"`
+	Senders     int `json:"senders,omitzero" expr:"senders"`
+	Recipients  int `json:"recipients,omitzero" expr:"recipients"`
 }

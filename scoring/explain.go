@@ -127,7 +127,7 @@ func (s *account) without(out []int) (rules.Action, rules.Points) {
 			return rules.Reject, points
 		}
 	}
-	return actionFor(s.thresholds, points), points
+	return ActionFor(s.thresholds, points), points
 }
 
 // search looks for a set of symbols without which the action is another.

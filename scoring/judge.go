@@ -26,7 +26,7 @@ func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 			continue
 		}
 		line := lineOf(symbol, detail)
-		if modeUnder(p, symbol) == rules.Shadow {
+		if ModeUnder(p, symbol) == rules.Shadow {
 			v.Shadow = append(v.Shadow, line)
 			continue
 		}
@@ -44,7 +44,7 @@ func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 	for _, l := range v.Why {
 		v.Points += l.Points
 	}
-	v.Action = actionFor(p.Thresholds, v.Points)
+	v.Action = ActionFor(p.Thresholds, v.Points)
 	v.force(p, counted)
 	v.Reasons = reasons(p, counted)
 	return v
@@ -87,8 +87,8 @@ func combine(set *rules.Set, found map[string]string, f *rules.Features) []filte
 	return problems
 }
 
-// modeUnder is the mode of a symbol under a policy: a policy may change how zones count, but a trial stays a trial.
-func modeUnder(p *rules.Policy, s *rules.Symbol) rules.Mode {
+// ModeUnder is the mode of a symbol under a policy: a policy may change how zones count, but a trial stays a trial.
+func ModeUnder(p *rules.Policy, s *rules.Symbol) rules.Mode {
 	if s.Zone != "" && p.ZoneMode != nil && s.Mode != rules.Shadow {
 		return *p.ZoneMode
 	}
@@ -172,7 +172,8 @@ func cutMax(rule string) (string, bool) {
 	return "", false
 }
 
-func actionFor(t rules.Thresholds, p rules.Points) rules.Action {
+// ActionFor is the action that points lead to when nothing forces another.
+func ActionFor(t rules.Thresholds, p rules.Points) rules.Action {
 	switch {
 	case t.Reject.Reached(p):
 		return rules.Reject
@@ -187,7 +188,7 @@ func actionFor(t rules.Thresholds, p rules.Points) rules.Action {
 // force makes the verdict a refusal when a hard symbol counts, with a line of no points for each.
 func (v *Verdict) force(p *rules.Policy, symbols []*rules.Symbol) {
 	for _, s := range symbols {
-		if modeUnder(p, s) != rules.Hard {
+		if ModeUnder(p, s) != rules.Hard {
 			continue
 		}
 		v.Action, v.By = rules.Reject, ByHard
@@ -205,7 +206,7 @@ func reasons(p *rules.Policy, symbols []*rules.Symbol) []string {
 			}
 		}
 	}
-	add(func(s *rules.Symbol) bool { return modeUnder(p, s) == rules.Hard })
+	add(func(s *rules.Symbol) bool { return ModeUnder(p, s) == rules.Hard })
 	add(func(s *rules.Symbol) bool { return s.Points > 0 })
 	return out
 }

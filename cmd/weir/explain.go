@@ -136,21 +136,11 @@ func changeOf(r *verdictlog.Record) *scoring.Change {
 	if r.Verdict.By == scoring.ByBackend {
 		return nil
 	}
-	change, ok := scoring.SmallestChange(r.Hits, thresholdsOf(r.Verdict.Thresholds))
+	change, ok := scoring.SmallestChange(r.Hits, r.Verdict.Thresholds.Rules())
 	if !ok {
 		return nil
 	}
 	return &change
-}
-
-func thresholdsOf(t verdictlog.Thresholds) rules.Thresholds {
-	of := func(p *rules.Points) rules.Threshold {
-		if p == nil {
-			return rules.Threshold{Off: true}
-		}
-		return rules.Threshold{Points: *p}
-	}
-	return rules.Thresholds{Tag: of(t.Tag), Defer: of(t.Defer), Reject: of(t.Reject)}
 }
 
 // printWaterfall prints how the verdict in r came about.

@@ -24,7 +24,7 @@ func Compose(m filters.Mail, results []filters.Result, v scoring.Verdict) Record
 		Hits:    orEmpty(v.Why),
 		Shadow:  orEmpty(v.Shadow),
 		Errors:  problemsOf(results, v),
-		Outcome: Outcome{Bulk: facts.Bulk, Timing: Timing{Checks: checkTimes(results)}},
+		Outcome: Outcome{Facts: factsOf(m, results, v), Bulk: facts.Bulk, Timing: Timing{Checks: checkTimes(results)}},
 	}
 	if m.Session != nil {
 		r.Session = sessionOf(m.Session, facts.Reverse)
@@ -40,6 +40,21 @@ func Compose(m filters.Mail, results []filters.Result, v scoring.Verdict) Record
 		r.Auth = &Auth{SPF: m.Auth.SPF.Result, DKIM: orEmpty(m.Auth.DKIM), Domains: m.Auth.Domains}
 	}
 	return r
+}
+
+// factsOf is what v was reached by; nil if it is no verdict of the rules.
+func factsOf(m filters.Mail, results []filters.Result, v scoring.Verdict) *Facts {
+	if v.Policy == "" {
+		return nil
+	}
+	facts := scoring.FactsOf(m, results)
+	f := Facts{Symbols: make([]string, 0, len(facts.Hits)), Features: facts.Features}
+	for _, h := range facts.Hits {
+		f.Symbols = append(f.Symbols, h.Symbol)
+	}
+	slices.Sort(f.Symbols)
+	f.Symbols = slices.Compact(f.Symbols)
+	return &f
 }
 
 func verdictOf(v scoring.Verdict) Verdict {

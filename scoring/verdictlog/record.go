@@ -51,14 +51,22 @@ type Record struct {
 	Outcome
 }
 
+// Facts are what the verdict was reached by, whatever it was worth, so that the same can be judged again under other
+// rules. What combinations of symbols add is no fact.
+type Facts struct {
+	Symbols  []string       `json:"symbols"` // all that checks reported, in alphabetical order
+	Features rules.Features `json:"features"`
+}
+
 // Origin is the weir that judged.
 type Origin struct {
 	Host    string `json:"host"`
 	Version string `json:"version"`
 }
 
-// Outcome is what followed from the verdict and how long it took.
+// Outcome is what the verdict was reached by, what followed from it and how long it took.
 type Outcome struct {
+	Facts   *Facts        `json:"facts,omitempty"` // nil where no rule has looked
 	Bulk    *filters.Bulk `json:"bulk,omitempty"`
 	Timing  Timing        `json:"timing_us"`
 	Backend *Backend      `json:"backend,omitempty"` // nil when the backend was not asked
@@ -148,6 +156,17 @@ type Thresholds struct {
 	Tag    *rules.Points `json:"tag"`
 	Defer  *rules.Points `json:"defer,omitempty"`
 	Reject *rules.Points `json:"reject"`
+}
+
+// Rules is t as rules have it.
+func (t Thresholds) Rules() rules.Thresholds {
+	of := func(p *rules.Points) rules.Threshold {
+		if p == nil {
+			return rules.Threshold{Off: true}
+		}
+		return rules.Threshold{Points: *p}
+	}
+	return rules.Thresholds{Tag: of(t.Tag), Defer: of(t.Defer), Reject: of(t.Reject)}
 }
 
 // Reply is what the client was told.

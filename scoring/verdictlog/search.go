@@ -55,6 +55,31 @@ func search(ctx context.Context, dir string, parts []part, q Query, each func(*R
 	return nil
 }
 
+// Lines is Search for those who read no more of a record than they need: it calls each with the lines as they stand. A
+// line is valid until each returns, and is decoded here only if q has words. Of lines that are no records it knows only
+// those that it decodes.
+func Lines(ctx context.Context, dir string, q Query, each func(line []byte) error) error {
+	parts, err := list(dir)
+	if err != nil {
+		return err
+	}
+	parts = slices.DeleteFunc(parts, func(p part) bool { return !p.mayHold(q.Since, q.Until) })
+	exact := len(q.terms) > 0 || !q.Since.IsZero() || !q.Until.IsZero()
+	s := scan{ctx: ctx.Err, dir: dir, query: q, sieve: q.sieve()}
+	for _, p := range parts {
+		err := s.lines(p, func(line []byte) error {
+			if exact {
+				return s.line(line, func(*Record) error { return each(line) })
+			}
+			return each(line)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Find returns the record with the given id, or the only one whose id begins with it. It looks only where the time in
 // the id says, so ten letters are the least. The error wraps fs.ErrNotExist if there is none.
 func Find(dir, id string) (*Record, error) {
@@ -114,8 +139,13 @@ type scan struct {
 // often is how many lines are read between two looks at the context.
 const often = 1000
 
-// file looks through one file, up to the size it had when it was listed. One that is gone was expired meanwhile.
+// file looks through one file for what the query finds.
 func (s *scan) file(p part, each func(*Record) error) error {
+	return s.lines(p, func(line []byte) error { return s.line(line, each) })
+}
+
+// lines reads one file, up to the size it had when it was listed. One that is gone was expired meanwhile.
+func (s *scan) lines(p part, each func(line []byte) error) error {
 	file, err := os.Open(filepath.Join(s.dir, p.name()))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -131,12 +161,12 @@ func (s *scan) file(p part, each func(*Record) error) error {
 		}
 		line, err := in.next()
 		if errors.Is(err, io.EOF) {
-			return s.line(in.rest(), each)
+			return each(in.rest())
 		}
 		if err != nil {
 			return fmt.Errorf("reading the verdict log: %w", err)
 		}
-		if err := s.line(line, each); err != nil {
+		if err := each(line); err != nil {
 			return err
 		}
 	}

@@ -1,0 +1,127 @@
+package replay
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"weir/rules"
+	"weir/scoring"
+	"weir/scoring/verdictlog"
+)
+
+// Flip is a record whose action is another one under the new rules.
+type Flip struct {
+	Record *verdictlog.Record
+	Judgement
+	Causes []Cause
+}
+
+// Cause is one difference that made a flip: of the points of a rule, or of a threshold.
+type Cause struct {
+	Rule    string        `json:"rule"` // or "threshold:reject"
+	Was, Is *rules.Points // nil where it did not count, or was off
+}
+
+// flip says why the record on a line was judged otherwise.
+func (j *Judge) flip(line []byte, out Judgement) (Flip, error) {
+	r, err := verdictlog.ReadRecord(line)
+	if err != nil {
+		return Flip{}, err
+	}
+	f := Flip{Record: r, Judgement: out}
+	b, _ := parse(line)
+	k := j.known(&b)
+	p, err := j.policy(&b)
+	if err != nil {
+		return f, err
+	}
+	facts, err := b.facts(k)
+	if err != nil {
+		return f, err
+	}
+	if !k.same && len(k.set.Bulk.Exempt) > 0 {
+		if facts.Hits, err = b.exempted(facts.Hits, k.set.Bulk.Exempt); err != nil {
+			return f, err
+		}
+	}
+	f.Causes = causes(r, out.Was, scoring.Judge(k.set, p, facts))
+	return f, nil
+}
+
+// causes are the differences between two verdicts that made their actions differ: those of points that drew the sum
+// that way, heaviest first, and those of thresholds. Of either kind those that changed nothing are left out.
+func causes(r *verdictlog.Record, was rules.Action, v scoring.Verdict) []Cause {
+	old := r.Verdict.Thresholds.Rules()
+	forced := v.By == scoring.ByHard || r.Verdict.By == scoring.ByHard
+	thresholds := moved(old, v.Thresholds)
+	if !forced && scoring.ActionFor(v.Thresholds, r.Verdict.Score) == v.Action && len(thresholds) > 0 {
+		return thresholds
+	}
+	all := differing(r.Hits, v.Why)
+	worse := v.Action > was
+	all = slices.DeleteFunc(all, func(c Cause) bool {
+		d := c.points()
+		return d != 0 && (d > 0) != worse
+	})
+	if !forced && scoring.ActionFor(old, v.Points) != v.Action {
+		all = append(all, thresholds...)
+	}
+	return all
+}
+
+// points is by how much a cause moved the sum.
+func (c Cause) points() (d rules.Points) {
+	if c.Is != nil {
+		d = *c.Is
+	}
+	if c.Was != nil {
+		d -= *c.Was
+	}
+	return d
+}
+
+// differing are the rules whose lines differ, heaviest first.
+func differing(was, is []scoring.Line) []Cause {
+	before, after := map[string]*rules.Points{}, map[string]*rules.Points{}
+	names := map[string]bool{}
+	for i := range was {
+		before[was[i].Rule], names[was[i].Rule] = &was[i].Points, true
+	}
+	for i := range is {
+		after[is[i].Rule], names[is[i].Rule] = &is[i].Points, true
+	}
+	var all []Cause
+	for name := range names {
+		c := Cause{name, before[name], after[name]}
+		if c.points() != 0 || isForced(name) && (c.Was == nil) != (c.Is == nil) {
+			all = append(all, c)
+		}
+	}
+	size := func(c Cause) rules.Points { return max(c.points(), -c.points()) }
+	slices.SortFunc(all, func(a, b Cause) int { return cmp.Or(cmp.Compare(size(b), size(a)), cmp.Compare(a.Rule, b.Rule)) })
+	return all
+}
+
+// isForced reports whether a line says that a symbol refuses alone.
+func isForced(rule string) bool { return strings.HasPrefix(rule, "hard:") }
+
+// moved are the thresholds that differ.
+func moved(was, is rules.Thresholds) []Cause {
+	var all []Cause
+	points := func(t rules.Threshold) *rules.Points {
+		if t.Off {
+			return nil
+		}
+		return &t.Points
+	}
+	for _, t := range []struct {
+		action  rules.Action
+		was, is rules.Threshold
+	}{{rules.Tag, was.Tag, is.Tag}, {rules.Defer, was.Defer, is.Defer}, {rules.Reject, was.Reject, is.Reject}} {
+		if t.was.Off != t.is.Off || !t.was.Off && t.was.Points != t.is.Points {
+			all = append(all, Cause{"threshold:" + t.action.String(), points(t.was), points(t.is)})
+		}
+	}
+	return all
+}

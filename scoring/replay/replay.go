@@ -1,0 +1,294 @@
+// Package replay judges recorded verdicts again under other rules.
+//
+// It works from the facts in a record alone. What the new rules look for and the old did not (a new or changed pattern,
+// zone or window) nobody knows without the message: where that could change the action, the record is counted as not
+// redone, and nothing is guessed.
+package replay
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+
+	"weir/filters"
+	"weir/rules"
+	"weir/scoring"
+	"weir/scoring/verdictlog"
+)
+
+// Rules are those under which records are judged again.
+type Rules struct {
+	Set     *rules.Set
+	Checked []string // the symbols that checks report, whatever the rules say
+	Version string   // of the program whose checks those are
+	// Was finds what a version of the program looked for under the rules with a digest, or says that it is not known.
+	Was func(digest, version string) (verdictlog.Sought, bool)
+	// Enforced compares with what was done, not with what was decided: in shadow mode nobody was refused.
+	Enforced bool
+}
+
+// Why a record was not redone.
+const (
+	Unjudged = "unjudged" // no rule had looked: refused before, or by the backend
+	NoFacts  = "facts"    // the record is older than facts in records
+	NoBody   = "message"  // the message was never sent: it was refused at RCPT, and would not be now
+	Unknown  = "unknown"  // it depends on what was not looked for
+)
+
+// Judgement is a record judged again.
+type Judgement struct {
+	Was, Is rules.Action
+	Score   rules.Points // now
+	Undone  string       // "" if it was redone, else why not; Is is nothing then
+	Missing []string     // of Unknown: the symbols on which it depends
+}
+
+// Judge judges records again, one after the other. It is not for several goroutines: each has its own.
+type Judge struct {
+	rules Rules
+	sets  map[string]*known  // by digest and version
+	memo  map[string]outcome // by what the verdict depends on
+	key   []byte
+}
+
+// maxMemo bounds how many different facts are remembered with their verdicts.
+const maxMemo = 1 << 14
+
+// New returns a Judge of records.
+func New(r Rules) *Judge {
+	return &Judge{rules: r, sets: map[string]*known{}, memo: map[string]outcome{}}
+}
+
+// known is the rules without what a generation before did not look for.
+type known struct {
+	number   int // among all that are compared
+	set      *rules.Set
+	same     bool            // it is the generation itself: all is known
+	unknown  []*rules.Symbol // what it did not look for, and what follows from it
+	features bool            // a condition reads features
+}
+
+// outcome is the part of a Judgement that is the same for all records with the same facts.
+type outcome struct {
+	action  rules.Action
+	score   rules.Points
+	hard    bool
+	missing []string
+}
+
+// Line judges the record on a line of a verdict log again. It reports false if the line is no record.
+func (j *Judge) Line(line []byte) (Judgement, bool) {
+	b, ok := parse(line)
+	if !ok {
+		return Judgement{}, false
+	}
+	was, wasHard, ok := b.action(line)
+	if !ok {
+		return Judgement{}, false
+	}
+	out := Judgement{Was: was, Is: was}
+	if b.shadow && j.rules.Enforced {
+		out.Was = min(was, rules.Tag)
+	}
+	switch {
+	case len(b.policy) == 0:
+		out.Undone = Unjudged
+		return out, true
+	case b.symbols == nil:
+		out.Undone = NoFacts
+		return out, true
+	}
+	o, err := j.outcome(&b)
+	if err != nil {
+		return Judgement{}, false
+	}
+	switch {
+	case !b.whole && wasHard && !o.hard:
+		out.Undone = NoBody
+	case len(o.missing) > 0:
+		out.Undone, out.Missing = Unknown, o.missing
+	case b.whole || o.hard:
+		out.Is, out.Score = o.action, o.score
+	}
+	return out, true
+}
+
+// outcome is the verdict on the facts of b, remembered.
+func (j *Judge) outcome(b *brief) (outcome, error) {
+	k := j.known(b)
+	p, err := j.policy(b)
+	if err != nil {
+		return outcome{}, err
+	}
+	j.key = strconv.AppendInt(j.key[:0], int64(k.number), 10)
+	j.key = append(append(append(j.key, ' '), p.ID...), b.symbols...)
+	if k.features {
+		j.key = append(j.key, b.features...)
+	}
+	exempts := !k.same && len(k.set.Bulk.Exempt) > 0
+	if exempts {
+		j.key = append(append(j.key, b.auth...), byte('0'+len(b.bulk)%2))
+	}
+	if o, ok := j.memo[string(j.key)]; ok {
+		return o, nil
+	}
+	f, err := b.facts(k)
+	if err != nil {
+		return outcome{}, err
+	}
+	if exempts {
+		if f.Hits, err = b.exempted(f.Hits, k.set.Bulk.Exempt); err != nil {
+			return outcome{}, err
+		}
+	}
+	o := k.judge(p, f)
+	if len(j.memo) >= maxMemo {
+		clear(j.memo)
+	}
+	j.memo[string(j.key)] = o
+	return o, nil
+}
+
+// judge is the verdict under p as far as it is known. A symbol that may or may not have held moves the sum by its
+// points at most, so where both ends lead to the same action that is certain.
+func (k *known) judge(p *rules.Policy, f scoring.Facts) outcome {
+	v := scoring.Judge(k.set, p, f)
+	o := outcome{action: v.Action, score: v.Points, hard: v.By == scoring.ByHard}
+	if o.hard {
+		return o // whatever else holds
+	}
+	least, most, certain := v.Points, v.Points, true
+	var missing []string
+	for _, s := range k.unknown {
+		switch mode := scoring.ModeUnder(p, s); {
+		case mode == rules.Shadow:
+			continue
+		case mode == rules.Hard, s.OneOf != "", s.CapAt != nil:
+			certain = false
+		case s.Points == 0:
+			continue
+		}
+		least, most = least+min(s.Points, 0), most+max(s.Points, 0)
+		missing = append(missing, s.Name)
+	}
+	if !certain || scoring.ActionFor(p.Thresholds, least) != v.Action || scoring.ActionFor(p.Thresholds, most) != v.Action {
+		o.missing = missing
+	}
+	return o
+}
+
+// policy is the policy of the message: that of a recipient whose policy has the name it had, else the first one's.
+func (j *Judge) policy(b *brief) (*rules.Policy, error) {
+	set := j.rules.Set
+	if len(set.Policies) == 1 {
+		return set.Policies[0], nil
+	}
+	var e verdictlog.Envelope
+	if err := json.Unmarshal(b.envelope, &e); err != nil {
+		return nil, err
+	}
+	for _, r := range e.RcptRejected {
+		e.To = append(e.To, r.To)
+	}
+	var first *rules.Policy
+	for _, to := range e.To {
+		p := set.PolicyFor(to)
+		if p.ID == string(b.policy) {
+			return p, nil
+		}
+		if first == nil {
+			first = p
+		}
+	}
+	if first != nil {
+		return first, nil
+	}
+	for _, p := range set.Policies {
+		if p.ID == string(b.policy) {
+			return p, nil
+		}
+	}
+	return set.Policies[len(set.Policies)-1], nil
+}
+
+// known is the rules without what the rules of b did not look for.
+func (j *Judge) known(b *brief) *known {
+	j.key = append(append(append(j.key[:0], b.digest...), ' '), b.version...)
+	k := j.sets[string(j.key)]
+	if k == nil {
+		k = j.compare(string(b.digest), string(b.version))
+		j.sets[string(j.key)] = k
+	}
+	return k
+}
+
+func (j *Judge) compare(digest, version string) *known {
+	set := j.rules.Set
+	k := &known{number: len(j.sets), set: set, same: digest == set.Digest && version == j.rules.Version}
+	if !k.same {
+		k.set, k.unknown = j.without(digest, version)
+	}
+	k.features = slices.ContainsFunc(k.set.Combos, func(c rules.Combo) bool { return c.When.ReadsFeatures() })
+	return k
+}
+
+// without is the set without the symbols that the rules with a digest did not look for, and those symbols.
+func (j *Judge) without(digest, version string) (*rules.Set, []*rules.Symbol) {
+	before, kept := j.rules.Was(digest, version)
+	now := j.rules.Set.Sought()
+	for _, name := range j.rules.Checked {
+		if _, described := now[name]; !described {
+			now[name] = ""
+		}
+	}
+	if !kept && version == j.rules.Version {
+		before.Symbols = map[string]string{}
+		for _, name := range j.rules.Checked {
+			before.Symbols[name] = ""
+		}
+	}
+	gone := map[string]bool{}
+	for name, how := range now {
+		if was, sought := before.Symbols[name]; !sought || was != how {
+			gone[name] = true
+		}
+	}
+	set := *j.rules.Set
+	set.Symbols, set.Combos = maps.Clone(set.Symbols), nil
+	for _, c := range j.rules.Set.Combos { // each comes after those it reads
+		if slices.ContainsFunc(c.When.Symbols, func(name string) bool { return gone[name] }) {
+			gone[c.Symbol] = true
+		} else {
+			set.Combos = append(set.Combos, c)
+		}
+	}
+	var unknown []*rules.Symbol
+	for _, name := range slices.Sorted(maps.Keys(gone)) {
+		if s := set.Symbols[name]; s != nil {
+			unknown = append(unknown, s)
+			delete(set.Symbols, name)
+		}
+	}
+	return &set, unknown
+}
+
+// exempted is hits with the exemptions that hold under the new lists instead of those that held.
+func (b *brief) exempted(hits []filters.Hit, exempts []rules.Exempt) ([]filters.Hit, error) {
+	hits = slices.DeleteFunc(hits, func(h filters.Hit) bool {
+		return slices.ContainsFunc(exempts, func(e rules.Exempt) bool { return e.Symbol == h.Symbol })
+	})
+	if len(b.bulk) == 0 || len(b.auth) == 0 {
+		return hits, nil
+	}
+	var auth verdictlog.Auth
+	if err := json.Unmarshal(b.auth, &auth); err != nil {
+		return nil, err
+	}
+	for _, e := range exempts {
+		if e.Signers != nil && slices.ContainsFunc(auth.Domains, e.Signers.HasDomain) {
+			hits = append(hits, filters.Hit{Symbol: e.Symbol})
+		}
+	}
+	return hits, nil
+}

@@ -1,0 +1,341 @@
+package replay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"weir/filters"
+	"weir/rules"
+	"weir/scoring"
+	"weir/scoring/verdictlog"
+)
+
+const base = `version: 1
+thresholds: { tag: 6, reject: 15 }
+caps: { content: 9 }
+zones:
+  - id: Z
+    zone: z.example.org
+    ask: [client_ip]
+    combine: max
+    answers:
+      - { is: 127.0.0.2, id: A, about: "a", score: 4 }
+      - { is: 127.0.0.3, id: B, about: "b", score: 7, mode: hard }
+bulk:
+  windows:
+    - { id: MANY, about: "many", over: 1h, alike: 20, score: 8 }
+  exempt:
+    - { id: WANTED, about: "wanted", signer: list.shops, cap: 0 }
+lists: { shops: { type: domain, inline: [shop.example] } }
+rules:
+  - { id: PILL, about: "p", body: { regex: pill }, score: 5, family: content }
+  - { id: PRIZE, about: "p", body: { regex: prize }, score: 6, family: content }
+  - { id: GOOD, about: "g", header: { name: List-Id, regex: club }, score: -4 }
+  - { id: TRIAL, about: "t", body: { regex: trial }, score: 9, mode: shadow }
+  - { id: BIG, about: "b", when: "PILL and size > 100*KiB", score: 3 }
+  - { id: BOTH, about: "b", when: "PRIZE and not GOOD", score: 2 }
+policies:
+  - { id: vip, rcpt: [boss@example.org], thresholds: { reject: 20 }, zones: { mode: weighted } }
+`
+
+var reported = []string{"Z_A", "Z_B", "MANY", "WANTED", "PILL", "PRIZE", "GOOD", "TRIAL", "NOBODY_WEIGHS"}
+
+func load(t rapid.TB, text string) *rules.Set {
+	t.Helper()
+	set, findings := rules.Load(fstest.MapFS{"r.yaml": {Data: []byte(text)}}, "r.yaml", nil)
+	if err := findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// record is the line of a message with some symbols, judged under set.
+func record(t rapid.TB, set *rules.Set, c circumstances) []byte {
+	t.Helper()
+	m := filters.Mail{
+		At: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Session: &filters.Session{Hello: `say "x"\`},
+		Envelope: &filters.Envelope{From: "ann@shop.example", To: []string{c.to}}, Auth: &filters.Auth{Domains: c.proven},
+	}
+	if !c.refused {
+		m.Message = filters.ParseMessage(append([]byte("Subject: }]\\\"{\r\nFrom: ann@shop.example\r\n\r\n"), make([]byte, c.size)...))
+	}
+	results := []filters.Result{{Check: "all"}}
+	for _, name := range c.symbols {
+		results[0].Hits = append(results[0].Hits, filters.Hit{Symbol: name, Detail: `"}`})
+	}
+	if c.bulk {
+		results[0].Facts.Bulk = &filters.Bulk{Alike: 30}
+	}
+	v := scoring.Judge(set, set.PolicyFor(c.to), scoring.FactsOf(m, results))
+	r := verdictlog.Compose(m, results, v)
+	r.ID, r.Rules.Digest, r.Version = verdictlog.NewID(m.At), set.Digest, "1"
+	r.Verdict.At = verdictlog.AtData
+	if c.backend {
+		r.Verdict.By, r.Verdict.Action = scoring.ByBackend, rules.Reject
+	}
+	r.Verdict.Shadow = c.shadow
+	line, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return line
+}
+
+type circumstances struct {
+	to              string
+	symbols, proven []string
+	size            int
+	refused         bool // at RCPT
+	bulk            bool
+	backend, shadow bool
+}
+
+func drawn(t *rapid.T) circumstances {
+	return circumstances{
+		to:      rapid.SampledFrom([]string{"boss@example.org", "bob@example.org"}).Draw(t, "to"),
+		symbols: rapid.SliceOf(rapid.SampledFrom(reported)).Draw(t, "symbols"),
+		size:    rapid.SampledFrom([]int{10, 200 << 10}).Draw(t, "size"),
+		proven:  rapid.SampledFrom([][]string{nil, {"shop.example"}, {"other.example"}}).Draw(t, "proven"),
+		bulk:    rapid.Bool().Draw(t, "bulk"), backend: rapid.Bool().Draw(t, "backend"), refused: rapid.Bool().Draw(t, "refused"),
+	}
+}
+
+// from makes a Judge under set of what was judged under the sets before.
+func from(set *rules.Set, before ...*rules.Set) *Judge {
+	return New(Rules{Set: set, Checked: []string{"NOBODY_WEIGHS"}, Version: "1", Was: func(digest, _ string) (verdictlog.Sought, bool) {
+		for _, b := range before {
+			if b.Digest == digest {
+				symbols := b.Sought()
+				symbols["NOBODY_WEIGHS"] = ""
+				return verdictlog.Sought{Digest: digest, Symbols: symbols}, true
+			}
+		}
+		return verdictlog.Sought{}, false
+	}})
+}
+
+func TestSameRulesNeverFlip(t *testing.T) {
+	set := load(t, base)
+	rapid.Check(t, func(t *rapid.T) {
+		line := record(t, set, drawn(t))
+		if out, ok := from(set).Line(line); !ok || out.Undone != "" || out.Is != out.Was {
+			t.Fatalf("%v %+v of %s", ok, out, line)
+		}
+	})
+}
+
+// edited is base with some texts exchanged.
+func edited(t rapid.TB, pairs ...string) *rules.Set {
+	t.Helper()
+	text := base
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(text, pairs[i]) {
+			t.Fatalf("there is no %q to change", pairs[i])
+		}
+		text = strings.Replace(text, pairs[i], pairs[i+1], 1)
+	}
+	return load(t, text)
+}
+
+// What other weights, caps, thresholds, policies, conditions and lists make of a message is what they would have made of
+// it then.
+func TestOtherWorthIsExact(t *testing.T) {
+	before := load(t, base)
+	for name, after := range map[string]*rules.Set{
+		"weight":    edited(t, "pill }, score: 5", "pill }, score: 15"),
+		"cap":       edited(t, "content: 9", "content: 3"),
+		"threshold": edited(t, "tag: 6", "tag: 3.5"),
+		"mode":      edited(t, "score: 9, mode: shadow", "score: 9"),
+		"hard":      edited(t, "score: 4 }", "score: 4, mode: hard }"),
+		"soft":      edited(t, "score: 7, mode: hard }", "score: 7 }"),
+		"condition": edited(t, "PILL and size > 100*KiB", "PILL and size < 100*KiB and bulk.alike > 5"),
+		"new rule":  edited(t, "policies:", "  - { id: NEW, about: \"n\", when: \"TRIAL or MANY\", score: 6 }\npolicies:"),
+		"unweighed": edited(t, "policies:", "  - { id: NOBODY_WEIGHS, about: \"n\", check: spf, score: 6 }\npolicies:"),
+		"list":      edited(t, "inline: [shop.example]", "inline: [other.example]"),
+		"policy":    edited(t, "rcpt: [boss@example.org]", "rcpt: [bob@example.org]"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			flips := 0
+			rapid.Check(t, func(t *rapid.T) {
+				c := drawn(t)
+				c.refused, c.backend = false, false
+				c.symbols = slices.DeleteFunc(c.symbols, func(s string) bool { return s == "WANTED" })
+				now := c // as it would come now
+				signer := map[string]string{"list": "other.example"}[name]
+				if c.bulk && slices.Equal(c.proven, []string{"shop.example"}) {
+					c.symbols = append(slices.Clone(c.symbols), "WANTED")
+				}
+				if signer == "" {
+					signer = "shop.example"
+				}
+				if c.bulk && slices.Equal(c.proven, []string{signer}) {
+					now.symbols = append(slices.Clone(now.symbols), "WANTED")
+				}
+				out, ok := from(after, before).Line(record(t, before, c))
+				var want verdictlog.Record
+				if err := json.Unmarshal(record(t, after, now), &want); err != nil {
+					t.Fatal(err)
+				}
+				p := after.PolicyFor(c.to).ID
+				if before.PolicyFor(c.to).ID != p && name != "policy" {
+					t.Fatal("the policies differ")
+				}
+				if !ok || out.Undone != "" || out.Is != want.Verdict.Action || out.Score != want.Verdict.Score {
+					t.Fatalf("%+v, want %s at %s", out, want.Verdict.Action, want.Verdict.Score)
+				}
+				if out.Is != out.Was {
+					flips++
+				}
+			})
+			if flips == 0 {
+				t.Error("no message was judged otherwise, so nothing is shown")
+			}
+		})
+	}
+}
+
+// Where a pattern is new or another, what is said holds whether it would have matched or not.
+func TestUnknownIsNeverGuessed(t *testing.T) {
+	before := load(t, base)
+	for name, after := range map[string]*rules.Set{
+		"new pattern":      edited(t, "policies:", "  - { id: NEW, about: \"n\", body: { regex: new }, score: 3 }\npolicies:"),
+		"other pattern":    edited(t, "regex: pill", "regex: pills?"),
+		"read by a rule":   edited(t, "regex: prize", "regex: prizes", "score: 6, family", "score: 0, family"),
+		"other window":     edited(t, "alike: 20", "alike: 10"),
+		"other zone":       edited(t, "z.example.org", "y.example.org"),
+		"good pattern":     edited(t, "regex: club", "regex: clubs"),
+		"new hard pattern": edited(t, "policies:", "  - { id: NEW, about: \"n\", body: { regex: new }, mode: hard, score: 3 }\npolicies:"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			done, undone := 0, 0
+			rapid.Check(t, func(t *rapid.T) {
+				c := drawn(t)
+				c.refused, c.backend, c.bulk = false, false, false
+				c.symbols = slices.DeleteFunc(c.symbols, func(s string) bool { return s == "WANTED" })
+				out, ok := from(after, before).Line(record(t, before, c))
+				if !ok {
+					t.Fatal("no record")
+				}
+				if out.Undone != "" {
+					undone++
+					return
+				}
+				done++
+				was := before.Sought()
+				for symbol, how := range after.Sought() {
+					if was[symbol] == how {
+						continue
+					}
+					for _, holds := range []bool{true, false} {
+						now := c
+						now.symbols = slices.DeleteFunc(slices.Clone(c.symbols), func(s string) bool { return s == symbol })
+						if holds {
+							now.symbols = append(now.symbols, symbol)
+						}
+						if name == "other zone" {
+							continue // its symbols go together
+						}
+						var want verdictlog.Record
+						if err := json.Unmarshal(record(t, after, now), &want); err != nil {
+							t.Fatal(err)
+						}
+						if out.Is != want.Verdict.Action {
+							t.Fatalf("%s, but with %s %v it is %s", out.Is, symbol, holds, want.Verdict.Action)
+						}
+					}
+				}
+			})
+			if undone == 0 || done == 0 && name != "other zone" && name != "new hard pattern" {
+				t.Errorf("%d redone, %d not: that shows nothing", done, undone)
+			}
+		})
+	}
+}
+
+func TestWhatCannotBeRedone(t *testing.T) {
+	set, soft := load(t, base), edited(t, "score: 7, mode: hard }", "score: 7 }")
+	bare := []byte(`{"schema":"verdict/1","verdict":{"action":"tag","policy":"default","by":"score"}}`)
+	for name, c := range map[string]struct {
+		line   []byte
+		undone string
+	}{
+		"never sent":   {record(t, set, circumstances{to: "bob@example.org", symbols: []string{"Z_B"}, refused: true}), NoBody},
+		"old record":   {bare, NoFacts},
+		"never judged": {[]byte(`{"schema":"verdict/1","verdict":{"action":"reject","policy":"","by":"front"}}`), Unjudged},
+	} {
+		if out, ok := from(soft, set).Line(c.line); !ok || out.Undone != c.undone || out.Was != out.Is {
+			t.Errorf("%s: %v %+v, want %s", name, ok, out, c.undone)
+		}
+	}
+	for _, line := range []string{"", "{", `{"schema":"verdict/2"}`, `{"schema":"verdict/1"`, `[]`, `{"schema":"verdict/1","verdict":{"policy":"p"},"facts":{"symbols":[1]}}`} {
+		if out, ok := from(set).Line([]byte(line)); ok {
+			t.Errorf("%s is taken for a record: %+v", line, out)
+		}
+	}
+}
+
+func TestRunKeepsTheOrderAndSaysWhy(t *testing.T) {
+	set := load(t, base)
+	after := edited(t, "score: 7, mode: hard }", "score: 7 }", "tag: 6", "tag: 5")
+	var lines [][]byte
+	for i := range 3000 {
+		c := circumstances{to: "bob@example.org", shadow: i%3 == 2}
+		c.symbols = [][]string{{"Z_B"}, {"PILL"}, {"PRIZE"}}[i%3]
+		lines = append(lines, record(t, set, c))
+	}
+	each := func(ctx context.Context, each func([]byte) error) error {
+		for _, l := range lines {
+			if err := each(l); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	n := 0
+	report, err := Run(t.Context(), Rules{Set: after, Version: "1", Was: from(after, set).rules.Was}, each, func(f Flip) error {
+		why := [][]Cause{{{Rule: "Z_B"}}, {{Rule: "threshold:tag"}}}
+		if i := n/2*3 + n%2; f.Record.ID == "" || len(f.Causes) != 1 || n%2 == 1 && f.Causes[0].Rule != why[1][0].Rule || n%2 == 0 && f.Causes[0].Rule != "hard:Z_B" {
+			t.Fatalf("flip %d of line %d: %+v", n, i, f.Causes)
+		}
+		n++
+		return nil
+	})
+	if err != nil || n != 2000 || report.Verdicts != 3000 || report.Flips[Change{rules.Reject, rules.Tag}] != 1000 || report.Is[rules.Tag] != 3000 {
+		t.Errorf("%d flips, %v, %+v", n, err, report)
+	}
+	stop := errors.New("enough")
+	if _, err := Run(t.Context(), Rules{Set: after, Version: "1", Was: from(after, set).rules.Was}, each, func(Flip) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func BenchmarkLine(b *testing.B) {
+	set := load(b, base)
+	after := edited(b, "pill }, score: 5", "pill }, score: 15")
+	var lines [][]byte
+	size := 0
+	for i := range 1000 {
+		c := circumstances{to: "bob@example.org", size: i * 100}
+		for k, name := range reported {
+			if i>>k&1 == 1 {
+				c.symbols = append(c.symbols, name)
+			}
+		}
+		lines = append(lines, record(b, set, c))
+		size += len(lines[i])
+	}
+	b.ReportAllocs()
+	b.SetBytes(int64(size / len(lines)))
+	j := from(after, set)
+	for i := 0; b.Loop(); i++ {
+		j.Line(lines[i%len(lines)])
+	}
+}
