@@ -21,18 +21,19 @@ import (
 )
 
 func (a *app) dnsCommand() *cobra.Command {
-	c := &cobra.Command{Use: "dns", Short: "Ask the DNS lists"}
-	c.AddCommand(a.dnsCheckCommand())
+	c := &cobra.Command{Use: "dns", Short: "Ask and test the DNS lists"}
+	c.AddCommand(a.dnsCheckCommand(), a.dnsHealthCommand(), a.dnsCatalogueCommand())
 	return c
 }
 
 func (a *app) dnsCheckCommand() *cobra.Command {
 	var w workbench
 	c := &cobra.Command{
-		Use:   "check IP|DOMAIN [ZONE]",
-		Short: "Say what each list answers about a client, and what it means",
-		Long: `Asks the lists of the rules, or the one named by its id or its zone, about an address or about all addresses
-of a domain. A ZONE that is not in the rules is asked as it is, also for a domain: DOMAIN.ZONE.`,
+		Use:   "check IP|DOMAIN|ADDRESS [ZONE]",
+		Short: "Say what each list answers about an address or a domain, and what it means",
+		Long: `Asks the lists of the rules, or the one named by its id or its zone. Each is asked as it is for mail: lists of clients
+for an address or all addresses of a domain, lists of domains for the domain, hashed lists for a mail address. A ZONE that
+is not in the rules is asked as it is: for a domain, DOMAIN.ZONE.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error { return a.dnsCheck(c.Context(), w, args) },
 	}
@@ -40,74 +41,109 @@ of a domain. A ZONE that is not in the rules is asked as it is, also for a domai
 	return c
 }
 
-func (a *app) dnsCheck(ctx context.Context, w workbench, args []string) error {
+// dnsBench is what verbs that ask lists need.
+type dnsBench struct {
+	set      *rules.Set
+	zones    []rules.Zone // those meant
+	resolver *lookup.Resolver
+	budget   time.Duration
+}
+
+// dnsBench loads the rules and picks the zones that name means; all if it is empty. The caller closes the resolver.
+func (a *app) dnsBench(w workbench, name string) (*dnsBench, error) {
 	c, err := a.config()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var files []string
 	if w.rules != "" {
 		files = []string{w.rules}
 	}
-	set, err := a.namedRules(files)
-	if err != nil {
-		return err
+	b := &dnsBench{budget: c.DNS.Budget}
+	if b.set, err = a.namedRules(files); err != nil {
+		return nil, err
 	}
-	resolver, err := w.resolver(c.DNS)
-	if err != nil {
-		return err
+	if b.zones = zonesNamed(b.set, name); len(b.zones) == 0 {
+		return nil, exit{exitUsage, errors.New("the rules have no DNS lists\n  name one by its zone, as the last word")}
 	}
-	defer resolver.Close()
-	ctx, cancel := context.WithTimeout(ctx, 2*c.DNS.Budget) // for the addresses of a domain, and for the lists
-	defer cancel()
-	zones, stranger := zonesNamed(set, args[1:])
-	if len(zones) == 0 {
-		return exit{exitUsage, errors.New("the rules have no DNS lists\n  name one: weir dns check IP ZONE")}
-	}
-	keys, err := keysOf(ctx, resolver, args[0], stranger)
-	if err != nil {
-		return err
-	}
-	return a.printLists(askLists(ctx, resolver, set, questions(keys, zones)))
+	b.resolver, err = w.resolver(c.DNS)
+	return b, err
 }
 
-// zonesNamed finds the zones of the rules that are meant: all, or the one named. stranger is true if it is in no rule.
-func zonesNamed(set *rules.Set, args []string) (zones []rules.Zone, stranger bool) {
-	if len(args) == 0 {
-		return set.Zones, false
+func (a *app) dnsCheck(ctx context.Context, w workbench, args []string) error {
+	b, err := a.dnsBench(w, strings.Join(args[1:], ""))
+	if err != nil {
+		return err
 	}
-	name := strings.ToLower(strings.TrimSuffix(args[0], "."))
+	defer b.resolver.Close()
+	ctx, cancel := context.WithTimeout(ctx, 2*b.budget) // for the addresses of a domain, and for the lists
+	defer cancel()
+	questions, err := b.questions(ctx, strings.TrimSuffix(strings.ToLower(args[0]), "."))
+	if err != nil {
+		return err
+	}
+	return a.printLists(b.ask(ctx, questions))
+}
+
+// zonesNamed are all zones of the rules, or the one that name means. One in no rule is asked for whatever there is.
+func zonesNamed(set *rules.Set, name string) []rules.Zone {
+	if name == "" {
+		return set.Zones
+	}
+	name = strings.ToLower(strings.TrimSuffix(name, "."))
 	for _, z := range set.Zones {
 		if slices.Contains([]string{strings.ToLower(z.ID), strings.ToLower(z.Zone), strings.ToLower(z.Display)}, name) {
-			return []rules.Zone{z}, false
+			return []rules.Zone{z}
 		}
 	}
-	return []rules.Zone{{ID: name, Zone: name, Display: name}}, true
+	return []rules.Zone{{ID: name, Zone: name, Display: name, Ask: []rules.Ask{rules.AskClientIP, rules.AskHelo}}}
 }
 
-// keysOf is what lists are asked for: the reversed form of an address or of each address of a domain, or the domain
-// itself if domains is true.
-func keysOf(ctx context.Context, r *lookup.Resolver, subject string, domains bool) ([]string, error) {
-	if ip, err := netip.ParseAddr(subject); err == nil {
-		return []string{lookup.ReverseName(ip)}, nil
+// questions are what the zones are asked about subject. Lists of clients are asked for the addresses of a domain, unless
+// the list takes the domain itself.
+func (b *dnsBench) questions(ctx context.Context, subject string) ([]listSays, error) {
+	var all []listSays
+	var clients []rules.Zone
+	add := func(z rules.Zone, subject string) {
+		for _, key := range dnsbl.Keys(&z, subject) {
+			all = append(all, listSays{Zone: z.ID, Asked: key + "." + z.Display, key: key, zone: z})
+		}
 	}
-	if domains {
-		return []string{strings.TrimSuffix(subject, ".")}, nil
+	_, err := netip.ParseAddr(subject)
+	for _, z := range b.zones {
+		before := len(all)
+		add(z, subject)
+		if len(all) == before && err != nil && slices.ContainsFunc(z.Ask, rules.Ask.IsIP) {
+			clients = append(clients, z)
+		}
 	}
-	var keys []string
+	if len(clients) > 0 && !strings.ContainsAny(subject, "@/") {
+		addresses, err := b.addresses(ctx, subject)
+		if err != nil {
+			return nil, err
+		}
+		for _, ip := range addresses {
+			for _, z := range clients {
+				add(z, ip.String())
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, exit{exitNoInput, fmt.Errorf("no list is asked for %s: it is no address and has none, or the lists are for other things", subject)}
+	}
+	return all, nil
+}
+
+func (b *dnsBench) addresses(ctx context.Context, domain string) ([]netip.Addr, error) {
+	var all []netip.Addr
 	for _, kind := range []lookup.Kind{lookup.A, lookup.AAAA} {
-		answer, err := r.Lookup(ctx, subject, kind)
+		answer, err := b.resolver.Lookup(ctx, domain, kind)
 		if err != nil {
 			return nil, exit{exitUnavailable, err}
 		}
-		for _, ip := range answer.Addrs {
-			keys = append(keys, lookup.ReverseName(ip))
-		}
+		all = append(all, answer.Addrs...)
 	}
-	if len(keys) == 0 {
-		return nil, exit{exitNoInput, fmt.Errorf("%s is no address and has none", subject)}
-	}
-	return keys, nil
+	return all, nil
 }
 
 // listSays is what one list says of one key, as `dns check --json` prints it.
@@ -133,26 +169,16 @@ type listHit struct {
 	About string       `json:"about,omitempty"`
 }
 
-func questions(keys []string, zones []rules.Zone) []listSays {
-	var all []listSays
-	for _, key := range keys {
-		for _, z := range zones {
-			all = append(all, listSays{Zone: z.ID, Asked: key + "." + z.Display, key: key, zone: z})
-		}
-	}
-	return all
-}
-
-// askLists asks all questions at once and fills in what is said.
-func askLists(ctx context.Context, r *lookup.Resolver, set *rules.Set, all []listSays) []listSays {
+// ask asks all questions at once and fills in what is said.
+func (b *dnsBench) ask(ctx context.Context, all []listSays) []listSays {
 	var work sync.WaitGroup
 	for i := range all {
 		work.Go(func() {
 			q := &all[i]
 			began := time.Now()
-			answer, err := r.Lookup(ctx, q.key+"."+q.zone.Zone, lookup.A)
+			answer, err := b.resolver.Lookup(ctx, q.key+"."+q.zone.Zone, lookup.A)
 			q.TookUS = time.Since(began).Microseconds()
-			q.read(set, answer, err)
+			q.read(b.set, answer, err)
 		})
 	}
 	work.Wait()
@@ -217,9 +243,8 @@ func (a *app) printLists(all []listSays) error {
 			}
 			continue
 		}
-		took := (time.Duration(q.TookUS) * time.Microsecond).Round(10 * time.Microsecond)
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", q.Zone, q.Asked, cmp.Or(strings.Join(q.Answer, " "), "-"), q.meaning(),
-			cmp.Or(q.Server, "-"), took)
+			cmp.Or(q.Server, "-"), tookText(time.Duration(q.TookUS)*time.Microsecond))
 	}
 	if err := table.Flush(); err != nil {
 		return exit{exitIO, fmt.Errorf("writing the answer: %w", err)}
@@ -229,3 +254,5 @@ func (a *app) printLists(all []listSays) error {
 	}
 	return nil
 }
+
+func tookText(d time.Duration) string { return d.Round(10 * time.Microsecond).String() }

@@ -47,9 +47,11 @@ func Test(ctx context.Context, r *lookup.Resolver, z *rules.Zone) Health {
 		p, failed := q.problem()
 		switch {
 		case failed && q.err != nil:
-			if p.Kind != "" {
-				h.Failed = cmp.Or(h.Failed, p.Kind+": "+p.Detail)
+			why := p.Kind + ": " + p.Detail
+			if p.Kind == "" {
+				why = lookup.ErrOffline.Error()
 			}
+			h.Failed = cmp.Or(h.Failed, why)
 		case failed:
 			h.Wrong = cmp.Or(h.Wrong, p.Detail)
 		case i >= len(listed) && q.answer.Found:

@@ -207,3 +207,36 @@ func mailAddress(m filters.Mail, a rules.Ask) string {
 	}
 	return ""
 }
+
+// Keys are what z is asked for about subject, without the zone: an address of the network, a domain, a mail address or a
+// link as host/path. None if z is not asked for such.
+func Keys(z *rules.Zone, about string) []string {
+	var keys []string
+	add := func(s subject) {
+		if s.key != "" && !slices.Contains(keys, s.key) {
+			keys = append(keys, s.key)
+		}
+	}
+	list := zone{Zone: z}
+	ip, err := netip.ParseAddr(about)
+	isLink := strings.Contains(about, "/")
+	_, domain, isMail := strings.Cut(about, "@")
+	if !isMail {
+		domain = about
+	}
+	for _, a := range z.Ask {
+		switch {
+		case a.IsIP():
+			if err == nil {
+				add(list.ip(ip))
+			}
+		case z.Hash != "" && isWhole(a):
+			if isMail && a != rules.AskURL || isLink && a == rules.AskURL {
+				add(list.hashed(about))
+			}
+		case !isLink:
+			add(list.domain(domain, a))
+		}
+	}
+	return keys
+}
