@@ -11,6 +11,7 @@
 //	wire.go         bytes: TLS, deadlines that move on, replies written together, the last word
 //	gate.go         what go-smtp sees of the client: one command at a time, a message to its end and not further
 //	manners.go      the greeting held back, and what clients do that no mail server does
+//	pace.go         how often a client may come, and how much is judged at once
 //	memory.go       what clients did lately
 //	verbs.go        which commands go-smtp gets, and the answers to the others
 //	command.go      a command line taken apart

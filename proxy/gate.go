@@ -60,7 +60,7 @@ type state struct {
 type transfer struct {
 	body
 	mender *mender // instead of body where line ends are mended
-	began  time.Time
+	due    time.Time // by when more must have come, at the slowest rate taken
 	size   int64
 	most   int64 // at which it is not read on
 }
@@ -153,7 +153,7 @@ func (g *gate) open() error {
 	if err := g.meet(); err != nil {
 		return err
 	}
-	refusal := g.server.sessions.admit(g, c.settings.Limits)
+	refusal := g.server.admit(g)
 	if refusal == nil {
 		c.begin(g.server.Current())
 		if err := g.hold(); err != nil {
@@ -263,7 +263,7 @@ func (g *gate) advance(code int) {
 		}
 	case "DATA":
 		if code == 354 {
-			g.phase, g.body = inMessage, transfer{began: time.Now(), most: 2 * g.client.settings.maxSize()}
+			g.phase, g.body = inMessage, transfer{due: time.Now().Add(g.slack()), most: 2 * g.client.settings.maxSize()}
 			if g.client.settings.Dialogue.Mend {
 				g.body.mender = &mender{}
 			}
@@ -287,16 +287,15 @@ func (g *gate) transaction(open bool) {
 }
 
 // readMessage hands over the next bytes of a message, none beyond its end. A message must keep coming, the next bytes
-// within the timeout and the whole not slower than minRate, and it must end: one larger than the limit is read as far
-// as twice the limit.
+// within the timeout and none of its minutes slower than the rate wanted, and it must end: one larger than the limit is
+// read as far as twice the limit.
 func (g *gate) readMessage(p []byte) (int, error) {
 	if g.body.size > g.body.most {
 		return 0, errTooMuch
 	}
 	deadline := time.Now().Add(g.idle)
-	whole := g.body.began.Add(g.idle + time.Duration(g.body.size)*time.Second/minRate)
-	if whole.Before(deadline) {
-		deadline = whole
+	if g.body.due.Before(deadline) {
+		deadline = g.body.due
 	}
 	waiting, err := g.some(deadline)
 	if err != nil {
@@ -308,6 +307,7 @@ func (g *gate) readMessage(p []byte) (int, error) {
 	}
 	g.discard(n)
 	g.body.size += int64(n)
+	g.earn(n)
 	if done {
 		g.phase = inCommands
 	}
@@ -315,6 +315,18 @@ func (g *gate) readMessage(p []byte) (int, error) {
 		g.line = handed[len(p):]
 	}
 	return copy(p, handed), nil
+}
+
+// slack is how long a message may be slower than the rate that it must come with.
+func (g *gate) slack() time.Duration { return min(time.Minute, g.idle) }
+
+// earn gives a message the time for which n bytes last, and never more than the slack.
+func (g *gate) earn(n int) {
+	due := g.body.due.Add(time.Duration(n) * time.Second / time.Duration(g.client.settings.Limits.minRate()))
+	if most := time.Now().Add(g.slack()); due.After(most) {
+		due = most
+	}
+	g.body.due = due
 }
 
 // next takes the bytes of the message that wait, as far as they belong to it, and returns what is handed on for them:

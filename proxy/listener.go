@@ -6,7 +6,9 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
+	"syscall"
 	"time"
 
 	"weir/filters"
@@ -71,6 +73,7 @@ type door struct {
 	server   *Server
 	listener *Listener
 	ctx      context.Context
+	spare    *os.File // a descriptor for a last word; nil if there is none. Accept's alone
 }
 
 func (d *door) Close() error   { return d.listener.Net.Close() }
@@ -88,7 +91,10 @@ func (d *door) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		d.server.logger().Error("accepting a client", "listener", d.listener.Name, "err", err)
-		select { // out of descriptors, most likely
+		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			d.turnAway()
+		}
+		select {
 		case <-time.After(pause):
 			pause = min(2*pause, time.Second)
 		case <-d.ctx.Done():
@@ -96,6 +102,24 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 	}
 }
+
+// turnAway tells one client to come again, for which it gives up the descriptor kept for that.
+func (d *door) turnAway() {
+	if d.spare == nil {
+		return
+	}
+	d.spare.Close()
+	d.spare = nil
+	if tcp, err := d.listener.Net.Accept(); err == nil {
+		_ = tcp.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = tcp.Write(replyTooManySessions.wire()) // it has been told, or it has gone
+		tcp.Close()
+	}
+	d.keepSpare()
+}
+
+// keepSpare keeps a descriptor for when there are none.
+func (d *door) keepSpare() { d.spare, _ = os.Open(os.DevNull) } // without it clients wait instead
 
 func (d *door) admit(tcp net.Conn) *gate {
 	now, settings := time.Now(), d.server.settings()

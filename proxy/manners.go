@@ -24,9 +24,8 @@ func (g *gate) strange() bool {
 
 // befriend counts a message accepted of this client.
 func (g *gate) befriend() {
-	from := origin(g.client.addr.Addr())
-	if n := g.server.friends.recall(from, friendFor); n < friendAfter && g.client.settings.Dialogue.GreetPause > 0 {
-		g.server.friends.keep(from, n+1, friendFor)
+	if g.client.settings.Dialogue.GreetPause > 0 {
+		g.server.friends.change(origin(g.client.addr.Addr()), friendFor, func(n int) int { return n + 1 })
 	}
 }
 

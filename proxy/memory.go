@@ -18,10 +18,21 @@ type memory[K comparable, V any] struct {
 
 // keep remembers value under key for about life.
 func (m *memory[K, V]) keep(key K, value V, life time.Duration) {
+	m.change(key, life, func(V) V { return value })
+}
+
+// change makes of what is kept under key something else, and returns that.
+func (m *memory[K, V]) change(key K, life time.Duration, to func(V) V) V {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.turn(life)
-	m.young[key] = value
+	v, ok := m.young[key]
+	if !ok {
+		v = m.old[key]
+	}
+	v = to(v)
+	m.young[key] = v
+	return v
 }
 
 // recall returns what was kept under key within the last life or two, and the zero value otherwise.

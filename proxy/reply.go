@@ -27,6 +27,10 @@ const maxReplyLine = 512
 var (
 	replyTooManySessions = Reply{421, "4.3.2", "Too many sessions, try again later"}
 	replyTooManyFromYou  = Reply{421, "4.7.0", "Too many sessions from your address, try again later"}
+	replyTooManyFromNet  = Reply{421, "4.7.0", "Too many sessions from your network, try again later"}
+	replyTooFast         = Reply{421, "4.7.0", "Too many connections from your address lately, try again later"}
+	replyTooMuchMail     = Reply{451, "4.7.1", "Too many messages from your address lately, try again later"}
+	replyBusy            = Reply{451, "4.3.2", "Too many messages at once, try again later"}
 	replyClosing         = Reply{421, "4.3.2", "Service closing, try again later"}
 	replyTimeout         = Reply{421, "4.4.2", "Timeout, closing"}
 	replyTooManyErrors   = Reply{421, "4.7.0", "Too many errors, closing"}
@@ -91,6 +95,8 @@ func replyOf(err error) Reply {
 		return replyTooLarge
 	case errors.Is(err, errNoSpace):
 		return replyNoSpace
+	case errors.Is(err, errNoRoom):
+		return replyBusy
 	case errors.Is(err, errSpool):
 		return replyFault
 	}

@@ -33,6 +33,8 @@ type Server struct {
 	exchanged atomic.Pointer[Settings] // nil before the first Exchange
 	sessions  sessions
 	friends   memory[netip.Prefix, int] // how many messages of an origin were accepted lately
+	rates     rates
+	room      room // for messages that are judged
 }
 
 // Settings are what a running server can exchange. A session keeps those it began with.
@@ -55,6 +57,11 @@ type Limits struct {
 	Recipients     int           // of one message; 100
 	Sessions       int           // at once; 1000
 	SessionsPerIP  int           // at once, of an IPv4 address or IPv6 /64; 20
+	SessionsPerNet int           // at once, of an IPv4 /24 or IPv6 /48; 100
+	Connections    int           // a minute, of an IPv4 address or IPv6 /64; 0 for any number
+	Messages       int           // a minute, of the same; 0 for any number
+	MinRate        int64         // bytes a second with which a message must come, measured over a minute; 500
+	Scanning       int64         // bytes of messages judged at once; 256 MiB
 	CommandTimeout time.Duration // between commands, and between bytes of a message; 5 minutes
 	Errors         int           // of one session; 20. From half of it on the client is slowed down
 }
@@ -63,6 +70,9 @@ func (l Limits) messageSize() int64     { return orDefault(l.MessageSize, 25<<20
 func (l Limits) recipients() int        { return orDefault(l.Recipients, 100) }
 func (l Limits) sessions() int          { return orDefault(l.Sessions, 1000) }
 func (l Limits) perIP() int             { return orDefault(l.SessionsPerIP, 20) }
+func (l Limits) perNet() int            { return orDefault(l.SessionsPerNet, 100) }
+func (l Limits) minRate() int64         { return orDefault(l.MinRate, 500) }
+func (l Limits) scanning() int64        { return orDefault(l.Scanning, 256<<20) }
 func (l Limits) timeout() time.Duration { return orDefault(l.CommandTimeout, 5*time.Minute) }
 func (l Limits) errors() int            { return orDefault(l.Errors, 20) }
 
@@ -92,9 +102,13 @@ func (s *Server) Serve(ctx context.Context, l Listener) error {
 	engine.EnableDSN = true
 	engine.ErrorLog = engineLog{s.logger()}
 	door := &door{server: s, listener: &l, ctx: ctx}
+	door.keepSpare()
 	stop := context.AfterFunc(ctx, func() { door.Close() })
 	defer stop()
 	err := engine.Serve(door)
+	if door.spare != nil {
+		door.spare.Close()
+	}
 	cancel()
 	_ = engine.Shutdown(context.Background()) // waits for sessions, which ctx has ended
 	if err == nil || errors.Is(err, net.ErrClosed) {
@@ -140,6 +154,15 @@ func (s *Server) probe(ctx context.Context, b *backend.Backend) {
 	if err := b.Probe(ctx); err != nil {
 		s.logger().Warn("the backend does not serve", "err", err)
 	}
+}
+
+// admit counts a client against the limits, or says why it may not stay.
+func (s *Server) admit(g *gate) *Reply {
+	limits := g.client.settings.Limits
+	if !s.rates.connections.within(g.client.addr.Addr(), limits.Connections) {
+		return &replyTooFast
+	}
+	return s.sessions.admit(g, limits)
 }
 
 // maxSize is the largest message taken: by us and, as far as known, by the backend.

@@ -58,6 +58,11 @@ func (s *session) Data(r io.Reader) (err error) {
 	if err != nil {
 		return s.reply(tx.notReceived(err))
 	}
+	room := &s.gate.server.room
+	if !room.enter(s.gate.client.ctx, message.size, s.gate.client.settings.Limits.scanning()) {
+		return s.reply(tx.notReceived(errNoRoom))
+	}
+	defer room.leave(message.size)
 	reply := tx.decide(message.bytes())
 	if reply.Code/100 == 2 {
 		s.gate.befriend()

@@ -3,14 +3,16 @@ package proxy
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
 
 // sessions are the connections there are. The zero value is ready.
 type sessions struct {
 	mu      sync.Mutex
 	live    map[*gate]bool // whether it counts against the limits
-	perIP   map[netip.Prefix]int
+	per     map[netip.Prefix]int // of addresses and of networks
 	counted int
+	stress  atomic.Bool // few are left
 	drained chan struct{} // not nil in a drain; closed when the last has left
 }
 
@@ -19,7 +21,7 @@ func (s *sessions) join(g *gate) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.live == nil {
-		s.live, s.perIP = map[*gate]bool{}, map[netip.Prefix]int{}
+		s.live, s.per = map[*gate]bool{}, map[netip.Prefix]int{}
 	}
 	s.live[g] = false
 }
@@ -28,18 +30,20 @@ func (s *sessions) join(g *gate) {
 func (s *sessions) admit(g *gate, limits Limits) *Reply {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	from := origin(g.client.addr.Addr())
+	from, net := origin(g.client.addr.Addr()), network(g.client.addr.Addr())
 	switch {
 	case s.drained != nil:
 		return &replyClosing
 	case s.counted >= limits.sessions():
 		return &replyTooManySessions
-	case s.perIP[from] >= limits.perIP():
+	case s.per[from] >= limits.perIP():
 		return &replyTooManyFromYou
+	case s.per[net] >= max(limits.perNet(), limits.perIP()):
+		return &replyTooManyFromNet
 	}
 	s.live[g] = true
-	s.counted++
-	s.perIP[from]++
+	s.add(g, 1)
+	s.stress.Store(s.counted > limits.sessions()*7/8)
 	return nil
 }
 
@@ -53,14 +57,21 @@ func (s *sessions) leave(g *gate) {
 	}
 	delete(s.live, g)
 	if counted {
-		s.counted--
-		from := origin(g.client.addr.Addr())
-		if s.perIP[from]--; s.perIP[from] == 0 {
-			delete(s.perIP, from)
-		}
+		s.add(g, -1)
+		s.stress.Store(s.counted > g.client.settings.Limits.sessions()*7/8)
 	}
 	if s.drained != nil && len(s.live) == 0 {
 		s.closeDrained()
+	}
+}
+
+// add counts n sessions more like g.
+func (s *sessions) add(g *gate, n int) {
+	s.counted += n
+	for _, from := range []netip.Prefix{origin(g.client.addr.Addr()), network(g.client.addr.Addr())} {
+		if s.per[from] += n; s.per[from] == 0 {
+			delete(s.per, from)
+		}
 	}
 }
 
@@ -95,10 +106,15 @@ func (s *sessions) count() int {
 }
 
 // origin is what a limit per address counts: an IPv4 address, or the /64 that one IPv6 host has for itself.
-func origin(a netip.Addr) netip.Prefix {
-	bits := a.BitLen()
+func origin(a netip.Addr) netip.Prefix { return prefix(a, 32, 64) }
+
+// network is what a limit per network counts.
+func network(a netip.Addr) netip.Prefix { return prefix(a, 24, 48) }
+
+func prefix(a netip.Addr, bits4, bits6 int) netip.Prefix {
+	bits := bits4
 	if a.Is6() {
-		bits = 64
+		bits = bits6
 	}
 	p, err := a.Prefix(bits)
 	if err != nil {

@@ -9,13 +9,14 @@ import (
 )
 
 const (
-	inMemory   = 1 << 20  // larger messages go to a file
-	firstSpool = 16 << 10 // most messages are smaller
+	inMemory   = 256 << 10 // larger messages go to a file
+	firstSpool = 16 << 10  // most messages are smaller
 )
 
 var (
 	errTooLarge = errors.New("message larger than the limit")
 	errNoSpace  = errors.New("no space for the message")
+	errNoRoom   = errors.New("too many messages are judged at once")
 	errSpool    = errors.New("spooling the message")
 )
 

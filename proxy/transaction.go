@@ -108,8 +108,8 @@ func (t *transaction) front(r Reply) Reply {
 // notReceived is the reply to a message that did not arrive whole or is too large.
 func (t *transaction) notReceived(err error) Reply {
 	reply := replyOf(err)
-	if reply == replyFault || reply == replyNoSpace {
-		t.gate.server.logger().Error("spooling a message", "session", t.gate.client.id, "err", err)
+	if reply == replyFault || reply == replyNoSpace || reply == replyBusy {
+		t.gate.server.logger().Error("taking a message", "session", t.gate.client.id, "err", err)
 	}
 	if reply != replyTimeout { // a client that is gone has decided nothing
 		t.account.at = verdictlog.AtData

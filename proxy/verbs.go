@@ -11,6 +11,7 @@ import (
 const (
 	junkLimit = 100 // commands that lead nowhere before they count as errors
 	tarpit    = time.Second
+	stressed  = 10 * time.Second // between commands, when few sessions are left
 	maxHello  = 255
 )
 
@@ -63,6 +64,10 @@ func (g *gate) pass(line string) { g.line = append(g.line[:0], line...) }
 // patience slows down a client that makes errors, and ends when there is none left.
 func (g *gate) patience() error {
 	limit := g.client.settings.Limits.errors()
+	g.idle = g.client.settings.Limits.timeout()
+	if g.server.sessions.stress.Load() {
+		limit, g.idle = 1, min(g.idle, stressed)
+	}
 	if g.state.errors >= limit {
 		return g.hangUp(replyTooManyErrors)
 	}
@@ -89,7 +94,11 @@ func (g *gate) wait(d time.Duration) error {
 
 // junk counts a command that leads nowhere; too many are errors.
 func (g *gate) junk() {
-	if g.state.junk++; g.state.junk > junkLimit {
+	limit := junkLimit
+	if g.server.sessions.stress.Load() {
+		limit = 1
+	}
+	if g.state.junk++; g.state.junk > limit {
 		g.state.errors++
 	}
 }
@@ -184,6 +193,8 @@ func (g *gate) mail() *Reply {
 		return &replyArgument
 	case size > g.client.settings.maxSize():
 		return &replyTooLarge
+	case !g.server.rates.messages.within(g.client.addr.Addr(), g.client.settings.Limits.Messages):
+		return &replyTooMuchMail
 	}
 	g.state.asUTF8 = asUTF8
 	g.pass(g.cmd.line("FROM", g.server.Hostname))

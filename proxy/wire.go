@@ -16,7 +16,6 @@ const (
 	outBuffer = 16 << 10
 	keptOut   = 256 // what an idle session keeps of it: room for all replies but that to EHLO
 	lingerFor = 5 * time.Second
-	minRate   = 500 // bytes a second that a message must come with, on the whole
 )
 
 var errLineTooLong = errors.New("line too long")

@@ -35,3 +35,17 @@ func (c conduct) findings(f *finder) {
 func (c conduct) dialogue() proxy.Dialogue {
 	return proxy.Dialogue{Mend: c.LineEnds == lineEndsNormalize, GreetPause: c.Pause}
 }
+
+// findings says what makes no sense, besides what must be more than 0.
+func (l limits) findings(f *finder) {
+	f.want(l.Connections >= 0, "limits.connections_per_minute", "must not be less than 0")
+	f.want(l.Messages >= 0, "limits.messages_per_minute", "must not be less than 0")
+	f.want(l.SessionsPerIP <= l.Sessions, "limits.sessions_per_ip", "is never reached: limits.sessions is %d", l.Sessions)
+}
+
+func defaultLimits() limits {
+	return limits{
+		MessageSize: 25 << 20, Recipients: 100, Sessions: 1000, SessionsPerIP: 20, SessionsPerNet: 100,
+		MinRate: 500, ScanMemory: 256 << 20, CommandTimeout: 5 * time.Minute,
+	}
+}

@@ -53,6 +53,11 @@ type limits struct {
 	Recipients     int           `yaml:"recipients"`
 	Sessions       int           `yaml:"sessions"`
 	SessionsPerIP  int           `yaml:"sessions_per_ip"`
+	SessionsPerNet int           `yaml:"sessions_per_net"`       // an IPv4 /24 or IPv6 /48
+	Connections    int           `yaml:"connections_per_minute"` // of an address; 0 for any number
+	Messages       int           `yaml:"messages_per_minute"`    // of an address; 0 for any number
+	MinRate        rules.Size    `yaml:"data_min_rate"`          // a second, measured over a minute
+	ScanMemory     rules.Size    `yaml:"scan_memory"`            // bytes of messages judged at once
 	CommandTimeout time.Duration `yaml:"command_timeout"`
 }
 
@@ -87,7 +92,7 @@ func defaults() config {
 		Hostname:   machine(),
 		Conduct:    conduct{LineEnds: lineEndsReject},
 		Backend:    defaultBackend(),
-		Limits:     limits{MessageSize: 25 << 20, Recipients: 100, Sessions: 1000, SessionsPerIP: 20, CommandTimeout: 5 * time.Minute},
+		Limits:     defaultLimits(),
 		DNS:        dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Cache: 100_000},
 		ScanBudget: 8 * time.Second,
 		Verdicts:   verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30},

@@ -35,12 +35,13 @@ func (c config) findings() rules.Findings {
 	}
 	for key, n := range map[string]int{
 		"limits.recipients": c.Limits.Recipients, "limits.sessions": c.Limits.Sessions,
-		"limits.sessions_per_ip": c.Limits.SessionsPerIP, "dns.cache": c.DNS.Cache,
+		"limits.sessions_per_ip": c.Limits.SessionsPerIP, "dns.cache": c.DNS.Cache, "limits.sessions_per_net": c.Limits.SessionsPerNet,
+		"limits.data_min_rate": int(c.Limits.MinRate), "limits.scan_memory": int(c.Limits.ScanMemory),
 		"limits.message_size": int(c.Limits.MessageSize), "store.memory.max": int(c.Store.Memory.Max), "verdicts.max_size": int(c.Verdicts.MaxSize),
 	} {
 		f.want(n > 0, key, "must be more than 0")
 	}
-	f.want(c.Limits.SessionsPerIP <= c.Limits.Sessions, "limits.sessions_per_ip", "is never reached: limits.sessions is %d", c.Limits.Sessions)
+	c.Limits.findings(&f)
 	f.want(c.DNS.Timeout <= c.DNS.Budget, "dns.timeout", "is never reached: dns.budget is %s", durationText(c.DNS.Budget))
 	f.want(c.DNS.Budget <= c.ScanBudget, "dns.budget", "is never reached: scan_budget is %s", durationText(c.ScanBudget))
 	_, known := logLevels[c.Log.Level]

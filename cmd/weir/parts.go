@@ -31,7 +31,8 @@ func (c config) loader(r *lookup.Resolver, s *store.Memory) *loader {
 func (l limits) limits() proxy.Limits {
 	return proxy.Limits{
 		MessageSize: int64(l.MessageSize), Recipients: l.Recipients, Sessions: l.Sessions,
-		SessionsPerIP: l.SessionsPerIP, CommandTimeout: l.CommandTimeout,
+		SessionsPerIP: l.SessionsPerIP, SessionsPerNet: max(l.SessionsPerNet, l.SessionsPerIP),
+		Connections: l.Connections, Messages: l.Messages, MinRate: int64(l.MinRate), Scanning: int64(l.ScanMemory), CommandTimeout: l.CommandTimeout,
 	}
 }
 
