@@ -100,9 +100,9 @@ const (
 )
 
 // shareOf is how many links or signers each zone may be asked for, so that all queries of a message stay within
-// maxQueries whatever it holds. It is shared out beforehand, since the stages do not know of each other.
+// maxQueries whatever it holds, reasons included. It is shared out beforehand, since the stages do not know of each other.
 func shareOf(zones []rules.Zone) int {
-	left, many := maxQueries, 0
+	left, many := maxQueries-maxReasons*len(checks), 0
 	for i := range zones {
 		for _, a := range zones[i].Ask {
 			if a.Many() {
@@ -154,6 +154,7 @@ func (l *lists) run(ctx context.Context, m filters.Mail) (filters.Report, error)
 	for _, q := range all {
 		l.guards.saw(q)
 	}
+	explain(ctx, all, l.resolver)
 	for _, z := range l.zones {
 		tell(&report, z.Zone, all)
 	}

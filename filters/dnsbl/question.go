@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +23,7 @@ type question struct {
 	key     string      // as it is asked, without the zone
 	answer  lookup.Answer
 	err     error
+	reason  string // what the list says of its answer, if it was asked
 }
 
 // name is what the DNS is asked for.
@@ -66,11 +68,16 @@ func tooMany(z *rules.Zone, asked, left int) filters.Problem {
 		Detail: fmt.Sprintf("%s is asked for %d of %d only, so that one message does not cost too many queries", shown(z), asked, asked+left)}
 }
 
-// ask looks all questions up at once, each by find.
-func ask(ctx context.Context, all []*question, find func(context.Context, string, lookup.Kind) (lookup.Answer, error)) {
+// finder is Lookup or Fresh of a resolver.
+type finder func(ctx context.Context, name string, k lookup.Kind) (lookup.Answer, error)
+
+// ask looks the addresses of all questions up at once.
+func ask(ctx context.Context, all []*question, find finder) { askFor(ctx, all, lookup.A, find) }
+
+func askFor(ctx context.Context, all []*question, k lookup.Kind, find finder) {
 	var work sync.WaitGroup
 	for _, q := range all {
-		work.Go(func() { q.answer, q.err = find(ctx, q.name(), lookup.A) })
+		work.Go(func() { q.answer, q.err = find(ctx, q.name(), k) })
 	}
 	work.Wait()
 }
@@ -94,7 +101,7 @@ func tell(report *filters.Report, z *rules.Zone, all []*question) {
 		}
 		for i, a := range z.Answers {
 			if codes := q.matching(a); codes != nil {
-				evidence[i] = append(evidence[i], q.subject+" -> "+Join(codes))
+				evidence[i] = append(evidence[i], q.evidence(codes))
 			}
 		}
 	}
@@ -103,6 +110,15 @@ func tell(report *filters.Report, z *rules.Zone, all []*question) {
 			report.Hits = append(report.Hits, filters.Hit{Symbol: z.Answers[i].Symbol, Detail: several(found)})
 		}
 	}
+}
+
+// evidence is why a symbol holds: "192.0.2.7 -> 127.0.0.2 (seen in a trap)".
+func (q *question) evidence(codes []netip.Addr) string {
+	text := q.subject + " -> " + Join(codes)
+	if q.reason != "" {
+		text += " (" + q.reason + ")"
+	}
+	return text
 }
 
 // several joins evidence, of which a few pieces are enough.

@@ -13,6 +13,7 @@ import (
 
 	"weir/filters"
 	"weir/filters/lookup"
+	"weir/filters/lookup/lookuptest"
 	"weir/rules"
 )
 
@@ -175,7 +176,7 @@ func TestQueriesAreBounded(t *testing.T) {
 	}
 	zones := slices.Concat(everything("a.test", ""), everything("a.test", "2"), everything("a.test", "3"))
 	report, names := asked(t, zones, m)
-	if len(names) > maxQueries || len(names) < maxQueries-20 {
+	if len(names) > maxQueries || len(names) < maxQueries-30 {
 		t.Errorf("%d queries", len(names))
 	}
 	if !slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, "l899.") }) {
@@ -278,6 +279,63 @@ func TestEvidenceIsBounded(t *testing.T) {
 	want := "[{U_X l0.example -> 127.0.0.2; l1.example -> 127.0.0.2; l2.example -> 127.0.0.2; 2 more}]"
 	if got := fmt.Sprint(r.Hits); err != nil || got != want {
 		t.Errorf("hits %s, %v", got, err)
+	}
+}
+
+// A list's reasons are shown with its hits: cut, on one line, asked for once, and for a few hits only.
+func TestReasons(t *testing.T) {
+	z := list("U", "u.test", "X 127.0.0.0/8")
+	z.Ask = []rules.Ask{rules.AskURLHost}
+	b := newBench(t, 10*time.Second, z)
+	text := "From: a@b.example\r\n\r\n"
+	for i := range 4 {
+		host := fmt.Sprintf("l%d.example", i)
+		text += "http://" + host + "/\r\n"
+		if err := b.zone.Set(host+".u.test", "127.0.0.2", "TXT \"see \\027[31mhttps://u.test/\\226\\128\\174 "+strings.Repeat("x", 150)+"\" \"more\""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := letterMail()
+	m.Message = filters.ParseMessage([]byte(text))
+	r, err := b.check.Run(t.Context(), m)
+	if err != nil || len(r.Hits) != 1 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	reason := "(see ?[31mhttps://u.test/? " + strings.Repeat("x", 133) + "…)"
+	if want := "l0.example -> 127.0.0.2 " + reason + "; l1.example -> 127.0.0.2 " + reason + "; l2.example -> 127.0.0.2; 1 more"; r.Hits[0].Detail != want {
+		t.Errorf("detail\n%s\nwant\n%s", r.Hits[0].Detail, want)
+	}
+	if n := b.resolver.Stats().Sent; n != 4+maxReasons {
+		t.Errorf("%d queries", n)
+	}
+	if _, err := b.check.Run(t.Context(), m); err != nil || b.resolver.Stats().Sent != 4+maxReasons {
+		t.Errorf("asked again: %d queries, %v", b.resolver.Stats().Sent, err)
+	}
+}
+
+func TestReasonsShowNoKeys(t *testing.T) {
+	for text, want := range map[string]string{"see https://a.test/SESAME7/x": "", "fine": "fine", "\xff\r\n": "???"} {
+		if got := reasonText(&rules.Zone{Zone: "sesame7.zen.test", Display: "zen.test"}, text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	if got := reasonText(&rules.Zone{Zone: "zen.test", Display: "zen.test"}, "at zen.test"); got != "at zen.test" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A list that keeps its reasons to itself is believed without.
+func TestReasonsAreNotWaitedFor(t *testing.T) {
+	b := newBench(t, 10*time.Second, list("A", "a.test", "X 127.0.0.2"))
+	client := b.client()
+	b.say(t, client, "a.test", "127.0.0.2")
+	if _, err := b.resolver.Lookup(t.Context(), lookup.ReverseName(client)+".a.test", lookup.A); err != nil {
+		t.Fatal(err)
+	}
+	b.server.Twist(lookuptest.Silent)
+	began := time.Now()
+	if hits, problems := b.run(t, client); len(hits) != 1 || problems != nil || time.Since(began) > 5*time.Second {
+		t.Errorf("%v %v after %v", hits, problems, time.Since(began))
 	}
 }
 
