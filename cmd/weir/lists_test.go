@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"weir/filters"
+	"weir/filters/lookup"
+	"weir/filters/store"
+	"weir/rules"
+)
+
+const fourLists = `version: 1
+thresholds: { tag: 6, reject: 15 }
+zones:
+  - { id: A, zone: a.test, ask: client_ip, answers: [{ id: X, is: 127.0.0.2, score: 4 }] }
+  - { id: B, zone: b.test, ask: [client_ip, helo], answers: [{ id: X, is: 127.0.0.0/8, score: 7 }, { id: Y, bits: 4, score: 2, mode: hard }] }
+  - { id: C, zone: c.test, ask: url_host, answers: [{ id: X, bits: 2, score: 8 }, { id: Y, bits: 1, score: 5, mode: hard }] }
+  - { id: D, zone: d.test, ask: [mail_from, from_domain], combine: max, answers: [{ id: X, is: 127.0.0.2, score: 3 }, { id: Y, is: 127.0.0.3, score: 5 }] }
+caps: { dns_ip: 10, dns_url: 12.5 }
+`
+
+// Whatever lists fail, in whatever way: no message has more points than if all had answered, and none is treated worse.
+func TestNoFailureOfAnyListIsPaidByTheSender(t *testing.T) {
+	set, findings := rules.Load(fstest.MapFS{"r.yaml": {Data: []byte(fourLists)}}, "r.yaml", known())
+	if err := findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	failures := []string{"SERVFAIL", "REFUSED", "127.255.255.254", "127.0.0.1", "198.51.100.80", "TXT x"}
+	names := [][]string{{"7.2.0.192.a.test"}, {"7.2.0.192.b.test", "mail.client.example.b.test"}, {"shop.example.c.test"}, {"sender.example.d.test", "author.example.d.test"}}
+	judged := func(records map[string][]string) outcome {
+		zone, err := lookup.MapZone(records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		own := parts{resolver: lookup.FromZone(zone), store: store.NewMemory(1 << 20), dnsBudget: time.Second}
+		g := newGeneration(set, checks(set, filters.Check{Name: "pattern", Stage: filters.Body, Run: nothing}, own), 10*time.Second)
+		s := submission{client: netip.MustParseAddr("192.0.2.7"), from: "a@sender.example", to: []string{"bob@example.org"},
+			raw: []byte("From: a@author.example\r\n\r\nhttp://www.shop.example/\r\n")}
+		s.session.Hello = "mail.client.example"
+		return judge(t.Context(), g, s)
+	}
+	for truth := range 1 << len(names) {
+		healthy := map[string][]string{}
+		for i, of := range names {
+			for _, name := range of {
+				if truth>>i&1 == 1 {
+					healthy[name] = []string{fmt.Sprintf("127.0.0.%d", 2+i%2)}
+				}
+			}
+		}
+		well := judged(healthy)
+		for failing := 1; failing < 1<<len(names); failing++ {
+			failure := failures[(5*truth+failing)%len(failures)] // all of them with all of them would take long
+			records := map[string][]string{}
+			for i, of := range names {
+				for _, name := range of {
+					if records[name] = healthy[name]; failing>>i&1 == 1 {
+						records[name] = append([]string{failure}, onlyAddresses(failure, healthy[name])...)
+					}
+				}
+			}
+			if ill := judged(records); ill.Points > well.Points || ill.Action > well.Action {
+				t.Fatalf("listed %04b, %04b fail with %s: %s %s, all well: %s %s", truth, failing, failure, ill.Action, ill.Points, well.Action, well.Points)
+			}
+		}
+	}
+}
+
+func nothing(context.Context, filters.Mail) (filters.Report, error) { return filters.Report{}, nil }
+
+// onlyAddresses are the records that can stand beside a failure.
+func onlyAddresses(failure string, records []string) []string {
+	if failure == "SERVFAIL" || failure == "REFUSED" {
+		return nil
+	}
+	return records
+}
