@@ -59,7 +59,7 @@ type state struct {
 // transfer is one message on its way in.
 type transfer struct {
 	body
-	mender *mender // instead of body where line ends are mended
+	mender *mender   // instead of body where line ends are mended
 	due    time.Time // by when more must have come, at the slowest rate taken
 	size   int64
 	most   int64 // at which it is not read on

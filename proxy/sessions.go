@@ -9,10 +9,10 @@ import (
 // sessions are the connections there are. The zero value is ready.
 type sessions struct {
 	mu      sync.Mutex
-	live    map[*gate]bool // whether it counts against the limits
+	live    map[*gate]bool       // whether it counts against the limits
 	per     map[netip.Prefix]int // of addresses and of networks
 	counted int
-	stress  atomic.Bool // few are left
+	stress  atomic.Bool   // few are left
 	drained chan struct{} // not nil in a drain; closed when the last has left
 }
 
