@@ -70,7 +70,8 @@ type dnsConfig struct {
 
 type storeConfig struct {
 	Memory struct {
-		Max rules.Size `yaml:"max"`
+		Max      rules.Size `yaml:"max"`
+		Snapshot string     `yaml:"snapshot"`
 	} `yaml:"memory"`
 }
 
@@ -137,6 +138,7 @@ func (a *app) config() (config, error) {
 	c.Rules, c.Verdicts.Dir = beside(a.configFile, c.Rules), beside(a.configFile, c.Verdicts.Dir)
 	b := &c.Backend
 	b.TLSCA, b.TLSCert, b.TLSKey = beside(a.configFile, b.TLSCA), beside(a.configFile, b.TLSCert), beside(a.configFile, b.TLSKey)
+	c.Store.Memory.Snapshot = beside(a.configFile, c.Store.Memory.Snapshot)
 	c.TLS.Cert, c.TLS.Key = beside(a.configFile, c.TLS.Cert), beside(a.configFile, c.TLS.Key)
 	return c, nil
 }

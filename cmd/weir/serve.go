@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"weir/filters/store"
 	"weir/proxy"
 	"weir/scoring/verdictlog"
 )
@@ -117,8 +116,13 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 	defer resolver.Close()
 	guards, stop := watchLists(resolver, log)
 	defer stop()
+	memory, remembered, err := c.Store.open(log)
+	if err != nil {
+		return err
+	}
+	defer remembered()
 	current := reloadable{app: a, flags: f, running: c, log: log, level: level}
-	current.loader = c.loader(resolver, store.NewMemory(int64(c.Store.Memory.Max)))
+	current.loader = c.loader(resolver, memory)
 	current.loader.guards = guards
 	if err := current.load(ctx, c); err != nil {
 		return err

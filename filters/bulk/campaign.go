@@ -26,8 +26,11 @@ func (c id) networks() string   { return c.key("networks") }   // the number: me
 func (c id) senders() string    { return c.key("senders") }    // the number: those of them that are alike by the strict grade
 func (c id) recipients() string { return c.key("recipients") } // the number: the sum of cores, in parts
 func (c id) key(what string) string {
-	return "bulk/" + strconv.FormatUint(uint64(c), 16) + "/" + what
+	return prefix + strconv.FormatUint(uint64(c), 16) + "/" + what
 }
+
+// prefix begins the names of all counters of campaigns.
+const prefix = "bulk/"
 
 // parts is how finely cores are summed.
 const parts = 16

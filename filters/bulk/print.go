@@ -68,12 +68,7 @@ type reader struct {
 
 // read makes the fingerprint of m.
 func (x *reader) read(m filters.Mail) print {
-	whole, lifted := lift(bounded(m.Message.Text()))
-	skip := x.recipientWords(m)
-	t := x.lexer.canonical(ownWords(whole), skip)
-	if len(t.words) < fewWords {
-		t = x.lexer.canonical(whole, skip)
-	}
+	t, lifted := x.text(m)
 	p := print{words: len(t.words), exact: x.hasher.Sum(t.buf)}
 	x.features(t)
 	p.terms, _ = sample(x.terms, mostTerms)
@@ -91,6 +86,17 @@ func (x *reader) read(m filters.Mail) print {
 		x.short(m, &p)
 	}
 	return p
+}
+
+// text returns the canonical text of m and the addresses taken out of it.
+func (x *reader) text(m filters.Mail) (t text, lifted []string) {
+	whole, lifted := lift(bounded(m.Message.Text()))
+	skip := x.recipientWords(m)
+	t = x.lexer.canonical(ownWords(whole), skip)
+	if len(t.words) < fewWords {
+		t = x.lexer.canonical(whole, skip)
+	}
+	return t, lifted
 }
 
 // short makes a text that is too short to judge equal to another only together with what is beside it: its addresses

@@ -1,0 +1,74 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"weir/filters/store"
+)
+
+// snapshotEvery is how often a running weir writes what it remembers: so much is lost when it is killed.
+const snapshotEvery = 5 * time.Minute
+
+// open makes the memory of a running weir, from its snapshot if there is one, and the func that ends its use: until
+// then the snapshot is written now and again, and then once more.
+func (c storeConfig) open(log *slog.Logger) (m *store.Memory, done func(), err error) {
+	path := c.Memory.Snapshot
+	if path == "" {
+		return store.NewMemory(int64(c.Memory.Max)), func() {}, nil
+	}
+	release, err := store.Hold(path)
+	switch {
+	case errors.Is(err, store.ErrHeld):
+		return nil, nil, exit{exitTemporary, fmt.Errorf("store.memory.snapshot: %w", err)}
+	case err != nil:
+		return nil, nil, exit{exitIO, fmt.Errorf("store.memory.snapshot: %w", err)}
+	}
+	m, err = store.Restore(path, int64(c.Memory.Max))
+	if m == nil {
+		return nil, nil, exit{exitIO, errors.Join(fmt.Errorf("store.memory.snapshot: %w", err), release())}
+	}
+	if err != nil {
+		log.Warn("what was remembered of earlier mail is lost", "snapshot", path, "err", err)
+	}
+	counters, bytes := m.Usage()
+	log.Info("memory", "snapshot", path, "counters", counters, "bytes", bytes)
+	stop := keep(m, path, log)
+	return m, func() {
+		stop()
+		if err := release(); err != nil {
+			log.Warn("snapshot", "err", err)
+		}
+	}, nil
+}
+
+// keep writes m to path every snapshotEvery, and a last time when stop is called.
+func keep(m *store.Memory, path string, log *slog.Logger) (stop func()) {
+	write := func() {
+		if err := m.SaveFile(path); err != nil {
+			log.Error("snapshot not written, the old one stays", "err", err)
+		}
+	}
+	ending := make(chan struct{})
+	var writer sync.WaitGroup
+	writer.Go(func() {
+		ticks := time.NewTicker(snapshotEvery)
+		defer ticks.Stop()
+		for {
+			select {
+			case <-ticks.C:
+				write()
+			case <-ending:
+				write()
+				return
+			}
+		}
+	})
+	return func() {
+		close(ending)
+		writer.Wait()
+	}
+}
