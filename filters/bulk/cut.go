@@ -5,7 +5,8 @@ import "strings"
 // ownWords returns what the author of s wrote himself: without quoted lines, the forwarded or answered message below,
 // the signature and the footer of a mailing list. s is the visible text, a line or paragraph a line.
 func ownWords(s string) string {
-	lines := strings.Split(strings.TrimRight(s, "\n"), "\n")
+	s = strings.TrimRight(s, "\n")
+	lines := strings.Split(s, "\n")
 	kept := make([]string, 0, len(lines))
 	leaving := false // in a paragraph on how to leave the list
 	for i, line := range lines {
@@ -18,6 +19,9 @@ func ownWords(s string) string {
 			continue
 		}
 		kept = append(kept, line)
+	}
+	if len(kept) == len(lines) {
+		return s
 	}
 	return strings.Join(kept, "\n")
 }

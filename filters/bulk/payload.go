@@ -14,12 +14,14 @@ func lift(s string) (rest string, payload []string) {
 	b.Grow(len(s))
 	kept := 0 // the bytes of s that are in b or left out
 	for at := 0; at < len(s); {
-		end, gap := chunk(s[at:])
-		if kind, value := address(s[at : at+end]); kind != "" {
-			b.WriteString(s[kept:at])
-			kept = at + end
-			if kind != "link:" {
-				payload = append(payload, kind+value)
+		end, gap, marked := chunk(s[at:])
+		if marked || end >= leastWallet {
+			if kind, value := address(s[at : at+end]); kind != "" {
+				b.WriteString(s[kept:at])
+				kept = at + end
+				if kind != "link:" {
+					payload = append(payload, kind+value)
+				}
 			}
 		}
 		at += end + gap
@@ -29,24 +31,25 @@ func lift(s string) (rest string, payload []string) {
 	return rest, append(payload, numbers(rest)...)
 }
 
-// chunk returns the lengths of the text up to the next white space and of that.
-func chunk(s string) (end, gap int) {
+// chunk returns the lengths of the text up to the next white space and of that, and whether a dot or colon is in it.
+func chunk(s string) (end, gap int, marked bool) {
 	for end < len(s) {
 		c := s[end]
 		switch {
 		case c > ' ' && c < utf8.RuneSelf:
+			marked = marked || c == '.' || c == ':'
 			end++
 		case c <= ' ':
-			return end, 1
+			return end, 1, marked
 		default:
 			r, size := utf8.DecodeRuneInString(s[end:])
 			if unicode.IsSpace(r) {
-				return end, size
+				return end, size, marked
 			}
 			end += size
 		}
 	}
-	return end, 0
+	return end, 0, marked
 }
 
 // Bounds of an address in a text.
@@ -57,9 +60,10 @@ const (
 	mostWallet   = 62
 )
 
-// address says what kind of address the chunk c is, and its comparable form; "" if none.
+// address says what kind of address the chunk c is, and its comparable form; "" if none. c has a dot, a colon or the
+// length of a wallet.
 func address(c string) (kind, value string) {
-	if len(c) < leastAddress || len(c) > mostAddress || len(c) < leastWallet && strings.IndexByte(c, '.') < 0 && strings.IndexByte(c, ':') < 0 {
+	if len(c) < leastAddress || len(c) > mostAddress {
 		return "", ""
 	}
 	c = strings.Trim(c, "<>()[]{}\"'.,;:!?*")

@@ -445,9 +445,25 @@ func TestReadmeNamesWhatItShould(t *testing.T) {
 	}
 }
 
-// BenchmarkRun judges messages of 10 KB, each with its own text, in a memory that is full of others.
+// BenchmarkRun judges messages of 10 KB, each with its own text, in memories with few marks and with many.
 func BenchmarkRun(b *testing.B) {
-	s, r := newStream(b, store.NewSeeded(256<<20, [16]byte{7})), rand.New(rand.NewPCG(1, 2))
+	for _, filled := range []int{10_000, 10_000_000} {
+		b.Run(fmt.Sprint(filled), func(b *testing.B) { benchmarkRun(b, filled) })
+	}
+}
+
+func benchmarkRun(b *testing.B, filled int) {
+	memory := store.NewSeeded(1<<30, [16]byte{7})
+	keys := make([]uint64, 100)
+	for n := range filled / len(keys) {
+		for i := range keys {
+			keys[i] = memory.Hasher().Pair(uint64(n), uint64(i))
+		}
+		if err := memory.Mark(context.Background(), start, life, uint32(n+2), keys...); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s, r := newStream(b, memory), rand.New(rand.NewPCG(1, 2))
 	var all []filters.Mail
 	for range 200 {
 		var text strings.Builder

@@ -39,13 +39,14 @@ type lexer struct {
 	folder *folder
 	buf    []byte
 	tokens []token
+	text   text // the last that canonical returned
 }
 
 // canonical returns the canonical form of s: look-alikes folded, digits inside words read as letters, spaced-out words
-// joined; numbers, long tokens and the words in skip left out.
+// joined; numbers, long tokens and the words in skip left out. It is valid until the next call.
 func (x *lexer) canonical(s string, skip *names) text {
 	x.scan(s)
-	t := text{buf: make([]byte, 0, len(x.buf)+len(x.tokens)), words: make([]word, 0, len(x.tokens))}
+	t := text{x.text.buf[:0], x.text.words[:0], x.text.numbers[:0]}
 	for i := 0; i < len(x.tokens); {
 		start := len(t.buf)
 		runes := x.tokens[i].runes
@@ -77,6 +78,7 @@ func (x *lexer) canonical(s string, skip *names) text {
 		t.words = append(t.words, word{int32(start), int32(len(t.buf)), runes})
 		t.buf = append(t.buf, ' ')
 	}
+	x.text = t
 	return t
 }
 
