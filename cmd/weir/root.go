@@ -108,7 +108,7 @@ func (a *app) rootCommand() *cobra.Command {
 func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
 		a.serveCommand(), a.demoCommand(), a.checkCommand(), a.explainCommand(), a.logCommand(), a.streamCommand(),
-		a.rulesCommand(), a.bulkCommand(), a.dnsCommand(), a.configCommand(), a.versionCommand(),
+		a.rulesCommand(), a.bulkCommand(), a.dnsCommand(), a.configCommand(), a.healthcheckCommand(), a.versionCommand(),
 	}
 }
 

@@ -56,15 +56,17 @@ func serve(t *testing.T, backend, dns, rules string, more ...string) *served {
 	}
 	s := &served{log: new(lockedBuffer), dir: t.TempDir()}
 	write(t, filepath.Join(s.dir, "rules.yaml"), rules)
-	ofBackend := ""
+	group := map[string]string{}
 	for i, line := range more {
-		if setting, ok := strings.CutPrefix(line, "backend."); ok {
-			ofBackend, more[i] = ofBackend+", "+setting, ""
+		for _, name := range []string{"listen", "backend"} {
+			if setting, ok := strings.CutPrefix(line, name+"."); ok {
+				group[name], more[i] = group[name]+", "+setting, ""
+			}
 		}
 	}
-	write(t, filepath.Join(s.dir, "weir.yaml"), fmt.Sprintf("version: 1\nhostname: mx1.example.org\nlisten: [{ addr: \"127.0.0.1:0\" }]\n"+
+	write(t, filepath.Join(s.dir, "weir.yaml"), fmt.Sprintf("version: 1\nhostname: mx1.example.org\nlisten: [{ addr: \"127.0.0.1:0\"%s }]\n"+
 		"backend: { addrs: [%q], timeout: 20s%s }\ndns: { servers: [%q] }\nlimits: { sessions_per_ip: 1000 }\nrules: rules.yaml\nverdicts: { dir: verdicts }\n%s",
-		backend, ofBackend, dns, strings.Join(more, "\n")))
+		group["listen"], backend, group["backend"], dns, strings.Join(more, "\n")))
 	c := exec.Command(binary, "serve", "-c", filepath.Join(s.dir, "weir.yaml"))
 	c.Stderr = s.log
 	if err := c.Start(); err != nil {
@@ -280,44 +282,6 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 	}
 	if err := sendMail(early, "a@ok.example", "bob@example.org", kettle); err != nil {
 		t.Errorf("a session of the old generation: %v", err)
-	}
-}
-
-// A reload puts in force what it can, and says what it cannot.
-func TestReloadExchangesBackendAndLimits(t *testing.T) {
-	first, second := startSink(t), startSink(t)
-	w := serve(t, first.Addr(), "127.0.0.1:9", "version: 1\nthresholds: { tag: 6, reject: 15 }\n")
-	early := client(t, w.addr, "")
-	file := filepath.Join(w.dir, "weir.yaml")
-	was, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	now := strings.NewReplacer(first.Addr(), second.Addr(), "sessions_per_ip: 1000", "recipients: 1",
-		"hostname: mx1", "hostname: mx2").Replace(string(was))
-	write(t, file, now+"log: { level: debug }\n")
-	w.process.Signal(syscall.SIGHUP)
-	eventually(t, "the reload", func() bool { return strings.Contains(w.log.String(), "msg=reloaded") })
-	if log := w.log.String(); !strings.Contains(log, `msg="these changes need a restart" keys=[hostname]`) {
-		t.Errorf("the log does not say what needs a restart: %s", log)
-	}
-	late := client(t, w.addr, "")
-	for _, c := range []*smtp.Client{early, late} {
-		if err := sendMail(c, "a@ok.example", "bob@example.org", plainMail); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n, m := len(first.Messages()), len(second.Messages()); n != 1 || m != 1 {
-		t.Errorf("%d messages in the backend before, %d in that after, want one each", n, m)
-	}
-	if err := late.Mail("a@ok.example"); err != nil {
-		t.Fatal(err)
-	}
-	if err := late.Rcpt("bob@example.org"); err != nil {
-		t.Fatal(err)
-	}
-	if err := late.Rcpt("carol@example.org"); codeOf(err) != 452 {
-		t.Errorf("a second recipient: %v, want 452", err)
 	}
 }
 

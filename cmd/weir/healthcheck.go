@@ -1,0 +1,88 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"net/textproto"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// healthTime bounds how long a listener may take to greet.
+const healthTime = 10 * time.Second
+
+func (a *app) healthcheckCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "healthcheck [ADDR]", Short: "Say whether a running weir greets its clients", Args: cobra.MaximumNArgs(1),
+		Long: `Connects to each listener of the configuration, or to ADDR, and wants to be greeted with 220. Exits 1 if it is not.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			conf, err := a.config()
+			if err != nil {
+				return err
+			}
+			if len(args) == 1 {
+				conf.Listen = []listen{{Name: args[0], Addr: args[0], TLS: tlsOff}}
+			}
+			if len(conf.Listen) == 0 {
+				return exit{exitUsage, errors.New("healthcheck: name the configuration with -c, or an ADDR")}
+			}
+			return a.healthcheck(c.Context(), conf)
+		},
+	}
+}
+
+func (a *app) healthcheck(ctx context.Context, c config) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
+	var down []error
+	for _, l := range c.Listen {
+		if err := l.greets(ctx, c.Trusted.Proxies); err != nil {
+			down = append(down, fmt.Errorf("%s: %w", l.Name, err))
+		}
+	}
+	if len(down) > 0 {
+		return exit{exitNo, errors.Join(down...)}
+	}
+	a.say("%s up", count(len(c.Listen), "listener"))
+	return nil
+}
+
+// greets reports why a client of l is not greeted, nil if it is.
+func (l listen) greets(ctx context.Context, proxies []netip.Prefix) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", l.Addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return err
+		}
+	}
+	if l.ProxyProtocol && within(conn.LocalAddr(), proxies) {
+		if _, err := io.WriteString(conn, "PROXY UNKNOWN\r\n"); err != nil {
+			return err
+		}
+	}
+	if l.TLS == tlsImplicit {
+		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // whether it serves, not who it is
+	}
+	text := textproto.NewConn(conn)
+	if _, _, err := text.ReadResponse(220); err != nil {
+		return fmt.Errorf("reading the greeting: %w", err)
+	}
+	return text.PrintfLine("QUIT")
+}
+
+// within reports whether a is in one of the networks.
+func within(a net.Addr, networks []netip.Prefix) bool {
+	ip, err := netip.ParseAddrPort(a.String())
+	return err == nil && slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(ip.Addr().Unmap()) })
+}
