@@ -22,6 +22,7 @@
 //	transaction.go  one message from MAIL to the last reply
 //	generation.go   its trial by the rules, which needs no SMTP
 //	spool.go        the message, read once
+//	finaldot.go     a message that comes again because its client did not hear our 250
 //	strip.go        fields that only we may write, cut out
 //	headers.go      those that we write
 //	forward.go      recipients and message passed on; backend/ speaks SMTP there

@@ -32,6 +32,8 @@ type gate struct {
 	body  transfer // the message that is being received
 	fault error    // why the session ends, nil while it goes on
 	last  bool     // our last word was said
+
+	unheard *dot // that of the last message accepted, until the client speaks again
 }
 
 // phase is what is to be done at the next Read.
@@ -131,7 +133,9 @@ func (g *gate) Close() (err error) {
 	if g.fault == nil {
 		g.conclude()
 	}
-	if g.flush() == nil && g.last {
+	said := g.flush()
+	g.heard(func() bool { return said == nil && g.acknowledged() })
+	if said == nil && g.last {
 		g.linger()
 	}
 	return g.tcp.Close()

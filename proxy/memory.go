@@ -46,6 +46,14 @@ func (m *memory[K, V]) recall(key K, life time.Duration) V {
 	return m.old[key]
 }
 
+// forget drops what is kept under key.
+func (m *memory[K, V]) forget(key K) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.young, key)
+	delete(m.old, key)
+}
+
 // turn forgets what is too old. Time is that of the machine's running, so a clock that is set changes nothing.
 func (m *memory[K, V]) turn(life time.Duration) {
 	passed := time.Since(m.turned)

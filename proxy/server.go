@@ -34,6 +34,7 @@ type Server struct {
 	sessions  sessions
 	friends   memory[netip.Prefix, int] // how many messages of an origin were accepted lately
 	rates     rates
+	dots      dots
 	room      room // for messages that are judged
 }
 
@@ -49,6 +50,7 @@ type Settings struct {
 type Dialogue struct {
 	Mend       bool          // bare CR and LF in messages become CRLF; else they are refused
 	GreetPause time.Duration // how long strangers wait for the greeting; who speaks meanwhile is noted
+	FinalDot   time.Duration // how long a 250 that its client did not hear is remembered; 0: not at all
 }
 
 // Limits bound what clients may use. A zero field has its default.

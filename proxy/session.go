@@ -63,7 +63,7 @@ func (s *session) Data(r io.Reader) (err error) {
 		return s.reply(tx.notReceived(errNoRoom))
 	}
 	defer room.leave(message.size)
-	reply := tx.decide(message.bytes())
+	reply := tx.conclude(message.bytes())
 	if reply.Code/100 == 2 {
 		s.gate.befriend()
 	}

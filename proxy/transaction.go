@@ -18,18 +18,19 @@ const (
 
 // transaction is one message on its way from MAIL to the final reply.
 type transaction struct {
-	gate    *gate
-	id      string
-	began   time.Time
-	from    path
-	params  []string // of MAIL
-	trial   *Trial
-	judged  *Judged  // the verdict so far; nil before the first recipient
-	to      []string // the recipients that the backend has accepted
-	refused []verdictlog.RcptRejected
-	spare   *backend.Conn // of the transaction before, at rest
-	behind  *backend.Conn // nil before the first recipient is passed on, and when it has failed
-	account account
+	gate     *gate
+	id       string
+	began    time.Time
+	from     path
+	params   []string // of MAIL
+	trial    *Trial
+	judged   *Judged  // the verdict so far; nil before the first recipient
+	to       []string // the recipients that the backend has accepted
+	accepted []string // the same with their parameters
+	refused  []verdictlog.RcptRejected
+	spare    *backend.Conn // of the transaction before, at rest
+	behind   *backend.Conn // nil before the first recipient is passed on, and when it has failed
+	account  account
 }
 
 // account is what the record says beyond the verdict.
@@ -87,6 +88,7 @@ func (t *transaction) rcpt(to path, params []string) Reply {
 	reply := t.offer(to, params)
 	if reply.Code/100 == 2 {
 		t.to = append(t.to, to.address)
+		t.accepted = append(t.accepted, strings.Join(append([]string{to.wire()}, params...), " "))
 	}
 	return reply
 }
@@ -115,6 +117,27 @@ func (t *transaction) notReceived(err error) Reply {
 		t.account.at = verdictlog.AtData
 		t.record(t.front(reply))
 	}
+	return reply
+}
+
+// conclude answers a message: as before, if it came before and its client did not hear the answer, else by decide.
+func (t *transaction) conclude(raw []byte) Reply {
+	g := t.gate
+	life := g.client.settings.Dialogue.FinalDot
+	if life == 0 {
+		return t.decide(raw)
+	}
+	key, dots := t.key(raw), &g.server.dots
+	if reply, ok := dots.answered(g.client.ctx, key, life); ok {
+		t.judged = &Judged{Mail: t.trial.Mail, Verdict: unjudged()}
+		t.account.at, t.account.answer = verdictlog.AtData, "delivered before: "+reply.String()
+		t.record(t.front(reply))
+		dots.begin(g, key).answer(reply)
+		return reply
+	}
+	mine, reply := dots.begin(g, key), replyFault
+	defer func() { mine.answer(reply) }() // also after a panic
+	reply = t.decide(raw)
 	return reply
 }
 

@@ -24,7 +24,11 @@ func (g *gate) nextCommand() error {
 		if err := g.patience(); err != nil {
 			return err
 		}
+		waiting := g.in.Buffered() > 0 // said before it could read our last reply
 		line, err := g.readLine()
+		if err == nil && !waiting {
+			g.heard(spoke)
+		}
 		if errors.Is(err, errLineTooLong) {
 			g.say(replyLineTooLong)
 			continue

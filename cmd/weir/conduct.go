@@ -10,15 +10,19 @@ import (
 
 // conduct is the keys of weir.yaml that say how clients are spoken with where there is a choice.
 type conduct struct {
-	Relay    []string      `yaml:"relay_domains"` // whose mail is taken; none: what the backend takes
-	LineEnds string        `yaml:"line_ends"`     // bare CR and LF in messages: reject or normalize
-	Pause    time.Duration `yaml:"greet_pause"`   // how long strangers wait for the greeting
+	Relay    []string      `yaml:"relay_domains"`    // whose mail is taken; none: what the backend takes
+	LineEnds string        `yaml:"line_ends"`        // bare CR and LF in messages: reject or normalize
+	Pause    time.Duration `yaml:"greet_pause"`      // how long strangers wait for the greeting
+	FinalDot time.Duration `yaml:"final_dot_memory"` // how long a 250 that was not heard is remembered; 0s: not at all
 }
 
 const (
 	lineEndsReject    = "reject"
 	lineEndsNormalize = "normalize"
 )
+
+// longestMemory bounds what is remembered of final dots: after that clients have given up.
+const longestMemory = 24 * time.Hour
 
 // longestPause is what mail servers will wait for a greeting without taking it for a fault (RFC 5321 4.5.3.2.1 says more).
 const longestPause = time.Minute
@@ -29,11 +33,12 @@ func (c conduct) findings(f *finder) {
 		f.want(isHostname(domain), fmt.Sprintf("relay_domains[%d]", i), "%q is not a domain", domain)
 	}
 	f.want(slices.Contains([]string{lineEndsReject, lineEndsNormalize}, c.LineEnds), "line_ends", "want reject or normalize")
+	f.want(c.FinalDot >= 0 && c.FinalDot <= longestMemory, "final_dot_memory", "want 0s to %s", durationText(longestMemory))
 	f.want(c.Pause >= 0 && c.Pause <= longestPause, "greet_pause", "want 0s to %s: clients give up after five minutes, some much sooner", durationText(longestPause))
 }
 
 func (c conduct) dialogue() proxy.Dialogue {
-	return proxy.Dialogue{Mend: c.LineEnds == lineEndsNormalize, GreetPause: c.Pause}
+	return proxy.Dialogue{Mend: c.LineEnds == lineEndsNormalize, GreetPause: c.Pause, FinalDot: c.FinalDot}
 }
 
 // findings says what makes no sense, besides what must be more than 0.

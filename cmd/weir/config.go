@@ -91,7 +91,7 @@ func defaults() config {
 	c := config{
 		Version:    1,
 		Hostname:   machine(),
-		Conduct:    conduct{LineEnds: lineEndsReject},
+		Conduct:    conduct{LineEnds: lineEndsReject, FinalDot: time.Hour},
 		Backend:    defaultBackend(),
 		Limits:     defaultLimits(),
 		DNS:        dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Cache: 100_000},

@@ -1,0 +1,200 @@
+package proxy
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A client that vanishes between the end of its message and our 250 sends the message again (RFC 1047). What it did not
+// hear is remembered, so that the same message with the same envelope is answered as before and not delivered again.
+// A client has heard a 250 when it says something after it, or when its side has acknowledged the bytes before the
+// session ends.
+
+const (
+	dotWait  = 2 * time.Minute  // for the fate of a message whose client has vanished
+	dotQuiet = 10 * time.Second // after which a client that says nothing is taken for one that has not heard
+	dotText  = 512              // bytes kept of a reply
+	ackWait  = time.Second      // for the acknowledgement of the last bytes
+	ackLook  = 5 * time.Millisecond
+)
+
+// dotKey is a message and its envelope.
+type dotKey [sha256.Size]byte
+
+// dots are final dots: those whose clients have not heard the answer, and those of which that is not known yet. The zero
+// value is ready.
+type dots struct {
+	unheard memory[dotKey, unheard]
+	mu      sync.Mutex
+	open    map[dotKey]*dot
+}
+
+// unheard is a 250 that its client has not read.
+type unheard struct {
+	reply Reply
+	said  time.Time
+}
+
+// dot is one message from its end to what its client heard of it.
+type dot struct {
+	all  *dots
+	gate *gate
+	key  dotKey
+	unheard
+	done chan struct{}
+}
+
+// answered returns the reply to an earlier message of this key whose client has not heard it. It waits for one whose
+// client has vanished, and is a refusal when that takes too long.
+func (d *dots) answered(ctx context.Context, key dotKey, life time.Duration) (Reply, bool) {
+	d.mu.Lock()
+	earlier := d.open[key]
+	var said unheard
+	if earlier != nil {
+		said = earlier.unheard
+	}
+	d.mu.Unlock()
+	switch {
+	case earlier == nil:
+	case said.reply.Code != 0 && time.Since(said.said) > dotQuiet:
+		return said.reply, true
+	case earlier.gate.vanished():
+		ctx, cancel := context.WithTimeout(ctx, dotWait)
+		defer cancel()
+		select {
+		case <-earlier.done:
+		case <-ctx.Done():
+			return replyBackendFailed, true
+		}
+	}
+	said = d.unheard.recall(key, life)
+	return said.reply, said.reply.Code != 0 && time.Since(said.said) <= life
+}
+
+// begin notes that a message is on its way.
+func (d *dots) begin(g *gate, key dotKey) *dot {
+	mine := &dot{all: d, gate: g, key: key, done: make(chan struct{})}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.open == nil {
+		d.open = map[dotKey]*dot{}
+	}
+	if d.open[key] == nil { // else the same comes twice at once from clients that live
+		d.open[key] = mine
+	}
+	return mine
+}
+
+// answer says what the client is told. If that is a refusal, there is nothing to remember.
+func (d *dot) answer(r Reply) {
+	if r.Code/100 != 2 {
+		d.settle(true)
+		return
+	}
+	r.Text = r.Text[:min(len(r.Text), dotText)]
+	d.all.mu.Lock()
+	defer d.all.mu.Unlock()
+	d.unheard = unheard{reply: r, said: time.Now()}
+	d.gate.unheard = d
+}
+
+// settle says whether the client has heard the answer.
+func (d *dot) settle(heard bool) {
+	life := d.gate.client.settings.Dialogue.FinalDot
+	switch {
+	case !heard:
+		d.all.unheard.keep(d.key, d.unheard, life)
+	case d.reply.Code != 0:
+		d.all.unheard.forget(d.key)
+	}
+	d.all.mu.Lock()
+	defer d.all.mu.Unlock()
+	if d.all.open[d.key] == d {
+		delete(d.all.open, d.key)
+	}
+	close(d.done)
+}
+
+// heard settles the last 250, if it is not settled yet.
+func (g *gate) heard(heard func() bool) {
+	if d := g.unheard; d != nil {
+		g.unheard = nil
+		d.settle(heard())
+	}
+}
+
+// spoke is for a client that has said something since.
+func spoke() bool { return true }
+
+// vanished reports whether the client has closed the connection. Any goroutine may ask; nothing is read.
+func (g *gate) vanished() bool {
+	info := g.tcpInfo()
+	return info == nil || info.State != unix.BPF_TCP_ESTABLISHED
+}
+
+// acknowledged reports whether the client's side has taken all that we said. It looks for a second at most.
+func (g *gate) acknowledged() bool {
+	for end := time.Now().Add(ackWait); time.Now().Before(end); {
+		info := g.tcpInfo()
+		if info == nil || info.State == unix.BPF_TCP_CLOSE { // a reset
+			return false
+		}
+		if info.Unacked == 0 && info.Notsent_bytes == 0 {
+			return true
+		}
+		if g.wait(ackLook) != nil {
+			return false
+		}
+	}
+	return false
+}
+
+// tcpInfo is what the kernel knows of the connection; nil when that is nothing.
+func (g *gate) tcpInfo() *unix.TCPInfo {
+	tcp, ok := g.tcp.(*net.TCPConn)
+	if !ok {
+		return nil
+	}
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil
+	}
+	var info *unix.TCPInfo
+	if err := raw.Control(func(fd uintptr) {
+		info, _ = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) // nil with an error
+	}); err != nil {
+		return nil
+	}
+	return info
+}
+
+// key is what makes the message the same when it comes again: all of its envelope but SIZE, who sends it, its bytes.
+func (t *transaction) key(raw []byte) dotKey {
+	recipients := slices.Sorted(slices.Values(t.accepted))
+	h := sha256.New()
+	part := func(s string) {
+		_ = binary.Write(h, binary.BigEndian, int64(len(s))) // a hash takes all
+		h.Write([]byte(s))
+	}
+	part(t.from.wire())
+	for _, p := range t.params {
+		if !strings.HasPrefix(strings.ToUpper(p), "SIZE=") {
+			part(p)
+		}
+	}
+	part("")
+	for _, r := range recipients {
+		part(r)
+	}
+	part("")
+	h.Write(raw)
+	return dotKey(h.Sum(nil))
+}

@@ -1,0 +1,107 @@
+package proxy
+
+import (
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/proxy/backend/sink"
+)
+
+func remembering(t *testing.T) *front {
+	return newFront(t, func(f *front) { f.Dialogue.FinalDot = time.Hour })
+}
+
+// delays makes the sink answer a message late, in words of its own.
+func (f *front) delays(d time.Duration) {
+	f.sink.Set(sink.Script{On: map[sink.Stage]sink.Action{sink.Dot: {Kind: sink.Answer, Text: "250 2.0.0 queued as 4D3C", Delay: d}}})
+}
+
+// vanish sends a message and closes without reading the answer.
+func (f *front) vanish(t *testing.T) {
+	t.Helper()
+	c := f.rcpt()
+	c.cmd("DATA", "354")
+	c.send(note + ".\r\n")
+	f.until("message at the backend", func() bool { return len(f.sink.Messages()) > 0 })
+	if err := c.conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAMessageWhoseClientVanishedIsNotDeliveredTwice(t *testing.T) {
+	f := remembering(t)
+	f.delays(200 * time.Millisecond)
+	f.vanish(t)
+	again := f.rcpt() // while the first is on its way
+	if got := again.data(note, "250"); got != "250 2.0.0 queued as 4D3C" {
+		t.Errorf("the client reads %q", got)
+	}
+	again.conn.Close() // it has the bytes
+	f.until("end of the sessions", func() bool { return f.Active() == 0 })
+	if n := len(f.taken()); n != 1 {
+		t.Errorf("%d copies", n)
+	}
+	last := f.recorded(2)[1]
+	if last.Verdict.Reply.Code != 250 || !strings.HasPrefix(last.Backend.Reply, "delivered before: 250") {
+		t.Errorf("record %+v %+v", last.Verdict, last.Backend)
+	}
+}
+
+func TestARetryIsAnsweredWhenTheFirstHasEnded(t *testing.T) {
+	f := remembering(t)
+	f.delays(100 * time.Millisecond)
+	f.vanish(t)
+	f.until("end of the session", func() bool { return f.Active() == 0 })
+	for name, different := range map[string]func(c *talker) string{
+		"another body":      func(c *talker) string { return c.data(note+"P.S.\r\n", "250") },
+		"another recipient": func(c *talker) string { c.cmd("RCPT TO:<eve@weir.example>", "250"); return c.data(note, "250") },
+	} {
+		before := len(f.taken())
+		different(f.rcpt())
+		f.until("delivery of "+name, func() bool { return len(f.taken()) == before+1 })
+	}
+	before := len(f.taken())
+	c := f.rcpt()
+	c.data(note, "250 2.0.0 queued as 4D3C")
+	c.cmd("RSET", "250")
+	if n := len(f.taken()); n != before {
+		t.Errorf("%d copies more", n-before)
+	}
+	c = f.rcpt() // the retry was heard: what comes now is meant
+	c.data(note, "250")
+	f.until("another copy", func() bool { return len(f.taken()) == before+1 })
+}
+
+func TestAMessageThatWasHeardMayComeAgain(t *testing.T) {
+	f := remembering(t)
+	for range 2 { // one that says no more and closes, having read the answer
+		c := f.rcpt()
+		c.data(note, "250")
+		c.conn.Close()
+		f.until("end of the session", func() bool { return f.Active() == 0 })
+	}
+	for range 2 { // one that sends all at once, and only reads
+		c := f.dial()
+		c.send("HELO client.example\r\nMAIL FROM:<ann@client.example>\r\nRCPT TO:<bob@weir.example>\r\nDATA\r\n" + note + ".\r\nQUIT\r\n")
+		_ = c.conn.(*net.TCPConn).CloseWrite()
+		for _, want := range []string{"250", "250", "250", "354", "250", "221", ""} {
+			c.expect(want)
+		}
+		f.until("end of the session", func() bool { return f.Active() == 0 })
+	}
+	f.until("fourth copy", func() bool { return len(f.taken()) == 4 })
+}
+
+func TestARefusalIsNotRemembered(t *testing.T) {
+	f := remembering(t)
+	f.sink.Set(sink.Script{On: map[sink.Stage]sink.Action{sink.Dot: {Kind: sink.Answer, Text: "451 4.3.0 later"}}})
+	f.rcpt().data(note, "451")
+	f.sink.Set(sink.Script{})
+	f.rcpt().data(note, "250")
+	f.until("delivery", func() bool { return len(f.taken()) == 1 })
+	if n := len(f.dots.open); n > 1 {
+		t.Errorf("%d are still on their way", n)
+	}
+}
