@@ -47,6 +47,7 @@ const (
 	codeDead       = "R032"
 	codeAsking     = "R033"
 	codeUse        = "R034"
+	codeGreylist   = "R035"
 )
 
 var titles = map[string]string{
@@ -95,6 +96,7 @@ var titles = map[string]string{
 	codeDead:       "A zone is no longer in service",
 	codeAsking:     "A zone cannot be asked in the way it says",
 	codeUse:        "A list of the catalogue cannot be used as it is said",
+	codeGreylist:   "Greylisting cannot work as it is said",
 }
 
 // Title says in one line what a finding's code stands for; "" for an unknown code.

@@ -255,6 +255,7 @@ func (l *loading) build() {
 		l.bulk(doc)
 		l.rules(doc)
 	}
+	l.greylist()
 	l.caps()
 	l.overrides()
 	l.conditions()

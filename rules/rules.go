@@ -156,6 +156,7 @@ type Set struct {
 	Combos     []Combo            // `when:` rules, each after those it reads
 	Zones      []Zone             // for filters/dnsbl
 	Bulk       Bulk               // for filters/bulk
+	Greylist   *Greylist          // for filters/greylist and scoring; nil for none
 	Lists      map[string]*List
 	Caps       []Cap
 	Policies   []*Policy // first match wins; the last is the default

@@ -56,6 +56,7 @@ type fileDoc struct {
 	Include    []said[string]    `yaml:"include"`
 	Thresholds thresholdsDoc     `yaml:"thresholds"`
 	Reject     rejectDoc         `yaml:"reject"`
+	Greylist   greylistDoc       `yaml:"greylist"`
 	Zones      []zoneDoc         `yaml:"zones"`
 	Bulk       bulkDoc           `yaml:"bulk"`
 	Lists      entries[*listDoc] `yaml:"lists"`

@@ -61,6 +61,7 @@ func SmallestChange(lines []Line, t rules.Thresholds) (Change, bool) {
 type account struct {
 	symbols    []Line // heaviest first
 	hard       map[string]bool
+	waits      string                  // the symbol without which greylisting would not defer, or ""
 	caps       map[string]rules.Points // by family, those that were in force
 	cappedBy   map[string]string       // by family, the symbol whose presence caps it
 	thresholds rules.Thresholds
@@ -79,6 +80,8 @@ func newAccount(lines []Line, t rules.Thresholds) *account {
 			}
 		case kind == "hard":
 			s.hard[of] = true
+		case kind == greylistKind:
+			s.waits = of
 		case kind == "cap":
 			over[of] = l.Points
 		}
@@ -127,6 +130,9 @@ func (s *account) without(out []int) (rules.Action, rules.Points) {
 			return rules.Reject, points
 		}
 	}
+	if s.waits != "" && !gone(s.waits) {
+		return rules.Defer, points // its band is not in the lines
+	}
 	return ActionFor(s.thresholds, points), points
 }
 
@@ -142,7 +148,7 @@ type search struct {
 func (s *search) useful() []int {
 	var all []int
 	for i, l := range s.symbols {
-		if l.Points != 0 || l.Caps != "" || s.hard[l.Rule] {
+		if l.Points != 0 || l.Caps != "" || s.hard[l.Rule] || s.waits == l.Rule {
 			all = append(all, i)
 		}
 	}

@@ -9,6 +9,9 @@ import (
 	"weir/rules"
 )
 
+// greylistKind begins the name of the line that says that greylisting defers.
+const greylistKind = "greylist"
+
 // maxReasons is how many public texts a reply names.
 const maxReasons = 3
 
@@ -46,6 +49,7 @@ func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 	}
 	v.Action = ActionFor(p.Thresholds, v.Points)
 	v.force(p, counted)
+	v.greylist(set.Greylist, p, counted)
 	v.Reasons = reasons(p, counted)
 	return v
 }
@@ -194,6 +198,22 @@ func (v *Verdict) force(p *rules.Policy, symbols []*rules.Symbol) {
 		v.Action, v.By = rules.Reject, ByHard
 		v.Why = append(v.Why, Line{Rule: "hard:" + s.Name, Detail: s.Name + " refuses alone", Src: s.Src.String()})
 	}
+}
+
+// greylist defers a stranger's message in the band of greylisting. Nobody waits whom a list knows as good, or whose
+// recipients refuse nothing.
+func (v *Verdict) greylist(g *rules.Greylist, p *rules.Policy, symbols []*rules.Symbol) {
+	if g == nil || v.Action >= rules.Defer || p.Thresholds.Reject.Off || v.Points < g.From || v.Points >= g.Below {
+		return
+	}
+	listedGood := func(s *rules.Symbol) bool { return s.Zone != "" && s.Points < 0 }
+	stranger := func(s *rules.Symbol) bool { return s.Name == rules.GreylistNew }
+	if !slices.ContainsFunc(symbols, stranger) || slices.ContainsFunc(symbols, listedGood) {
+		return
+	}
+	v.Action = rules.Defer
+	v.Why = append(v.Why, Line{Rule: greylistKind + ":" + rules.GreylistNew, Src: g.Src.String(),
+		Detail: fmt.Sprintf("strangers wait from %s to below %s", g.From, g.Below)})
 }
 
 // reasons picks the public texts of what spoke against the sender, the hard first, then the heaviest.

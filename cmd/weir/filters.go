@@ -8,6 +8,7 @@ import (
 	"weir/filters/auth"
 	"weir/filters/bulk"
 	"weir/filters/dnsbl"
+	"weir/filters/greylist"
 	"weir/filters/hello"
 	"weir/filters/lookup"
 	"weir/filters/manners"
@@ -41,6 +42,7 @@ func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
 		patterns,
 		bounded(p.dnsBudget, auth.NewDKIM(p.resolver)),
 		bulk.New(set.Bulk, p.store),
+		greylist.New(set.Greylist, p.store),
 	)
 }
 

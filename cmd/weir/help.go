@@ -11,6 +11,7 @@ import (
 	"weir/filters/auth"
 	"weir/filters/bulk"
 	"weir/filters/dnsbl"
+	"weir/filters/greylist"
 	"weir/filters/hello"
 	"weir/filters/manners"
 	"weir/filters/pattern"
@@ -42,7 +43,7 @@ func (a *app) helpCommand() *cobra.Command {
 func manuals() map[string]string {
 	return map[string]string{
 		"auth": auth.Readme, "spf": auth.Readme, "dkim": auth.Readme, "bulk": bulk.Readme, "dnsbl": dnsbl.Readme,
-		"hello": hello.Readme, "manners": manners.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
+		"greylist": greylist.Readme, "hello": hello.Readme, "manners": manners.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
 	}
 }
 

@@ -1,0 +1,108 @@
+// Package greylist finds out whether a sender is a stranger who has not waited yet.
+//
+// A server that sends mail tries again after a temporary refusal; much of what sends spam does not. So a stranger's
+// message that is neither clearly good nor clearly bad may be deferred once. Whether it is, scoring decides: the check
+// only says who is a stranger.
+package greylist
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/filters"
+	"weir/filters/store"
+	"weir/rules"
+)
+
+// Readme is the filter's manual.
+//
+//go:embed README.md
+var Readme string
+
+// maxDomains bounds the recipients' domains that are counted for one message.
+const maxDomains = 8
+
+// New makes the check of cfg; with nil it reports nothing. What it knows of senders is in s.
+func New(cfg *rules.Greylist, s *store.Memory) filters.Check {
+	g := &greylist{cfg, s}
+	c := filters.Check{Name: "greylist", Doc: "Whether a sender is a stranger who has not waited yet.", Stage: filters.Proven, Run: g.run}
+	if cfg != nil {
+		c.Symbols = []string{rules.GreylistNew}
+	}
+	return c
+}
+
+type greylist struct {
+	*rules.Greylist
+	store *store.Memory
+}
+
+func (g *greylist) run(ctx context.Context, m filters.Mail) (filters.Report, error) {
+	if g.Greylist == nil || m.Session == nil || m.Envelope == nil || trusted(m) {
+		return filters.Report{}, nil
+	}
+	client := network(m.Session.Addr.Addr())
+	if !client.IsValid() {
+		return filters.Report{}, nil
+	}
+	var deltas []store.Delta
+	for _, domain := range domains(m.Envelope.To) {
+		deltas = append(deltas, store.Delta{Key: g.key(client, m.Envelope.From, domain), N: 1, Life: g.Expire})
+	}
+	seen, err := g.store.Add(ctx, m.At, deltas...)
+	if err != nil {
+		return filters.Report{}, fmt.Errorf("greylisting: %w", err)
+	}
+	var longest time.Duration
+	for _, c := range seen {
+		longest = max(longest, m.At.Sub(c.Since))
+	}
+	if longest >= g.Wait || len(seen) == 0 {
+		return filters.Report{}, nil
+	}
+	detail := fmt.Sprintf("%s has sent for this sender and recipient for %s, wanted is %s", client, longest.Round(time.Second), g.Wait)
+	return filters.Report{Hits: []filters.Hit{{Symbol: rules.GreylistNew, Detail: detail}}}, nil
+}
+
+// trusted reports whether the sender need not wait: he has logged in, or is proven. A pool of servers that the sender's
+// domain names by SPF would come back from another address each time.
+func trusted(m filters.Mail) bool {
+	return m.Session.User != "" || m.Auth != nil && (m.Auth.SPF.Result == "pass" || len(m.Auth.Domains) > 0)
+}
+
+// network is the client's network: /24 or /64. The zero Prefix if there is no client.
+func network(a netip.Addr) netip.Prefix {
+	a = a.Unmap().WithZone("")
+	if !a.IsValid() || a.IsUnspecified() {
+		return netip.Prefix{}
+	}
+	bits := 64
+	if a.Is4() {
+		bits = 24
+	}
+	p, _ := a.Prefix(bits) // both lengths are fine
+	return p
+}
+
+// domains are the recipients' domains, each once.
+func domains(to []string) []string {
+	var all []string
+	for _, rcpt := range to {
+		d := strings.ToLower(rcpt[strings.LastIndexByte(rcpt, '@')+1:])
+		if !slices.Contains(all, d) && len(all) < maxDomains {
+			all = append(all, d)
+		}
+	}
+	return all
+}
+
+// key is the counter's name. It holds a hash, so that who writes to whom is not kept.
+func (g *greylist) key(client netip.Prefix, from, domain string) string {
+	text := client.String() + "\x00" + strings.ToLower(from) + "\x00" + domain
+	return fmt.Sprintf("greylist:%016x", g.store.Hasher().Sum([]byte(text)))
+}
