@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 	"unicode"
@@ -144,17 +145,20 @@ func (f logFlags) query(words []string, now time.Time) (verdictlog.Query, error)
 
 // verdictDir is the folder of the verdict log: the one named, or the configuration's.
 func (a *app) verdictDir(named string) (string, error) {
-	if named != "" {
-		return named, nil
+	if named == "" {
+		c, err := a.config()
+		if err != nil {
+			return "", err
+		}
+		if c.Verdicts.Dir == "" {
+			return "", exit{exitUsage, errors.New("no verdict log is configured\n  name its folder with --dir, or the configuration with -c")}
+		}
+		named = c.Verdicts.Dir
 	}
-	c, err := a.config()
-	if err != nil {
-		return "", err
+	if _, err := os.ReadDir(named); err != nil {
+		return "", exit{exitNoInput, fmt.Errorf("the verdict log: %w", err)}
 	}
-	if c.Verdicts.Dir == "" {
-		return "", exit{exitUsage, errors.New("no verdict log is configured\n  name its folder with --dir, or the configuration with -c")}
-	}
-	return c.Verdicts.Dir, nil
+	return named, nil
 }
 
 // printLogged prints one record: a line for people, or as JSON.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 
 	"github.com/mattn/go-isatty"
@@ -74,6 +75,9 @@ func run(ctx context.Context, args []string, s streams) int {
 	return a.report(err)
 }
 
+// goParse is what Go's own words add to an error about a flag.
+var goParse = regexp.MustCompile(`strconv\.\w+: parsing "[^"]*": `)
+
 func (a *app) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "weir",
@@ -95,7 +99,8 @@ func (a *app) rootCommand() *cobra.Command {
 	flags.BoolVarP(&a.quiet, "quiet", "q", false, "say nothing but the answer")
 	flags.BoolVarP(&a.verbose, "verbose", "v", false, "say more")
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return exit{exitUsage, fmt.Errorf("%w\n  %s --help lists the flags", err, c.CommandPath())}
+		text := goParse.ReplaceAllString(err.Error(), "")
+		return exit{exitUsage, fmt.Errorf("%s\n  %s --help lists the flags", text, c.CommandPath())}
 	})
 	root.AddCommand(a.verbs()...)
 	root.SetHelpCommand(a.helpCommand())

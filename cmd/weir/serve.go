@@ -80,6 +80,12 @@ func (a *app) serveConfig(f serveFlags) (config, error) {
 		return c, err
 	}
 	c.apply(f)
+	switch {
+	case a.verbose:
+		c.Log.Level = "debug"
+	case a.quiet:
+		c.Log.Level = "warn"
+	}
 	if c.doc == nil {
 		return c, nil
 	}
