@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"strings"
 )
 
 // Sought maps each symbol that a message is looked at for to a short digest of how: its pattern, zone or window. A
@@ -39,5 +40,12 @@ func digest(description any) string {
 	return hex.EncodeToString(sum[:length])
 }
 
-// ReadsFeatures reports whether the condition reads more than symbols.
-func (c *Condition) ReadsFeatures() bool { return len(c.features) > 0 }
+// Features are the names of what the condition reads besides symbols, as records have them; of a group its own name.
+func (c *Condition) Features() []string {
+	var names []string
+	for _, f := range c.features {
+		group, _, _ := strings.Cut(f.name, ".")
+		names = append(names, group)
+	}
+	return names
+}

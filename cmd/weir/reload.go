@@ -54,6 +54,7 @@ func (r *reloadable) load(ctx context.Context, c config) error {
 		r.cert.Store(cert)
 	}
 	r.gen.Store(g)
+	keepSought(r.log, c.Verdicts.Dir, g.Rules)
 	return nil
 }
 

@@ -112,8 +112,8 @@ func (a *app) rootCommand() *cobra.Command {
 // verbs is the list of all verbs, in the order of a day with weir.
 func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
-		a.serveCommand(), a.demoCommand(), a.checkCommand(), a.explainCommand(), a.logCommand(), a.streamCommand(),
-		a.rulesCommand(), a.bulkCommand(), a.dnsCommand(), a.configCommand(), a.healthcheckCommand(), a.versionCommand(),
+		a.serveCommand(), a.demoCommand(), a.checkCommand(), a.explainCommand(), a.logCommand(), a.replayCommand(),
+		a.streamCommand(), a.rulesCommand(), a.bulkCommand(), a.dnsCommand(), a.configCommand(), a.healthcheckCommand(), a.versionCommand(),
 	}
 }
 

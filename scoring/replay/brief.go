@@ -103,6 +103,21 @@ func Decided(r *verdictlog.Record) rules.Action {
 	return scoring.ActionFor(r.Verdict.Thresholds.Rules(), r.Verdict.Score)
 }
 
+// only is a JSON object with those fields of object that have one of the names.
+func only(object []byte, names []string) []byte {
+	kept := []byte{'{'}
+	fields(object, func(name, value []byte) {
+		if !slices.Contains(names, string(name)) {
+			return
+		}
+		if len(kept) > 1 {
+			kept = append(kept, ',')
+		}
+		kept = append(append(append(append(kept, '"'), name...), '"', ':'), value...)
+	})
+	return append(kept, '}')
+}
+
 func isHard(r *verdictlog.Record) bool {
 	return slices.ContainsFunc(r.Hits, func(l scoring.Line) bool { return isForced(l.Rule) })
 }
@@ -117,7 +132,7 @@ func (b *brief) facts(k *known) (scoring.Facts, error) {
 	for _, name := range symbols {
 		f.Hits = append(f.Hits, filters.Hit{Symbol: name})
 	}
-	if k.features {
+	if len(k.features) > 0 {
 		if err := json.Unmarshal(b.features, &f.Features); err != nil {
 			return f, err
 		}

@@ -19,8 +19,10 @@ type Flip struct {
 
 // Cause is one difference that made a flip: of the points of a rule, or of a threshold.
 type Cause struct {
-	Rule    string        `json:"rule"` // or "threshold:reject"
-	Was, Is *rules.Points // nil where it did not count, or was off
+	Rule string        `json:"rule"` // or "threshold:reject"
+	Was  *rules.Points `json:"was"`  // nil where it did not count, or was off
+	Is   *rules.Points `json:"is"`
+	Open bool          `json:"open,omitempty"` // it is sought in another way now; whether it would be found made no difference
 }
 
 // flip says why the record on a line was judged otherwise.
@@ -46,6 +48,9 @@ func (j *Judge) flip(line []byte, out Judgement) (Flip, error) {
 		}
 	}
 	f.Causes = causes(r, out.Was, scoring.Judge(k.set, p, facts))
+	for i, c := range f.Causes {
+		f.Causes[i].Open = slices.ContainsFunc(k.unknown, func(s *rules.Symbol) bool { return s.Name == c.Rule })
+	}
 	return f, nil
 }
 
@@ -54,7 +59,7 @@ func (j *Judge) flip(line []byte, out Judgement) (Flip, error) {
 func causes(r *verdictlog.Record, was rules.Action, v scoring.Verdict) []Cause {
 	old := r.Verdict.Thresholds.Rules()
 	forced := v.By == scoring.ByHard || r.Verdict.By == scoring.ByHard
-	thresholds := moved(old, v.Thresholds)
+	thresholds := crossed(moved(old, v.Thresholds), was, v.Action)
 	if !forced && scoring.ActionFor(v.Thresholds, r.Verdict.Score) == v.Action && len(thresholds) > 0 {
 		return thresholds
 	}
@@ -93,7 +98,7 @@ func differing(was, is []scoring.Line) []Cause {
 	}
 	var all []Cause
 	for name := range names {
-		c := Cause{name, before[name], after[name]}
+		c := Cause{Rule: name, Was: before[name], Is: after[name]}
 		if c.points() != 0 || isForced(name) && (c.Was == nil) != (c.Is == nil) {
 			all = append(all, c)
 		}
@@ -105,6 +110,15 @@ func differing(was, is []scoring.Line) []Cause {
 
 // isForced reports whether a line says that a symbol refuses alone.
 func isForced(rule string) bool { return strings.HasPrefix(rule, "hard:") }
+
+// crossed are the thresholds that lie between two actions.
+func crossed(all []Cause, a, b rules.Action) []Cause {
+	return slices.DeleteFunc(all, func(c Cause) bool {
+		var begins rules.Action
+		_, name, _ := strings.Cut(c.Rule, ":")
+		return begins.UnmarshalText([]byte(name)) != nil || begins <= min(a, b) || begins > max(a, b)
+	})
+}
 
 // moved are the thresholds that differ.
 func moved(was, is rules.Thresholds) []Cause {
@@ -120,7 +134,7 @@ func moved(was, is rules.Thresholds) []Cause {
 		was, is rules.Threshold
 	}{{rules.Tag, was.Tag, is.Tag}, {rules.Defer, was.Defer, is.Defer}, {rules.Reject, was.Reject, is.Reject}} {
 		if t.was.Off != t.is.Off || !t.was.Off && t.was.Points != t.is.Points {
-			all = append(all, Cause{"threshold:" + t.action.String(), points(t.was), points(t.is)})
+			all = append(all, Cause{Rule: "threshold:" + t.action.String(), Was: points(t.was), Is: points(t.is)})
 		}
 	}
 	return all

@@ -47,8 +47,9 @@ type Judgement struct {
 // Judge judges records again, one after the other. It is not for several goroutines: each has its own.
 type Judge struct {
 	rules Rules
-	sets  map[string]*known  // by digest and version
-	memo  map[string]outcome // by what the verdict depends on
+	sets  map[string]*known        // by digest and version
+	memo  map[string]outcome       // by what the verdict depends on
+	whose map[string]*rules.Policy // by recipients and the name of the policy before
 	key   []byte
 }
 
@@ -57,7 +58,7 @@ const maxMemo = 1 << 14
 
 // New returns a Judge of records.
 func New(r Rules) *Judge {
-	return &Judge{rules: r, sets: map[string]*known{}, memo: map[string]outcome{}}
+	return &Judge{rules: r, sets: map[string]*known{}, memo: map[string]outcome{}, whose: map[string]*rules.Policy{}}
 }
 
 // known is the rules without what a generation before did not look for.
@@ -66,7 +67,7 @@ type known struct {
 	set      *rules.Set
 	same     bool            // it is the generation itself: all is known
 	unknown  []*rules.Symbol // what it did not look for, and what follows from it
-	features bool            // a condition reads features
+	features []string        // those that conditions read
 }
 
 // outcome is the part of a Judgement that is the same for all records with the same facts.
@@ -123,7 +124,8 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 	}
 	j.key = strconv.AppendInt(j.key[:0], int64(k.number), 10)
 	j.key = append(append(append(j.key, ' '), p.ID...), b.symbols...)
-	if k.features {
+	if len(k.features) > 0 {
+		b.features = only(b.features, k.features)
 		j.key = append(j.key, b.features...)
 	}
 	exempts := !k.same && len(k.set.Bulk.Exempt) > 0
@@ -180,36 +182,53 @@ func (k *known) judge(p *rules.Policy, f scoring.Facts) outcome {
 
 // policy is the policy of the message: that of a recipient whose policy has the name it had, else the first one's.
 func (j *Judge) policy(b *brief) (*rules.Policy, error) {
-	set := j.rules.Set
-	if len(set.Policies) == 1 {
-		return set.Policies[0], nil
+	if all := j.rules.Set.Policies; len(all) == 1 {
+		return all[0], nil
+	}
+	j.key = append(append(j.key[:0], b.policy...), ' ')
+	fields(b.envelope, func(name, value []byte) {
+		if n := string(name); n == "to" || n == "rcpt_rejected" {
+			j.key = append(j.key, value...)
+		}
+	})
+	if p := j.whose[string(j.key)]; p != nil {
+		return p, nil
 	}
 	var e verdictlog.Envelope
 	if err := json.Unmarshal(b.envelope, &e); err != nil {
 		return nil, err
 	}
+	p := policyOf(j.rules.Set, e, string(b.policy))
+	if len(j.whose) >= maxMemo {
+		clear(j.whose)
+	}
+	j.whose[string(j.key)] = p
+	return p, nil
+}
+
+func policyOf(set *rules.Set, e verdictlog.Envelope, was string) *rules.Policy {
 	for _, r := range e.RcptRejected {
 		e.To = append(e.To, r.To)
 	}
 	var first *rules.Policy
 	for _, to := range e.To {
 		p := set.PolicyFor(to)
-		if p.ID == string(b.policy) {
-			return p, nil
+		if p.ID == was {
+			return p
 		}
 		if first == nil {
 			first = p
 		}
 	}
 	if first != nil {
-		return first, nil
+		return first
 	}
 	for _, p := range set.Policies {
-		if p.ID == string(b.policy) {
-			return p, nil
+		if p.ID == was {
+			return p
 		}
 	}
-	return set.Policies[len(set.Policies)-1], nil
+	return set.Policies[len(set.Policies)-1]
 }
 
 // known is the rules without what the rules of b did not look for.
@@ -229,7 +248,9 @@ func (j *Judge) compare(digest, version string) *known {
 	if !k.same {
 		k.set, k.unknown = j.without(digest, version)
 	}
-	k.features = slices.ContainsFunc(k.set.Combos, func(c rules.Combo) bool { return c.When.ReadsFeatures() })
+	for _, c := range k.set.Combos {
+		k.features = append(k.features, c.When.Features()...)
+	}
 	return k
 }
 
