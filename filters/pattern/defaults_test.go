@@ -9,6 +9,7 @@ import (
 	"weir/filters/auth"
 	"weir/filters/hello"
 	"weir/filters/lookup"
+	"weir/filters/manners"
 	"weir/filters/pattern"
 	"weir/filters/structure"
 	"weir/rules"
@@ -19,7 +20,7 @@ func defaults(t testing.TB) *rules.Set {
 	t.Helper()
 	known := rules.Known{}
 	offline := lookup.Offline()
-	for _, c := range []filters.Check{hello.New(), structure.New(), auth.NewSPF(offline), auth.NewDKIM(offline)} {
+	for _, c := range []filters.Check{hello.New(), structure.New(), manners.New(), auth.NewSPF(offline), auth.NewDKIM(offline)} {
 		known[c.Name] = c.Symbols
 	}
 	file := "version: 1\ninclude: [builtin:defaults]\nthresholds: { tag: 6, reject: 15 }\n"
