@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -45,10 +46,16 @@ func (l *loading) window(doc windowDoc) {
 			l.errorAt(n.At, codeWindow, "a number cannot be below 0")
 		}
 	}
+	if doc.Grow.At.Said() && doc.Grow.V != "tanh" {
+		l.hintAt(doc.Grow.At, codeWindow, "points grow by tanh or not at all", "write grow: tanh")
+	}
 	l.scored(doc.Self, doc.Score, doc.Mode.V)
 	s := Symbol{
 		Name: doc.ID.V, About: doc.About.V, Points: doc.Score.V, Mode: doc.Mode.V, Family: bulkFamily,
 		Public: l.publicText(doc.Public, ""),
+	}
+	if doc.Grow.V == "tanh" {
+		s.Grow = doc.Alike.V
 	}
 	if s.About == "" {
 		s.About = fmt.Sprintf("At least %d alike messages", doc.Alike.V)
@@ -65,6 +72,18 @@ func (l *loading) window(doc windowDoc) {
 			Networks: doc.Networks.V, Senders: doc.Senders.V, Recipients: doc.Recipients.V,
 		})
 	}
+}
+
+// For is s as it weighs for a message with features f. The points of a window with `grow: tanh` begin at not quite
+// half when its count is reached, are three quarters at twice as many alike messages (by the strict grade, of all that
+// is remembered), and all at five times.
+func (s *Symbol) For(f *Features) *Symbol {
+	if s.Grow == 0 {
+		return s
+	}
+	grown := *s
+	grown.Points = Points(math.Round(float64(s.Points) * math.Tanh(float64(f.Bulk.AlikeStrict)/float64(2*s.Grow))))
+	return &grown
 }
 
 func (l *loading) exempt(doc exemptDoc) {

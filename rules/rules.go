@@ -98,6 +98,7 @@ type Symbol struct {
 	Name    string
 	About   string // one sentence for humans
 	Points  Points
+	Grow    int // see For; 0 for points that do not grow
 	Mode    Mode
 	Family  string    // the family whose cap it counts under; "" for none
 	Zone    string    // the ID of the zone whose answer it is; "" for others. A policy's ZoneMode acts on these

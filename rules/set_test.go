@@ -106,6 +106,9 @@ func TestZoneAnswers(t *testing.T) {
 	if b := set.Bulk; b.Windows[0].Over != 90*time.Minute || b.Windows[0].Senders != 3 || !b.Exempt[0].Signers.HasDomain("magazine.xn--80aairftm.test") && !b.Exempt[0].Signers.HasDomain("магазин.test") {
 		t.Errorf("bulk: %+v", b)
 	}
+	if s := set.Symbols["FLOOD"]; s.For(&Features{Bulk: BulkFeatures{AlikeStrict: 20}}).Points != 228 || s.Points != 300 {
+		t.Errorf("the flood does not grow: %+v", s)
+	}
 	if mode := set.PolicyFor("info@shop.test").ZoneMode; mode == nil || *mode != Shadow {
 		t.Error("a list of domains does not choose the policy of their addresses")
 	}

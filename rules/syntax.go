@@ -149,6 +149,7 @@ type windowDoc struct {
 	Senders    said[int]           `yaml:"senders"`
 	Recipients said[int]           `yaml:"recipients"`
 	Score      said[Points]        `yaml:"score"`
+	Grow       said[string]        `yaml:"grow"`
 	Mode       said[Mode]          `yaml:"mode"`
 	Public     said[string]        `yaml:"public"`
 }

@@ -28,6 +28,7 @@ func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 		if symbol == nil {
 			continue
 		}
+		symbol = symbol.For(&f.Features)
 		line := lineOf(symbol, detail)
 		if ModeUnder(p, symbol) == rules.Shadow {
 			v.Shadow = append(v.Shadow, line)

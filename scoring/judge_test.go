@@ -154,3 +154,19 @@ func BenchmarkJudge(b *testing.B) {
 		Judge(set, p, f)
 	}
 }
+
+// The points of a window that grows follow the count, in the sum as in the line, and never pass the window's worth.
+func TestPointsGrow(t *testing.T) {
+	set, p := ruleset(rules.Symbol{Name: "BULK", Points: 800, Family: "bulk", Grow: 20}, rules.Symbol{Name: "FIX", Points: 100})
+	set.Caps = []rules.Cap{{Family: "bulk", Points: 700}}
+	for alike, want := range map[int]rules.Points{20: 370 + 100, 40: 609 + 100, 100: 700 + 100, 1_000_000: 700 + 100} {
+		f := hits("BULK", "FIX")
+		f.Features.Bulk.AlikeStrict = alike
+		if v := Judge(set, p, f); v.Points != want || sum(v.Why) != want {
+			t.Errorf("at %d: %s, lines add up to %s, want %s", alike, v.Points, sum(v.Why), want)
+		}
+	}
+	if set.Symbols["BULK"].Points != 800 {
+		t.Error("the set itself has changed")
+	}
+}
