@@ -14,6 +14,7 @@
 //	pace.go         how often a client may come, and how much is judged at once
 //	memory.go       what clients did lately
 //	verbs.go        which commands go-smtp gets, and the answers to the others
+//	auth.go         users, who authenticate with the server behind
 //	command.go      a command line taken apart
 //	address.go      a path taken apart and written again
 //	body.go         where a message ends, and what must not be in it

@@ -43,6 +43,9 @@ func (t *transaction) open() *Reply {
 	}
 	if err != nil {
 		r := t.failed(err, replyBackendDown)
+		if t.gate.client.user != "" {
+			r = replyLoginLost
+		}
 		return &r
 	}
 	t.account.addr = conn.Addr
@@ -60,11 +63,20 @@ func (t *transaction) open() *Reply {
 	return nil
 }
 
+// errLoginLost means that the connection on which a user has authenticated has ended.
+var errLoginLost = errors.New("the user's connection was lost")
+
 // connect resumes the connection of the transaction before, or opens another if it has ended since or was in the name
 // of what the client no longer claims to be.
 func (t *transaction) connect() (*backend.Conn, error) {
 	spare, who := t.spare, t.client()
 	t.spare = nil
+	if who.User != "" { // only the user can authenticate again
+		if spare == nil {
+			return nil, errLoginLost
+		}
+		return spare, spare.Resume()
+	}
 	if spare != nil && spare.Client == who && spare.Resume() == nil {
 		return spare, nil
 	}

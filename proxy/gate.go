@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"strconv"
 	"time"
+
+	"weir/proxy/backend"
 )
 
 // gate is what go-smtp takes for the connection of a client. It hands go-smtp one command at a time, and the bytes of
@@ -33,7 +35,8 @@ type gate struct {
 	fault error    // why the session ends, nil while it goes on
 	last  bool     // our last word was said
 
-	unheard *dot // that of the last message accepted, until the client speaks again
+	login   *backend.Conn // of the user who has just authenticated; nil once the session has it
+	unheard *dot          // that of the last message accepted, until the client speaks again
 }
 
 // phase is what is to be done at the next Read.
@@ -132,6 +135,9 @@ func (g *gate) Close() (err error) {
 	defer g.contain(&err)
 	if g.fault == nil {
 		g.conclude()
+	}
+	if g.login != nil {
+		g.login.Quit()
 	}
 	said := g.flush()
 	g.heard(func() bool { return said == nil && g.acknowledged() })
@@ -247,6 +253,9 @@ func (g *gate) corrected(reply []byte) []byte {
 func (g *gate) advance(code int) {
 	if code/100 == 5 {
 		g.state.errors++
+	}
+	if code == 421 {
+		g.fault, g.last = errEnded, true
 	}
 	good := code/100 == 2
 	switch g.cmd.verb {

@@ -31,6 +31,8 @@ type Listener struct {
 	Net     net.Listener
 	TLS     TLSMode
 	Proxies []netip.Prefix // peers that must say by a PROXY header whom they speak for
+
+	Outbound bool // for users: they must authenticate, over TLS, and may send to everywhere
 }
 
 // client is who is at the other end of one connection, and what is known of them before the first message.
@@ -47,17 +49,22 @@ type client struct {
 	gen      *Generation
 	pass     *filters.Pass // the checks of the connection
 	manners  filters.Manners
+	user     string // authenticated, "" before
 }
 
-// begin starts the checks of the client's address, under the generation of now.
+// begin starts the checks of the client's address, under the generation of now. Where users come from says nothing.
 func (c *client) begin(gen *Generation) {
 	c.gen = gen
+	if c.listener.Outbound {
+		c.pass = gen.Checks.Begin(c.ctx)
+		return
+	}
 	c.pass = gen.BeginConnection(c.ctx, filters.Mail{At: c.accepted, Session: c.session()})
 }
 
 // session is what filters may know of the client as long as it has not said hello.
 func (c *client) session() *filters.Session {
-	return &filters.Session{ID: c.id, Listener: c.listener.Name, Addr: c.addr, TLS: c.tls, Manners: c.manners}
+	return &filters.Session{ID: c.id, Listener: c.listener.Name, Addr: c.addr, TLS: c.tls, User: c.user, Manners: c.manners}
 }
 
 func (c *client) close() {

@@ -53,6 +53,12 @@ var (
 	replyHelloFirst      = Reply{503, "5.5.1", "Say EHLO first"}
 	replyMailTwice       = Reply{503, "5.5.1", "A transaction is open already"}
 	replyMailFirst       = Reply{503, "5.5.1", "Say MAIL first"}
+	replyNeedsTLS        = Reply{530, "5.7.0", "Say STARTTLS first"}
+	replyNeedsAuth       = Reply{530, "5.7.0", "Authentication required"}
+	replyAuthOnce        = Reply{503, "5.5.1", "Authentication has no place here"}
+	replyAuthLater       = Reply{454, "4.7.0", "Authentication not possible now, try again later"}
+	replyMechanism       = Reply{504, "5.5.4", "Mechanism not available"}
+	replyLoginLost       = Reply{421, "4.4.2", "Mail server lost, connect again"}
 	replyRcptFirst       = Reply{503, "5.5.1", "Say RCPT first"}
 	replyNoRecipients    = Reply{554, "5.5.1", "No valid recipients"}
 	replyForbidden       = Reply{550, "5.7.0", "You may not use this command"}
@@ -73,6 +79,9 @@ var (
 
 // firstLine begins a greeting of several lines (RFC 5321 4.2.1), the last of which is still to come.
 func firstLine(host string) []byte { return []byte("220-" + host + " ESMTP, one moment\r\n") }
+
+// challengeLine is a challenge of an authentication (RFC 4954 4).
+func challengeLine(text string) []byte { return []byte("334 " + asciiText(text) + "\r\n") }
 
 // RefusalFor is the reply to a verdict of Reject or Defer under set. id is the record's, by which the sender can ask.
 func RefusalFor(set *rules.Set, v *scoring.Verdict, id string) Reply {

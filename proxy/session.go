@@ -32,6 +32,9 @@ func (s *session) reply(r Reply) error {
 func (s *session) Mail(string, *smtp.MailOptions) (err error) {
 	defer s.contain(&err)
 	s.end()
+	if login := s.gate.login; login != nil {
+		s.spare, s.gate.login = login, nil
+	}
 	s.tx = newTransaction(s.gate, s.spare)
 	return s.reply(replySender)
 }

@@ -67,7 +67,7 @@ func newTransaction(g *gate, spare *backend.Conn) *transaction {
 // backend takes it.
 func (t *transaction) rcpt(to path, params []string) Reply {
 	s := t.gate.server
-	if relay := t.gate.client.settings.Relay; relay != nil && !to.bare && !relay(to.domain()) {
+	if relay := t.gate.client.settings.Relay; relay != nil && t.gate.client.user == "" && !to.bare && !relay(to.domain()) {
 		return t.front(replyRelay)
 	}
 	if len(t.to) == 0 {
@@ -205,6 +205,9 @@ func (g *gate) protocol() string {
 	}
 	if name != "SMTP" && g.client.tls != "" {
 		name += "S"
+	}
+	if name != "SMTP" && g.client.user != "" {
+		name += "A"
 	}
 	return name
 }

@@ -123,6 +123,8 @@ func (g *gate) screen() error {
 		}
 	case "STARTTLS":
 		return g.upgrade()
+	case "AUTH":
+		return g.auth()
 	case "BDAT":
 		return g.refuseChunk()
 	case "RSET", "QUIT":
@@ -154,7 +156,7 @@ func (g *gate) elsewhere() *Reply {
 		return &replyVerify // RFC 5321 7.3
 	case "HELP":
 		return &replyHelp
-	case "EXPN", "SEND", "SOML", "SAML", "TURN", "ATRN", "ETRN", "AUTH":
+	case "EXPN", "SEND", "SOML", "SAML", "TURN", "ATRN", "ETRN":
 		return &replyNotDone
 	case "XCLIENT", "XFORWARD", "PROXY":
 		return &replyForbidden
@@ -179,6 +181,8 @@ func (g *gate) mail() *Reply {
 	switch {
 	case g.state.hello == "":
 		return &replyHelloFirst
+	case g.client.listener.Outbound && g.client.user == "":
+		return &replyNeedsAuth
 	case g.state.mail:
 		return &replyMailTwice
 	}
@@ -299,6 +303,9 @@ func (g *gate) offer() []byte {
 		}
 	}
 	g.state.utf8 = behind.Has("SMTPUTF8")
+	if auth := g.authOffer(); auth != "" {
+		lines = append(lines, "AUTH "+auth)
+	}
 	if g.client.listener.TLS == StartTLS && g.tlsState() == nil {
 		lines = append(lines, "STARTTLS")
 	}

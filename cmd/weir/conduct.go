@@ -16,6 +16,12 @@ type conduct struct {
 	FinalDot time.Duration `yaml:"final_dot_memory"` // how long a 250 that was not heard is remembered; 0s: not at all
 }
 
+// The roles of listeners.
+const (
+	roleInbound  = "inbound"
+	roleOutbound = "outbound"
+)
+
 const (
 	lineEndsReject    = "reject"
 	lineEndsNormalize = "normalize"

@@ -35,6 +35,7 @@ type config struct {
 type listen struct {
 	Name          string `yaml:"name"`
 	Addr          string `yaml:"addr"`
+	Role          string `yaml:"role"` // inbound, or outbound: users authenticate and may send to everywhere
 	TLS           string `yaml:"tls"`
 	ProxyProtocol bool   `yaml:"proxy_protocol"`
 }
@@ -129,6 +130,7 @@ func (a *app) config() (config, error) {
 		for i := range c.Listen {
 			l := &c.Listen[i]
 			l.Name, l.TLS = cmp.Or(l.Name, "smtp"), cmp.Or(l.TLS, tlsOff)
+			l.Role = cmp.Or(l.Role, roleInbound)
 		}
 		findings = merge(findings, c.findings())
 	}

@@ -59,6 +59,8 @@ func (c config) findInListeners(f *finder) {
 		f.want(isAddress(l.Addr), key+".addr", "%q is not ADDRESS:PORT", l.Addr)
 		_, known := tlsModes[l.TLS]
 		f.want(known, key+".tls", "want off, starttls or implicit")
+		f.want(l.Role == roleInbound || l.Role == roleOutbound, key+".role", "want inbound or outbound")
+		f.want(l.Role != roleOutbound || l.TLS != tlsOff, key+".tls", "an outbound listener needs starttls or implicit: passwords go through it")
 		f.want(l.TLS == tlsOff || !known || c.TLS.Cert != "", key+".tls", "needs a certificate: tls: { cert: FILE, key: FILE }")
 		f.want(!names[l.Name], key+".name", "two listeners are called %s", l.Name)
 		f.want(!l.ProxyProtocol || len(c.Trusted.Proxies) > 0, key+".proxy_protocol", "nobody is trusted: trusted: { proxies: [NETWORK] }")

@@ -165,7 +165,7 @@ func (c config) listeners() ([]proxy.Listener, error) {
 			}
 			return nil, exit{exitUnavailable, fmt.Errorf("listening on %s: %w", l.Addr, err)}
 		}
-		front := proxy.Listener{Name: l.Name, Net: open, TLS: tlsModes[l.TLS]}
+		front := proxy.Listener{Name: l.Name, Net: open, TLS: tlsModes[l.TLS], Outbound: l.Role == roleOutbound}
 		if l.ProxyProtocol {
 			front.Proxies = c.Trusted.Proxies
 		}

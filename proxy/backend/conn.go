@@ -64,6 +64,7 @@ type Conn struct {
 	rest    *time.Timer   // ends a connection at rest
 	uses    int
 	broken  bool
+	owned   bool // an authenticated user's, whom nobody can authenticate again
 	open    transaction
 }
 
@@ -295,14 +296,18 @@ func (c *Conn) send(command string) error {
 // Rest puts the connection aside between two transactions. One that is not resumed within restFor ends by itself.
 func (c *Conn) Rest() {
 	c.open = transaction{}
-	c.rest = time.AfterFunc(restFor, func() { c.tcp.Close() })
+	rest := restFor
+	if c.owned {
+		rest = ownedFor
+	}
+	c.rest = time.AfterFunc(rest, func() { c.tcp.Close() })
 }
 
 // Resume makes a connection at rest ready for another transaction. The server must answer RSET, which proves that it
 // still listens; on error the connection has ended and nothing of the transaction was sent.
 func (c *Conn) Resume() error {
 	err := errBroken
-	if c.rest.Stop() && !c.broken && c.uses < maxUses {
+	if c.rest.Stop() && !c.broken && (c.uses < maxUses || c.owned) {
 		var reply Reply
 		reply, err = c.ask("RSET\r\n", false)
 		if err == nil && !reply.OK() {

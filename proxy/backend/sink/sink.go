@@ -67,6 +67,7 @@ type Script struct {
 	Offers []string // EHLO keywords; nil for Offers
 	On     map[Stage]Action
 	Rcpt   func(path string) string // the reply to a recipient, "" for 250; the path without brackets
+	Users  map[string]string        // who may authenticate, with their passwords
 	NoEHLO bool                     // knows HELO only
 	TLS    *tls.Config              // for STARTTLS, which is offered if it is there; nil for none
 }
