@@ -1,5 +1,10 @@
 package rules
 
+import (
+	"maps"
+	"slices"
+)
+
 // Codes of findings. They are stable: a code is never given another meaning, and none is used again.
 const (
 	codeRead      = "D001"
@@ -101,3 +106,6 @@ var titles = map[string]string{
 
 // Title says in one line what a finding's code stands for; "" for an unknown code.
 func Title(code string) string { return titles[code] }
+
+// Codes are all codes, in order.
+func Codes() []string { return slices.Sorted(maps.Keys(titles)) }

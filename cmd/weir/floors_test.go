@@ -30,6 +30,7 @@ var floors = []floor{
 	{"scoring", []string{"rules", "filters"}, "a verdict is a pure function of rules and facts"},
 	{"scoring/verdictlog", []string{"rules", "filters", "scoring"}, "records what was decided"},
 	{"scoring/replay", []string{"rules", "filters", "scoring", "scoring/verdictlog"}, "judges records again"},
+	{"docs/rules", nil, "pages to read"},
 	{"proxy/backend/...", []string{"proxy/backend"}, "an SMTP client needs nothing else"},
 	{"proxy/...", []string{"rules", "filters", "scoring", "scoring/verdictlog", "proxy/backend"}, "the proxy knows no concrete filter"},
 	{"cmd/weir", []string{"..."}, "the only place that knows everybody"},

@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	pages "weir/docs/rules"
 	"weir/filters/auth"
 	"weir/filters/bulk"
 	"weir/filters/dnsbl"
@@ -22,10 +24,13 @@ import (
 
 func (a *app) helpCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "help [VERB]... | filter NAME", Short: "Help about a verb, or the manual of a filter",
+		Use: "help [VERB]... | filter NAME | CODE", Short: "Help about a verb, the manual of a filter, or what a finding's code means",
 		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) > 0 && args[0] == "filter" {
 				return a.helpFilter(args[1:])
+			}
+			if len(args) == 1 && findingCode.MatchString(args[0]) {
+				return a.helpCode(args[0])
 			}
 			verb, rest, err := c.Root().Find(args)
 			if err != nil {
@@ -37,6 +42,19 @@ func (a *app) helpCommand() *cobra.Command {
 			return verb.Help()
 		},
 	}
+}
+
+// findingCode is the form of codes of findings.
+var findingCode = regexp.MustCompile(`^[A-Za-z]\d{3}$`)
+
+// helpCode prints the page of a code of a finding.
+func (a *app) helpCode(code string) error {
+	page, ok := pages.Page(code)
+	if !ok {
+		return exit{exitUsage, fmt.Errorf("there is no code %s", strings.ToUpper(code))}
+	}
+	fmt.Fprint(a.out, page)
+	return nil
 }
 
 // manuals are the filters' manuals, by the names that users read.

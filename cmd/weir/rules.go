@@ -22,37 +22,6 @@ func (a *app) rulesCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) rulesLintCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "lint [FILE]", Short: "Print every finding in a rules file, with its place", Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
-			path, err := a.rulesFile(args)
-			if err != nil {
-				return err
-			}
-			_, findings, err := loadRules(path)
-			if err != nil {
-				return err
-			}
-			for _, f := range findings {
-				if a.json {
-					err = errors.Join(err, a.printJSON(f))
-				} else {
-					fmt.Fprintln(a.out, f)
-				}
-			}
-			if err != nil {
-				return err
-			}
-			if findings.Err() != nil {
-				return exit{code: exitConfig}
-			}
-			a.say("%s: no errors, %s", cmp.Or(path, "the rules in the binary"), count(len(findings), "warning"))
-			return nil
-		},
-	}
-}
-
 func (a *app) rulesTestCommand() *cobra.Command {
 	var require bool
 	c := &cobra.Command{
