@@ -8,6 +8,7 @@
 //	listener.go     a client comes in; nothing waits here
 //	sessions.go     who is here, and whether there is room
 //	proxyproto.go   whom a load balancer speaks for
+//	xclient.go      whom a trusted peer speaks for
 //	wire.go         bytes: TLS, deadlines that move on, replies written together, the last word
 //	gate.go         what go-smtp sees of the client: one command at a time, a message to its end and not further
 //	manners.go      the greeting held back, and what clients do that no mail server does
@@ -15,6 +16,7 @@
 //	memory.go       what clients did lately
 //	verbs.go        which commands go-smtp gets, and the answers to the others
 //	auth.go         users, who authenticate with the server behind
+//	etrn.go         a queue started at the server behind
 //	command.go      a command line taken apart
 //	address.go      a path taken apart and written again
 //	body.go         where a message ends, and what must not be in it

@@ -198,6 +198,7 @@ func (g *gate) meet() error {
 			c.addr = from
 		}
 	}
+	c.speaks = c.settings.trusted(c.addr.Addr())
 	return nil
 }
 

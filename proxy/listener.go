@@ -49,7 +49,9 @@ type client struct {
 	gen      *Generation
 	pass     *filters.Pass // the checks of the connection
 	manners  filters.Manners
-	user     string // authenticated, "" before
+	user     string           // authenticated, "" before
+	speaks   bool             // it is trusted to say by XCLIENT whom it speaks for
+	named    *filters.Reverse // its reverse name as said by XCLIENT; nil if nothing was said
 }
 
 // begin starts the checks of the client's address, under the generation of now. Where users come from says nothing.
@@ -64,7 +66,11 @@ func (c *client) begin(gen *Generation) {
 
 // session is what filters may know of the client as long as it has not said hello.
 func (c *client) session() *filters.Session {
-	return &filters.Session{ID: c.id, Listener: c.listener.Name, Addr: c.addr, TLS: c.tls, User: c.user, Manners: c.manners}
+	s := &filters.Session{ID: c.id, Listener: c.listener.Name, Addr: c.addr, TLS: c.tls, User: c.user, Manners: c.manners}
+	if c.named != nil {
+		s.ReverseName, s.ReverseOK, s.ReverseKnown = c.named.Name, c.named.OK, true
+	}
+	return s
 }
 
 func (c *client) close() {

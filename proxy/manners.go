@@ -18,7 +18,7 @@ const (
 
 // strange reports whether the client has to wait for its greeting.
 func (g *gate) strange() bool {
-	return g.client.settings.Dialogue.GreetPause > 0 && !g.client.listener.Outbound &&
+	return g.client.settings.Dialogue.GreetPause > 0 && !g.client.listener.Outbound && !g.client.speaks &&
 		g.server.friends.recall(origin(g.client.addr.Addr()), friendFor) < friendAfter
 }
 

@@ -43,6 +43,7 @@ type Settings struct {
 	Backend  *backend.Backend
 	Limits   Limits
 	Dialogue Dialogue
+	Trusted  []netip.Prefix           // peers that may say by XCLIENT whom they speak for
 	Relay    func(domain string) bool // whose mail is taken, lower case; nil: what the backend takes
 }
 
@@ -165,6 +166,13 @@ func (s *Server) admit(g *gate) *Reply {
 		return &replyTooFast
 	}
 	return s.sessions.admit(g, limits)
+}
+
+// move counts a client that has come under another address as one that comes from there, or says why it may not stay.
+func (s *Server) move(g *gate, to netip.AddrPort) *Reply {
+	s.sessions.release(g)
+	g.client.addr = to
+	return s.admit(g)
 }
 
 // maxSize is the largest message taken: by us and, as far as known, by the backend.

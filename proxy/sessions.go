@@ -47,6 +47,16 @@ func (s *sessions) admit(g *gate, limits Limits) *Reply {
 	return nil
 }
 
+// release counts g no longer against the limits.
+func (s *sessions) release(g *gate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live[g] {
+		s.live[g] = false
+		s.add(g, -1)
+	}
+}
+
 // leave removes g.
 func (s *sessions) leave(g *gate) {
 	s.mu.Lock()

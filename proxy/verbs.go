@@ -123,6 +123,10 @@ func (g *gate) screen() error {
 		}
 	case "STARTTLS":
 		return g.upgrade()
+	case "XCLIENT":
+		return g.introduced()
+	case "ETRN":
+		return g.etrn()
 	case "AUTH":
 		return g.auth()
 	case "BDAT":
@@ -156,9 +160,9 @@ func (g *gate) elsewhere() *Reply {
 		return &replyVerify // RFC 5321 7.3
 	case "HELP":
 		return &replyHelp
-	case "EXPN", "SEND", "SOML", "SAML", "TURN", "ATRN", "ETRN":
+	case "EXPN", "SEND", "SOML", "SAML", "TURN", "ATRN":
 		return &replyNotDone
-	case "XCLIENT", "XFORWARD", "PROXY":
+	case "XFORWARD", "PROXY":
 		return &replyForbidden
 	}
 	offence(&g.client.manners.Command, quoted([]byte(g.cmd.verb)))
@@ -303,6 +307,12 @@ func (g *gate) offer() []byte {
 		}
 	}
 	g.state.utf8 = behind.Has("SMTPUTF8")
+	if g.client.speaks {
+		lines = append(lines, xclientOffer)
+	}
+	if g.mayStart() {
+		lines = append(lines, "ETRN")
+	}
 	if auth := g.authOffer(); auth != "" {
 		lines = append(lines, "AUTH "+auth)
 	}

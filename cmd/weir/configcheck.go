@@ -53,7 +53,6 @@ func (c config) findings() rules.Findings {
 func (c config) findInListeners(f *finder) {
 	f.want((c.TLS.Cert == "") == (c.TLS.Key == ""), "tls", "cert and key belong together")
 	names, addrs := map[string]bool{}, map[string]bool{}
-	needsProxies := false
 	for i, l := range c.Listen {
 		key := fmt.Sprintf("listen[%d]", i)
 		f.want(isAddress(l.Addr), key+".addr", "%q is not ADDRESS:PORT", l.Addr)
@@ -67,9 +66,7 @@ func (c config) findInListeners(f *finder) {
 		f.want(!addrs[l.Addr], key+".addr", "two listeners are at %s", l.Addr)
 		names[l.Name] = true
 		addrs[l.Addr] = isAddress(l.Addr) && !strings.HasSuffix(l.Addr, ":0") // any port is not one port
-		needsProxies = needsProxies || l.ProxyProtocol
 	}
-	f.want(needsProxies || len(c.Trusted.Proxies) == 0, "trusted.proxies", "no listener has proxy_protocol: true, so nobody reads this")
 }
 
 // finder collects findings at keys of a document.

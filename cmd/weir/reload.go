@@ -69,7 +69,7 @@ func (r *reloadable) settings(c config) (proxy.Settings, error) {
 		}
 		r.behind, r.named = behind, c.Backend
 	}
-	return proxy.Settings{Backend: r.behind, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(), Relay: c.relays()}, nil
+	return proxy.Settings{Backend: r.behind, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(), Trusted: c.Trusted.Proxies, Relay: c.relays()}, nil
 }
 
 // reload reads everything again. On any error all stays as it is.

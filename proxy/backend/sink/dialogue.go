@@ -59,6 +59,8 @@ func (d *dialogue) command(verb, arg string) error {
 	case "XCLIENT":
 		d.open = nil
 		return d.say(Client, "220 sink.example ESMTP")
+	case "ETRN":
+		return d.write("251 2.0.0 ok, no messages waiting for " + arg)
 	case "AUTH":
 		return d.auth(arg)
 	case "XFORWARD":
