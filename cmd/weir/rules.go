@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"weir/filters/pattern"
 	"weir/rules"
 )
 
@@ -20,76 +19,6 @@ func (a *app) rulesCommand() *cobra.Command {
 	c := &cobra.Command{Use: "rules", Short: "Check, test and look at rules"}
 	c.AddCommand(a.rulesLintCommand(), a.rulesTestCommand(), a.rulesListCommand(), a.rulesShowCommand(), a.rulesDiffCommand())
 	return c
-}
-
-func (a *app) rulesTestCommand() *cobra.Command {
-	var require bool
-	c := &cobra.Command{
-		Use: "test [FILE]", Short: "Run the tests written in a rules file", Args: cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			path, err := a.rulesFile(args)
-			if err != nil {
-				return err
-			}
-			set, err := loadForReading(path)
-			if err != nil {
-				return err
-			}
-			patterns, err := pattern.New(set.Patterns)
-			if err != nil {
-				return exit{exitConfig, err}
-			}
-			r := testRules(c.Context(), set, patterns)
-			if require {
-				r.requireProofs(set)
-			}
-			r.place(path)
-			return a.printTests(r)
-		},
-	}
-	c.Flags().BoolVar(&require, "require", false, "a rule without a test fails")
-	return c
-}
-
-// requireProofs adds a failure for each rule that a text or an expression decides and that no test proves.
-func (r *testReport) requireProofs(set *rules.Set) {
-	proven := map[string]bool{}
-	for _, p := range set.Proofs {
-		proven[p.Rule] = true
-	}
-	for _, name := range testable(set) {
-		if !proven[name] {
-			r.fail(name, set.Symbols[name].Src, "%s has no test: give it a hit and a miss", name)
-		}
-	}
-}
-
-func testable(set *rules.Set) []string {
-	var names []string
-	for _, p := range set.Patterns {
-		names = append(names, p.Symbol)
-	}
-	for _, c := range set.Combos {
-		names = append(names, c.Symbol)
-	}
-	return names
-}
-
-func (a *app) printTests(r testReport) error {
-	for _, f := range r.Failures {
-		if a.json {
-			if err := a.printJSON(f); err != nil {
-				return err
-			}
-		} else {
-			fmt.Fprintf(a.out, "%s: %s\n", f.At, f.Text)
-		}
-	}
-	a.say("%d proofs of rules and %d whole messages: %d failed", r.Proofs, r.Tests, len(r.Failures))
-	if len(r.Failures) > 0 {
-		return exit{code: exitNo}
-	}
-	return nil
 }
 
 func (a *app) rulesListCommand() *cobra.Command {

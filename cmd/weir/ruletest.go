@@ -26,6 +26,7 @@ type failure struct {
 type testReport struct {
 	Proofs, Tests int
 	Failures      []failure
+	seen          map[string]bool // the symbols that some test has had present
 }
 
 func (r *testReport) fail(name string, src rules.Src, format string, args ...any) {
@@ -43,7 +44,7 @@ func (r *testReport) place(path string) {
 // testRules runs the hit/miss proofs and the whole-message tests of set. It touches no network and no shared state:
 // each test has its own DNS and counts from nothing. patterns is the check of the set's patterns.
 func testRules(ctx context.Context, set *rules.Set, patterns filters.Check) testReport {
-	var r testReport
+	r := testReport{seen: map[string]bool{}}
 	r.prove(set)
 	for _, t := range set.Tests {
 		r.Tests++
@@ -55,6 +56,9 @@ func testRules(ctx context.Context, set *rules.Set, patterns filters.Check) test
 		own := parts{resolver: lookup.FromZone(zone), store: store.NewMemory(1 << 20), dnsBudget: time.Second}
 		o := judge(ctx, newGeneration(set, checks(set, patterns, own), 10*time.Second), submissionOf(t))
 		own.resolver.Close()
+		for name := range present(o) {
+			r.seen[name] = true
+		}
 		for _, d := range differences(t.Want, o) {
 			r.fail(t.Name, t.Src, "%s: %s", t.Name, d)
 		}
@@ -139,20 +143,28 @@ func differences(want rules.Want, o outcome) []string {
 	return append(out, missing(want, o)...)
 }
 
-// missing compares the symbols and errors wanted with those there.
-func missing(want rules.Want, o outcome) []string {
+// present are the symbols of o, whatever they are worth.
+func present(o outcome) map[string]bool {
 	symbols := map[string]bool{}
-	failed := map[string]bool{}
 	for _, result := range o.Results {
 		for _, h := range result.Hits {
 			symbols[h.Symbol] = true
 		}
-		for _, p := range result.Problems {
-			failed[p.Rule], failed[p.Check] = true, true
-		}
 	}
 	for _, l := range slices.Concat(o.Why, o.Shadow) {
 		symbols[l.Rule] = true
+	}
+	return symbols
+}
+
+// missing compares the symbols and errors wanted with those there.
+func missing(want rules.Want, o outcome) []string {
+	symbols := present(o)
+	failed := map[string]bool{}
+	for _, result := range o.Results {
+		for _, p := range result.Problems {
+			failed[p.Rule], failed[p.Check] = true, true
+		}
 	}
 	var out []string
 	for _, name := range want.Hits {
