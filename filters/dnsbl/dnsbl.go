@@ -8,6 +8,7 @@ import (
 	"context"
 	_ "embed"
 	"slices"
+	"sync"
 
 	"weir/filters"
 	"weir/filters/lookup"
@@ -134,29 +135,47 @@ func (l *lists) run(ctx context.Context, m filters.Mail) (filters.Report, error)
 	if m.Session == nil || m.Session.User != "" {
 		return filters.Report{}, nil
 	}
-	var report filters.Report
-	var all []*question
-	for _, z := range l.zones {
-		questions, left := z.questions(m, l.share)
-		if len(questions) == 0 {
-			continue
+	talks := make([]talk, len(l.zones))
+	var work sync.WaitGroup
+	for i, z := range l.zones {
+		t := &talks[i]
+		if t.questions, t.left = z.questions(m, l.share); len(t.questions) > 0 {
+			work.Go(func() { t.hold(ctx, l, z.Zone) })
 		}
-		if p, ok := l.guards.of(z.Zone).admit(ctx, z.Zone); !ok {
-			report.Problems = append(report.Problems, p)
-			continue
-		}
-		if left > 0 {
-			report.Problems = append(report.Problems, tooMany(z.Zone, len(questions), left))
-		}
-		all = append(all, questions...)
 	}
-	ask(ctx, all, l.resolver.Lookup)
-	for _, q := range all {
-		l.guards.saw(q)
+	work.Wait()
+	var all []*question
+	for i := range talks {
+		all = append(all, talks[i].questions...)
 	}
 	explain(ctx, all, l.resolver)
-	for _, z := range l.zones {
-		tell(&report, z.Zone, all)
+	var report filters.Report
+	for i, z := range l.zones {
+		t := &talks[i]
+		report.Problems = append(report.Problems, t.problems...)
+		if t.left > 0 && t.problems == nil {
+			report.Problems = append(report.Problems, tooMany(z.Zone, len(t.questions), t.left))
+		}
+		tell(&report, z.Zone, t.questions)
 	}
 	return report, nil
+}
+
+// talk is what one list is asked about one message.
+type talk struct {
+	questions []*question
+	left      int // questions that are not asked
+	problems  []filters.Problem
+}
+
+// hold asks the list z, if its guard lets it. A list whose first test takes long keeps nobody from asking the others.
+func (t *talk) hold(ctx context.Context, l *lists, z *rules.Zone) {
+	if p, ok := l.guards.of(z).admit(ctx, z); !ok {
+		t.questions, t.problems = nil, []filters.Problem{p}
+		return
+	}
+	ask(ctx, t.questions, l.resolver.Lookup)
+	for _, q := range t.questions {
+		l.guards.saw(q)
+	}
 }

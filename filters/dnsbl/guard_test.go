@@ -14,6 +14,7 @@ import (
 
 	"weir/filters"
 	"weir/filters/lookup"
+	"weir/filters/lookup/lookuptest"
 	"weir/rules"
 )
 
@@ -350,6 +351,34 @@ func TestNobodyIsJudgedByAnUntestedList(t *testing.T) {
 			t.Errorf("reported %+v, %v", r, err)
 		}
 	})
+}
+
+// A list whose test takes long keeps nobody from asking the others.
+func TestASlowTestHoldsUpNoOtherList(t *testing.T) {
+	a, b := list("A", "a.test", "X 127.0.0.2"), list("B", "b.test", "X 127.0.0.2")
+	bench := newBench(t, 10*time.Second)
+	release := make(chan struct{})
+	bench.server.Twist(lookuptest.Below(map[string]lookuptest.Twist{"a.test": lookuptest.Held(release)}))
+	t.Cleanup(func() { bench.server.Twist(nil) })
+	bench.say(t, netip.MustParseAddr("10.0.0.1"), "b.test", "127.0.0.2")
+	g := NewGuards(bench.resolver)
+	g.Watch([]rules.Zone{a, b})
+	running, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		g.Run(running)
+	}()
+	<-g.of(&b).tested
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	r, err := together(New([]rules.Zone{a, b}, bench.resolver, g)).Run(ctx, mailOf(netip.MustParseAddr("10.0.0.1")))
+	if err != nil || len(r.Hits) != 1 || len(r.Problems) != 1 || r.Problems[0].Rule != "A" || r.Problems[0].Kind != filters.KindTimeout {
+		t.Errorf("reported %+v, %v", r, err)
+	}
+	close(release)
+	stop()
+	<-ended
 }
 
 func TestKeysAreNotInWhatGuardsSay(t *testing.T) {

@@ -75,10 +75,14 @@ type finder func(ctx context.Context, name string, k lookup.Kind) (lookup.Answer
 func ask(ctx context.Context, all []*question, find finder) { askFor(ctx, all, lookup.A, find) }
 
 func askFor(ctx context.Context, all []*question, k lookup.Kind, find finder) {
+	if len(all) == 0 {
+		return
+	}
 	var work sync.WaitGroup
-	for _, q := range all {
+	for _, q := range all[1:] {
 		work.Go(func() { q.answer, q.err = find(ctx, q.name(), k) })
 	}
+	all[0].answer, all[0].err = find(ctx, all[0].name(), k)
 	work.Wait()
 }
 
@@ -88,9 +92,6 @@ func tell(report *filters.Report, z *rules.Zone, all []*question) {
 	evidence := make([][]string, len(z.Answers))
 	var kinds []string
 	for _, q := range all {
-		if q.zone != z {
-			continue
-		}
 		p, failed := q.problem()
 		if failed {
 			if p.Kind != "" && !slices.Contains(kinds, p.Kind) {
