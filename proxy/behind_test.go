@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"crypto/tls"
 	"strings"
 	"testing"
@@ -91,4 +92,99 @@ func TestTheServerBehindLearnsTheClient(t *testing.T) {
 	if got := f.deliver(note); got != "554 5.7.1 blocked" {
 		t.Errorf("reply %q", got)
 	}
+}
+
+// elsewhere starts another server, for the domains given.
+func (f *front) elsewhere(domains ...string) *sink.Sink {
+	f.t.Helper()
+	s, err := sink.Listen("127.0.0.1:0")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { s.Close() })
+	b := &backend.Backend{Addrs: []string{s.Addr()}, Hello: "mx.weir.example", Timeout: bound}
+	f.Routes = map[string]*backend.Backend{}
+	for _, domain := range domains {
+		f.Routes[domain] = b
+	}
+	return s
+}
+
+func TestMailGoesWhereItsDomainDoes(t *testing.T) {
+	var other *sink.Sink
+	f := newFront(t, func(f *front) {
+		other = f.elsewhere("other.example", "third.example")
+		f.sink.Set(sink.Script{Rcpt: func(path string) string {
+			if strings.HasPrefix(path, "no") {
+				return "550 5.1.1 no such user"
+			}
+			return ""
+		}})
+	})
+	c := f.hello()
+	mail := func() { c.cmd("MAIL FROM:<ann@client.example>", "250") }
+	mail()
+	c.cmd("RCPT TO:<no@weir.example>", "550")
+	c.cmd("RCPT TO:<bob@OTHER.example>", "250") // nobody was accepted before
+	c.cmd("RCPT TO:<eve@third.example>", "250")
+	c.cmd("RCPT TO:<bob@weir.example>", "452 4.5.3")
+	c.cmd("RCPT TO:<Postmaster>", "452 4.5.3")
+	c.data(note, "250")
+	mail()
+	c.cmd("RCPT TO:<bob@weir.example>", "250")
+	c.cmd("RCPT TO:<Postmaster>", "250")
+	c.cmd("RCPT TO:<bob@other.example>", "452 4.5.3")
+	c.data(note, "250")
+	mail()
+	c.cmd("RCPT TO:<bob@other.example>", "250")
+	c.data(note, "250")
+	if here, there := f.taken(), other.Messages(); len(here) != 1 || len(there) != 2 || len(here[0].Rcpts) != 2 || len(there[0].Rcpts) != 2 {
+		t.Errorf("here %+v, there %+v", here, there)
+	}
+}
+
+func TestWhatIsOfferedAllBackendsTake(t *testing.T) {
+	f := newFront(t, func(f *front) {
+		f.elsewhere("other.example").Set(sink.Script{Offers: []string{"SIZE 1000", "SMTPUTF8"}})
+		f.sink.Set(sink.Script{Offers: []string{"SIZE 2000", "DSN", "SMTPUTF8"}})
+	})
+	f.until("both offers", func() bool { return f.Routes["other.example"].Offers() != nil })
+	offer := f.dial().cmd("EHLO client.example", "250")
+	if !strings.Contains(offer, "SIZE 1000") || !strings.Contains(offer, "SMTPUTF8") || strings.Contains(offer, "DSN") {
+		t.Errorf("offer %q", offer)
+	}
+}
+
+func TestADictionaryAttackDoesNotReachTheServerBehindTwice(t *testing.T) {
+	f := newFront(t, func(f *front) {
+		f.Backend.Remember = bound
+		f.sink.Set(sink.Script{Rcpt: func(string) string { return "550 5.1.1 no such user" }})
+	})
+	for range 3 {
+		c := f.hello()
+		c.cmd("MAIL FROM:<ann@client.example>", "250")
+		c.cmd("RCPT TO:<no@weir.example>", "550 5.1.1 no such user")
+		c.cmd("QUIT", "221")
+	}
+	if n := strings.Count(strings.Join(f.sink.Commands(), "\n"), "RCPT"); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+	for _, r := range f.recorded(3) {
+		if r.Verdict.By != "backend" || r.Envelope.RcptRejected[0].Reply != "550 5.1.1 no such user" {
+			t.Errorf("recorded %+v", r.Verdict)
+		}
+	}
+}
+
+// What a server offers is learnt again while nobody writes.
+func TestWatch(t *testing.T) {
+	f := newFront(t, nil)
+	f.Backend.Addrs = nil // as if nothing was known of it
+	f.Backend.Servers = []backend.Server{{Addr: f.elsewhere().Addr()}}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { defer close(ended); f.Watch(ctx) }()
+	f.until("an offer", func() bool { return f.Backend.Offers() != nil })
+	cancel()
+	<-ended
 }

@@ -14,11 +14,23 @@ func (t *transaction) offer(to path, params []string) Reply {
 	began := time.Now()
 	defer func() { t.account.backend += time.Since(began) }()
 	t.account.by = scoring.ByBackend
-	if t.behind == nil {
+	route := t.route(to)
+	if t.behind == nil && len(t.to) > 0 {
+		return replyBackendFailed // those accepted so far were lost with the connection
+	}
+	if t.behind != nil && !t.behind.Of(route) {
 		if len(t.to) > 0 {
-			return replyBackendFailed // those accepted so far were lost with the connection
+			return t.front(replyRouteSplit)
 		}
-		if refusal := t.open(); refusal != nil {
+		t.behind.Quit() // nobody was accepted there
+		t.behind = nil
+	}
+	if said, ok := route.Unknown(to.wire()); ok {
+		t.account.answer = said.String()
+		return fromBackend(said)
+	}
+	if t.behind == nil {
+		if refusal := t.open(route); refusal != nil {
 			return *refusal
 		}
 	}
@@ -33,9 +45,18 @@ func (t *transaction) offer(to path, params []string) Reply {
 	return fromBackend(said)
 }
 
+// route is where a recipient's mail goes. What users send goes to where they have authenticated.
+func (t *transaction) route(to path) *backend.Backend {
+	settings := t.gate.client.settings
+	if t.trial.Mail.Session.User != "" {
+		return settings.Backend
+	}
+	return settings.route(to.domain())
+}
+
 // open begins the transaction with the backend; the reply says why it could not.
-func (t *transaction) open() *Reply {
-	conn, err := t.connect()
+func (t *transaction) open(route *backend.Backend) *Reply {
+	conn, err := t.connect(route)
 	var refusal *backend.Refusal
 	if errors.As(err, &refusal) {
 		r := t.failed(err, fromBackend(refusal.Reply))
@@ -67,8 +88,8 @@ func (t *transaction) open() *Reply {
 var errLoginLost = errors.New("the user's connection was lost")
 
 // connect resumes the connection of the transaction before, or opens another if it has ended since or was in the name
-// of what the client no longer claims to be.
-func (t *transaction) connect() (*backend.Conn, error) {
+// of what the client no longer claims to be, or elsewhere.
+func (t *transaction) connect(route *backend.Backend) (*backend.Conn, error) {
 	spare, who := t.spare, t.client()
 	t.spare = nil
 	if who.User != "" { // only the user can authenticate again
@@ -77,13 +98,13 @@ func (t *transaction) connect() (*backend.Conn, error) {
 		}
 		return spare, spare.Resume()
 	}
-	if spare != nil && spare.Client == who && spare.Resume() == nil {
+	if spare != nil && spare.Of(route) && spare.Client == who && spare.Resume() == nil {
 		return spare, nil
 	}
 	if spare != nil {
 		spare.Quit()
 	}
-	return t.gate.client.settings.Backend.OpenFor(t.gate.client.ctx, who)
+	return route.OpenFor(t.gate.client.ctx, who)
 }
 
 // client is whom the server behind may hear of.

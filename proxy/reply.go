@@ -70,6 +70,7 @@ var (
 	replyTooLarge        = Reply{552, "5.3.4", "Message larger than the limit"}
 	replyTooManyRcpts    = Reply{452, "4.5.3", "Too many recipients, send the rest apart"}
 	replyPolicySplit     = Reply{452, "4.5.3", "This recipient is judged apart, send it apart"}
+	replyRouteSplit      = Reply{452, "4.5.3", "This recipient's mail goes elsewhere, send it apart"}
 	replyRelay           = Reply{550, "5.7.1", "Relaying denied"}
 	replyLineEnds        = Reply{550, "5.6.11", "Message with bare CR, bare LF or NUL; lines end in CRLF. Closing"}
 	replyTooManyHops     = Reply{554, "5.4.6", "Too many hops"}

@@ -41,6 +41,7 @@ type Server struct {
 // Settings are what a running server can exchange. A session keeps those it began with.
 type Settings struct {
 	Backend  *backend.Backend
+	Routes   map[string]*backend.Backend // by the recipient's domain, lower case; the others go to Backend
 	Limits   Limits
 	Dialogue Dialogue
 	Trusted  []netip.Prefix           // peers that may say by XCLIENT whom they speak for
@@ -97,7 +98,7 @@ func (s *Server) Serve(ctx context.Context, l Listener) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	s.probe(ctx, s.settings().Backend)
+	s.probe(ctx, s.settings())
 	engine := smtp.NewServer(smtp.BackendFunc(newSession))
 	engine.Domain = s.Hostname
 	engine.MaxLineLength = 0 // the gate's matter
@@ -136,7 +137,7 @@ func (s *Server) Active() int { return s.sessions.count() }
 
 // Exchange puts other settings in force for the sessions to come. It may wait a moment for the backend.
 func (s *Server) Exchange(ctx context.Context, next Settings) {
-	s.probe(ctx, next.Backend)
+	s.probe(ctx, &next)
 	s.exchanged.Store(&next)
 }
 
@@ -145,18 +146,6 @@ func (s *Server) settings() *Settings {
 		return next
 	}
 	return &s.Settings
-}
-
-// probe asks a backend that has not been asked what it offers.
-func (s *Server) probe(ctx context.Context, b *backend.Backend) {
-	if b.Offers() != nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, probeFor)
-	defer cancel()
-	if err := b.Probe(ctx); err != nil {
-		s.logger().Warn("the backend does not serve", "err", err)
-	}
 }
 
 // admit counts a client against the limits, or says why it may not stay.
@@ -173,24 +162,6 @@ func (s *Server) move(g *gate, to netip.AddrPort) *Reply {
 	s.sessions.release(g)
 	g.client.addr = to
 	return s.admit(g)
-}
-
-// maxSize is the largest message taken: by us and, as far as known, by the backend.
-func (s *Settings) maxSize() int64 {
-	limit := s.Limits.messageSize()
-	if behind := s.Backend.Offers().MaxSize(); behind > 0 && behind < limit {
-		return behind
-	}
-	return limit
-}
-
-// maxRecipients is the largest number of recipients of one message: by us and, as far as known, by the backend.
-func (s *Settings) maxRecipients() int {
-	limit := s.Limits.recipients()
-	if behind := s.Backend.Offers().MaxRecipients(); behind > 0 && behind < limit {
-		return behind
-	}
-	return limit
 }
 
 func (s *Server) logger() *slog.Logger {

@@ -295,7 +295,7 @@ func (g *gate) refuseChunk() error {
 
 // offer is the reply to EHLO: what we and the server behind can both take.
 func (g *gate) offer() []byte {
-	behind := g.client.settings.Backend.Offers()
+	behind := g.client.settings.offers()
 	lines := []string{
 		g.server.Hostname, "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME",
 		"SIZE " + strconv.FormatInt(g.client.settings.maxSize(), 10),

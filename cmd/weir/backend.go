@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -16,16 +17,45 @@ import (
 
 // This file is the server behind: what weir.yaml says of it, and what that becomes.
 
+// behindConfig is the keys of weir.yaml that say where mail goes.
+type behindConfig struct {
+	Backend    backendConfig    `yaml:"backend"`
+	Routes     []routeConfig    `yaml:"routes"`
+	Recipients recipientsConfig `yaml:"recipients"`
+}
+
+// routeConfig is a backend for the mail of some domains. What it does not say of the backend has the default.
+type routeConfig struct {
+	Domains []string      `yaml:"domains"`
+	Backend backendConfig `yaml:"backend"`
+}
+
+type recipientsConfig struct {
+	Cache time.Duration `yaml:"cache"` // how long a backend's "no such user" is not asked for again
+}
+
+// serverConfig is one server of a backend.
+type serverConfig struct {
+	Addr     string `yaml:"addr"`
+	Priority int    `yaml:"priority"` // the lowest are tried first
+	Weight   int    `yaml:"weight"`   // its share among those of one priority; none is 1
+}
+
 type backendConfig struct {
-	Addrs      []string      `yaml:"addrs"`
-	Protocol   string        `yaml:"protocol"`
-	PassClient string        `yaml:"pass_client"`
-	TLS        string        `yaml:"tls"`
-	TLSName    string        `yaml:"tls_name"` // in the certificate; "" for the host of the address
-	TLSCA      string        `yaml:"tls_ca"`   // who vouches for it; "" for those the system trusts
-	TLSCert    string        `yaml:"tls_cert"` // ours, if the server wants one
-	TLSKey     string        `yaml:"tls_key"`
-	Timeout    time.Duration `yaml:"timeout"`
+	Addrs      []string       `yaml:"addrs"`
+	Servers    []serverConfig `yaml:"servers"`
+	Protocol   string         `yaml:"protocol"`
+	PassClient string         `yaml:"pass_client"`
+	TLS        string         `yaml:"tls"`
+	TLSName    string         `yaml:"tls_name"` // in the certificate; "" for the host of the address
+	TLSCA      string         `yaml:"tls_ca"`   // who vouches for it; "" for those the system trusts
+	TLSCert    string         `yaml:"tls_cert"` // ours, if the server wants one
+	TLSKey     string         `yaml:"tls_key"`
+	Timeout    time.Duration  `yaml:"timeout"`
+}
+
+func defaultBehind() behindConfig {
+	return behindConfig{Backend: defaultBackend(), Recipients: recipientsConfig{Cache: 5 * time.Minute}}
 }
 
 func defaultBackend() backendConfig {
@@ -42,21 +72,75 @@ var securities = map[string]backend.Security{
 
 var protocols = map[string]bool{"smtp": false, "lmtp": true} // whether it is LMTP
 
-// findInBackend says what is wrong with the backend.
-func (c config) findInBackend(f *finder) {
-	b := c.Backend
-	for i, addr := range b.Addrs {
-		key := fmt.Sprintf("backend.addrs[%d]", i)
-		f.want(isTarget(addr) || strings.HasPrefix(addr, "unix:/"), key, "%q is not HOST:PORT or unix:/PATH", addr)
-		own := slices.ContainsFunc(c.Listen, func(l listen) bool { return l.Addr == addr })
-		f.want(!own, key, "is a listener of weir itself: mail would go in circles")
+// complete fills in what the routes do not say, and makes the paths of files relative to the configuration file.
+func (c *behindConfig) complete(configFile string) {
+	usual := defaultBackend()
+	all := []*backendConfig{&c.Backend}
+	for i := range c.Routes {
+		b := &c.Routes[i].Backend
+		b.Protocol, b.PassClient = cmp.Or(b.Protocol, usual.Protocol), cmp.Or(b.PassClient, usual.PassClient)
+		b.TLS, b.Timeout = cmp.Or(b.TLS, usual.TLS), cmp.Or(b.Timeout, usual.Timeout)
+		all = append(all, b)
 	}
+	for _, b := range all {
+		b.TLSCA, b.TLSCert, b.TLSKey = beside(configFile, b.TLSCA), beside(configFile, b.TLSCert), beside(configFile, b.TLSKey)
+	}
+}
+
+// findBehind says what is wrong with where mail goes.
+func (c config) findBehind(f *finder) {
+	c.findInBackend(f, "backend", c.Backend)
+	f.want(c.Recipients.Cache >= 0, "recipients.cache", "must not be less than nothing")
+	seen := map[string]bool{}
+	for i, r := range c.Routes {
+		key := fmt.Sprintf("routes[%d]", i)
+		c.findInBackend(f, key+".backend", r.Backend)
+		f.want(len(r.Domains) > 0, key, "no mail goes here: domains: [DOMAIN]")
+		f.want(len(r.Backend.addrs()) > 0, key, "there is no backend")
+		for j, domain := range r.Domains {
+			at := fmt.Sprintf("%s.domains[%d]", key, j)
+			f.want(isHostname(domain), at, "%q is not a domain", domain)
+			f.want(!seen[strings.ToLower(domain)], at, "%s has another route", domain)
+			seen[strings.ToLower(domain)] = true
+		}
+	}
+}
+
+// addrs are the addresses of all servers.
+func (b backendConfig) addrs() []string {
+	all := slices.Clone(b.Addrs)
+	for _, s := range b.Servers {
+		all = append(all, s.Addr)
+	}
+	return all
+}
+
+func (c config) findInBackend(f *finder, key string, b backendConfig) {
+	listens := func(addr string) bool {
+		return slices.ContainsFunc(c.Listen, func(l listen) bool { return l.Addr == addr })
+	}
+	at := func(i int) string {
+		if i < len(b.Addrs) {
+			return fmt.Sprintf("%s.addrs[%d]", key, i)
+		}
+		return fmt.Sprintf("%s.servers[%d]", key, i-len(b.Addrs))
+	}
+	for i, addr := range b.addrs() {
+		path := strings.HasPrefix(addr, "unix:/")
+		f.want(isTarget(addr) || path, at(i), "%q is not HOST:PORT or unix:/PATH", addr)
+		f.want(!listens(addr), at(i), "is a listener of weir itself: mail would go in circles")
+		f.want(!path || b.TLS != "required" || b.TLSName != "", at(i), "has no host name to verify: tls_name: NAME")
+	}
+	for i, s := range b.Servers {
+		f.want(s.Priority >= 0 && s.Weight >= 0, fmt.Sprintf("%s.servers[%d]", key, i), "priority and weight must not be less than 0")
+	}
+	f.want(len(b.Addrs) == 0 || len(b.Servers) == 0, key+".servers", "say either addrs, in order, or servers with priority and weight")
 	_, known := passClients[b.PassClient]
-	f.want(known, "backend.pass_client", "want %s", names(passClients))
+	f.want(known, key+".pass_client", "want %s", names(passClients))
 	_, known = protocols[b.Protocol]
-	f.want(known, "backend.protocol", "want %s", names(protocols))
-	b.findInTLS(f)
-	f.want(b.Timeout > 0, "backend.timeout", "must be more than nothing")
+	f.want(known, key+".protocol", "want %s", names(protocols))
+	f.want(b.Timeout > 0, key+".timeout", "must be more than nothing")
+	b.findInTLS(f, key)
 }
 
 // names lists the keys of a table of words, for people.
@@ -66,31 +150,67 @@ func names[V any](table map[string]V) string {
 	return strings.Join(all[:last], ", ") + " or " + all[last]
 }
 
-func (b backendConfig) findInTLS(f *finder) {
+func (b backendConfig) findInTLS(f *finder, key string) {
 	_, known := securities[b.TLS]
-	f.want(known, "backend.tls", "want %s", names(securities))
-	for key, value := range map[string]string{"tls_name": b.TLSName, "tls_ca": b.TLSCA} {
-		f.want(value == "" || b.TLS == "required", "backend."+key, "is for tls: required; nothing is verified otherwise")
+	f.want(known, key+".tls", "want %s", names(securities))
+	for name, value := range map[string]string{".tls_name": b.TLSName, ".tls_ca": b.TLSCA} {
+		f.want(value == "" || b.TLS == "required", key+name, "is for tls: required; nothing is verified otherwise")
 	}
-	f.want((b.TLSCert == "") == (b.TLSKey == ""), "backend.tls_cert", "tls_cert and tls_key belong together")
-	f.want(b.TLSCert == "" || b.TLS != tlsOff, "backend.tls_cert", "nobody reads this: tls is off")
-	for i, addr := range b.Addrs {
-		path := strings.HasPrefix(addr, "unix:")
-		f.want(!path || b.TLS != "required" || b.TLSName != "", fmt.Sprintf("backend.addrs[%d]", i), "has no host name to verify: tls_name: NAME")
+	f.want((b.TLSCert == "") == (b.TLSKey == ""), key+".tls_cert", "tls_cert and tls_key belong together")
+	f.want(b.TLSCert == "" || b.TLS != tlsOff, key+".tls_cert", "nobody reads this: tls is off")
+}
+
+// missing says which files of the ways there cannot be read.
+func (c behindConfig) missing(f *finder) {
+	_, err := c.Backend.tlsConfig()
+	f.want(err == nil, "backend.tls", "%v", err)
+	for i, r := range c.Routes {
+		_, err := r.Backend.tlsConfig()
+		f.want(err == nil, fmt.Sprintf("routes[%d].backend.tls", i), "%v", err)
 	}
 }
 
-// backend makes the client of the server behind.
-func (c config) backend(log *slog.Logger) (*backend.Backend, error) {
-	b := c.Backend
+// hasFiles reports whether files belong to the configuration, which may say something else at each reading.
+func (c behindConfig) hasFiles() bool {
+	all := c.Backend.TLSCA + c.Backend.TLSCert
+	for _, r := range c.Routes {
+		all += r.Backend.TLSCA + r.Backend.TLSCert
+	}
+	return all != ""
+}
+
+// behind makes the clients of the servers behind: the one for most mail, and those of the routes by domain.
+func (c config) behind(log *slog.Logger) (*backend.Backend, map[string]*backend.Backend, error) {
+	usual, err := c.backend(c.Backend, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	routes := map[string]*backend.Backend{}
+	for _, r := range c.Routes {
+		b, err := c.backend(r.Backend, log)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, domain := range r.Domains {
+			routes[strings.ToLower(domain)] = b
+		}
+	}
+	return usual, routes, nil
+}
+
+func (c config) backend(b backendConfig, log *slog.Logger) (*backend.Backend, error) {
 	config, err := b.tlsConfig()
 	if err != nil {
 		return nil, exit{exitConfig, fmt.Errorf("backend: %w", err)}
 	}
-	return &backend.Backend{
-		Addrs: b.Addrs, Timeout: b.Timeout, Hello: c.Hostname, Log: log,
+	made := &backend.Backend{
+		Addrs: b.Addrs, Timeout: b.Timeout, Hello: c.Hostname, Log: log, Remember: c.Recipients.Cache,
 		LMTP: protocols[b.Protocol], PassClient: passClients[b.PassClient], Security: securities[b.TLS], TLS: config,
-	}, nil
+	}
+	for _, s := range b.Servers {
+		made.Servers = append(made.Servers, backend.Server(s))
+	}
+	return made, nil
 }
 
 // tlsConfig reads the files of the way to the server.

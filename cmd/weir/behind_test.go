@@ -1,7 +1,10 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -32,5 +35,34 @@ func TestPostfixLearnsTheClient(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Mail goes to the servers of its domain, and to the one that is up; a reload changes where.
+func TestRoutes(t *testing.T) {
+	usual, spare, other := startSink(t), startSink(t), startSink(t)
+	w := serve(t, usual.Addr(), "127.0.0.1:9", "version: 1\nthresholds: { tag: 6, reject: 15 }\n",
+		"routes: [{ domains: [example.net], backend: { servers: [{ addr: \""+freePort(t)+"\" }, { addr: \""+other.Addr()+"\", priority: 5 }] } }]")
+	for _, to := range []string{"bob@example.org", "bob@example.net"} {
+		if err := sendMail(client(t, w.addr, ""), "a@ok.example", to, plainMail); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(usual.Messages()) != 1 || len(other.Messages()) != 1 {
+		t.Errorf("%d and %d messages", len(usual.Messages()), len(other.Messages()))
+	}
+	file := filepath.Join(w.dir, "weir.yaml")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, strings.ReplaceAll(string(text), other.Addr(), spare.Addr()))
+	w.process.Signal(syscall.SIGHUP)
+	eventually(t, "the reload", func() bool { return strings.Contains(w.log.String(), "msg=reloaded") })
+	if err := sendMail(client(t, w.addr, ""), "a@ok.example", "bob@example.net", plainMail); err != nil {
+		t.Fatal(err)
+	}
+	if len(spare.Messages()) != 1 {
+		t.Error("the reload did not change the route")
 	}
 }

@@ -14,20 +14,20 @@ import (
 
 // config is weir.yaml: what runs. It never holds scores.
 type config struct {
-	Version    int           `yaml:"version"`
-	Hostname   string        `yaml:"hostname"`
-	Listen     []listen      `yaml:"listen"`
-	TLS        tlsFiles      `yaml:"tls"`
-	Trusted    trusted       `yaml:"trusted"`
-	Conduct    conduct       `yaml:",inline"`
-	Backend    backendConfig `yaml:"backend"`
-	Limits     limits        `yaml:"limits"`
-	DNS        dnsConfig     `yaml:"dns"`
-	Rules      string        `yaml:"rules"`
-	ScanBudget time.Duration `yaml:"scan_budget"`
-	Store      storeConfig   `yaml:"store"`
-	Verdicts   verdicts      `yaml:"verdicts"`
-	Log        logConfig     `yaml:"log"`
+	Version      int      `yaml:"version"`
+	Hostname     string   `yaml:"hostname"`
+	Listen       []listen `yaml:"listen"`
+	TLS          tlsFiles `yaml:"tls"`
+	Trusted      trusted  `yaml:"trusted"`
+	Conduct      conduct  `yaml:",inline"`
+	behindConfig `yaml:",inline"`
+	Limits       limits        `yaml:"limits"`
+	DNS          dnsConfig     `yaml:"dns"`
+	Rules        string        `yaml:"rules"`
+	ScanBudget   time.Duration `yaml:"scan_budget"`
+	Store        storeConfig   `yaml:"store"`
+	Verdicts     verdicts      `yaml:"verdicts"`
+	Log          logConfig     `yaml:"log"`
 
 	doc *rules.Document // what was read; nil without a file
 }
@@ -90,15 +90,15 @@ type logConfig struct {
 // defaults is the configuration before any file is read.
 func defaults() config {
 	c := config{
-		Version:    1,
-		Hostname:   machine(),
-		Conduct:    conduct{LineEnds: lineEndsReject, FinalDot: time.Hour},
-		Backend:    defaultBackend(),
-		Limits:     defaultLimits(),
-		DNS:        dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Cache: 100_000},
-		ScanBudget: 8 * time.Second,
-		Verdicts:   verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30},
-		Log:        logConfig{Level: "info", Format: "text"},
+		Version:      1,
+		Hostname:     machine(),
+		Conduct:      conduct{LineEnds: lineEndsReject, FinalDot: time.Hour},
+		behindConfig: defaultBehind(),
+		Limits:       defaultLimits(),
+		DNS:          dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Cache: 100_000},
+		ScanBudget:   8 * time.Second,
+		Verdicts:     verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30},
+		Log:          logConfig{Level: "info", Format: "text"},
 	}
 	c.Store.Memory.Max = 256 << 20
 	return c
@@ -132,14 +132,13 @@ func (a *app) config() (config, error) {
 			l.Name, l.TLS = cmp.Or(l.Name, "smtp"), cmp.Or(l.TLS, tlsOff)
 			l.Role = cmp.Or(l.Role, roleInbound)
 		}
+		c.complete(a.configFile)
 		findings = merge(findings, c.findings())
 	}
 	if err := findings.Err(); err != nil {
 		return c, exit{exitConfig, err}
 	}
 	c.Rules, c.Verdicts.Dir = beside(a.configFile, c.Rules), beside(a.configFile, c.Verdicts.Dir)
-	b := &c.Backend
-	b.TLSCA, b.TLSCert, b.TLSKey = beside(a.configFile, b.TLSCA), beside(a.configFile, b.TLSCert), beside(a.configFile, b.TLSKey)
 	c.Store.Memory.Snapshot = beside(a.configFile, c.Store.Memory.Snapshot)
 	c.TLS.Cert, c.TLS.Key = beside(a.configFile, c.TLS.Cert), beside(a.configFile, c.TLS.Key)
 	return c, nil

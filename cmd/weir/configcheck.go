@@ -22,7 +22,7 @@ func (c config) findings() rules.Findings {
 	f.want(isHostname(c.Hostname), "hostname", "%q is not a host name", c.Hostname)
 	c.Conduct.findings(&f)
 	c.findInListeners(&f)
-	c.findInBackend(&f)
+	c.findBehind(&f)
 	for i, addr := range c.DNS.Servers {
 		_, err := netip.ParseAddrPort(addr)
 		f.want(err == nil, fmt.Sprintf("dns.servers[%d]", i), "%q is not ADDRESS:PORT", addr)
@@ -95,11 +95,10 @@ func (f *finder) want(ok bool, key, format string, args ...any) {
 func (c config) runnable() error {
 	f := finder{doc: c.doc}
 	f.want(len(c.Listen) > 0, "listen", "there is no listener")
-	f.want(len(c.Backend.Addrs) > 0, "backend.addrs", "there is no backend")
+	f.want(len(c.Backend.addrs()) > 0, "backend.addrs", "there is no backend")
 	_, err := c.certificate()
 	f.want(err == nil, "tls.cert", "%v", err)
-	_, err = c.Backend.tlsConfig()
-	f.want(err == nil, "backend.tls", "%v", err)
+	c.missing(&f)
 	if err := f.found.Err(); err != nil {
 		return exit{exitConfig, err}
 	}

@@ -38,7 +38,7 @@ func (a *app) configTestCommand() *cobra.Command {
 				return err
 			}
 			a.warn(warnings)
-			a.say("configuration and rules are fine: %s, %s, %s", count(len(conf.Listen), "listener"), count(len(conf.Backend.Addrs), "backend"), count(len(g.Rules.Symbols), "symbol"))
+			a.say("configuration and rules are fine: %s, %s, %s", count(len(conf.Listen), "listener"), count(len(conf.Backend.addrs()), "backend"), count(len(g.Rules.Symbols), "symbol"))
 			return nil
 		},
 	}
@@ -119,8 +119,7 @@ func (c config) settings() []setting {
 
 // isScalar reports whether v is written as one word in YAML although it is a struct.
 func isScalar(v reflect.Value) bool {
-	_, ok := v.Interface().(fmt.Stringer)
-	return ok
+	return v.Type().Implements(reflect.TypeFor[fmt.Stringer]())
 }
 
 func settingText(v reflect.Value) string {

@@ -15,7 +15,7 @@ import (
 
 // reloaded are the keys of weir.yaml, or their beginnings, that a reload puts in force. The others need a restart.
 var reloaded = []string{
-	"tls.", "relay_domains", "line_ends", "backend.", "limits.", "dns.budget", "rules", "scan_budget", "log.level",
+	"tls.", "relay_domains", "line_ends", "backend.", "routes", "recipients.", "limits.", "dns.budget", "rules", "scan_budget", "log.level",
 }
 
 // reloadable is what a reload exchanges.
@@ -27,8 +27,9 @@ type reloadable struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	server  *proxy.Server
-	behind  *backend.Backend // made from:
-	named   backendConfig
+	behind  *backend.Backend // made, with routes, from named
+	routes  map[string]*backend.Backend
+	named   behindConfig
 
 	gen  atomic.Pointer[proxy.Generation]
 	cert atomic.Pointer[certificate]
@@ -61,15 +62,17 @@ func (r *reloadable) load(ctx context.Context, c config) error {
 // settings are those of c for the sessions to come. What is known of the backend lasts as long as it is the same.
 func (r *reloadable) settings(c config) (proxy.Settings, error) {
 	c.Hostname = r.running.Hostname
-	files := c.Backend.TLSCA != "" || c.Backend.TLSCert != "" // which may say something else now
-	if r.behind == nil || files || !reflect.DeepEqual(r.named, c.Backend) {
-		behind, err := c.backend(r.log)
+	if r.behind == nil || c.hasFiles() || !reflect.DeepEqual(r.named, c.behindConfig) {
+		behind, routes, err := c.behind(r.log)
 		if err != nil {
 			return proxy.Settings{}, err
 		}
-		r.behind, r.named = behind, c.Backend
+		r.behind, r.routes, r.named = behind, routes, c.behindConfig
 	}
-	return proxy.Settings{Backend: r.behind, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(), Trusted: c.Trusted.Proxies, Relay: c.relays()}, nil
+	return proxy.Settings{
+		Backend: r.behind, Routes: r.routes, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(),
+		Trusted: c.Trusted.Proxies, Relay: c.relays(),
+	}, nil
 }
 
 // reload reads everything again. On any error all stays as it is.

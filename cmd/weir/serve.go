@@ -98,7 +98,7 @@ func (c *config) apply(f serveFlags) {
 		c.Listen = []listen{{Name: "smtp", Addr: f.listen, TLS: tlsOff}}
 	}
 	if f.backend != "" {
-		c.Backend.Addrs = []string{f.backend}
+		c.Backend.Addrs, c.Backend.Servers = []string{f.backend}, nil
 	}
 	if f.dns != "" {
 		c.DNS.Servers = []string{f.dns}
@@ -150,7 +150,7 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "version", release, "listen", addresses(listeners), "backend", c.Backend.Addrs, "shadow", f.shadow)
+	log.Info("serving", "version", release, "listen", addresses(listeners), "backend", c.Backend.addrs(), "shadow", f.shadow)
 	return runServer(ctx, current.server, listeners, current.reload)
 }
 
@@ -195,6 +195,7 @@ func runServer(ctx context.Context, s *proxy.Server, listeners []proxy.Listener,
 	for _, l := range listeners {
 		all.Go(func() { failed <- s.Serve(serving, l) })
 	}
+	all.Go(func() { s.Watch(serving) })
 	drained := make(chan struct{})
 	draining := false
 	drain := func() {

@@ -26,7 +26,6 @@ import (
 
 const (
 	openTimeout = 30 * time.Second // for connecting, greeting and EHLO together, if Timeout is not shorter
-	downFor     = 10 * time.Second // how long an address that did not serve is asked last
 	restFor     = 10 * time.Second // how long a connection may rest
 	maxUses     = 100              // transactions on one connection
 	defaultWait = time.Minute
@@ -36,6 +35,7 @@ const (
 // then use it.
 type Backend struct {
 	Addrs   []string      // HOST:PORT or unix:/PATH; tried in order, those that failed lately last
+	Servers []Server      // others, with priority and weight
 	Hello   string        // our name in EHLO
 	Timeout time.Duration // for the answer to the final dot, and at most for any other; 0: one minute
 
@@ -43,12 +43,13 @@ type Backend struct {
 	Security   Security    // whether by TLS
 	TLS        *tls.Config // of which RootCAs, Certificates and ServerName matter; nil for the system's roots and its name in Addrs
 	PassClient PassClient
-	Log        *slog.Logger // nil for none
+	Remember   time.Duration // how long a server's "no such user" is not asked for again; 0: not at all
+	Log        *slog.Logger  // nil for none
 
-	mu    sync.Mutex
-	down  map[string]time.Time // until when an address is asked last
-	known Extensions
-	said  map[string]bool // what was logged and need not be again
+	unknown unknown
+	mu      sync.Mutex
+	fates   map[string]*fate // by address
+	said    map[string]bool  // what was logged and need not be again
 }
 
 // Open returns a new connection on behalf of nobody.
@@ -62,7 +63,9 @@ func (b *Backend) OpenFor(ctx context.Context, who Client) (*Conn, error) {
 		c, err := b.connect(ctx, addr, who)
 		var refusal *Refusal
 		refused := errors.As(err, &refusal)
-		b.mark(addr, err == nil || refused)
+		if ctx.Err() == nil {
+			b.mark(addr, unless(refused, err))
+		}
 		if err == nil {
 			return c, nil
 		}
@@ -74,57 +77,16 @@ func (b *Backend) OpenFor(ctx context.Context, who Client) (*Conn, error) {
 	return nil, errors.Join(failed...)
 }
 
-// Probe asks the server what it offers, so that Offers knows before the first message comes.
-func (b *Backend) Probe(ctx context.Context) error {
-	c, err := b.Open(ctx)
-	if err != nil {
-		return err
+// unless drops an error that is none.
+func unless(fine bool, err error) error {
+	if fine {
+		return nil
 	}
-	c.Quit()
-	return nil
+	return err
 }
 
-// Offers returns the extensions that a server named when it was last greeted; nil before that.
-func (b *Backend) Offers() Extensions {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.known
-}
-
-// order lists the addresses, those that are down last.
-func (b *Backend) order() []string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := time.Now()
-	up, down := []string{}, []string{}
-	for _, addr := range b.Addrs {
-		if until, ok := b.down[addr]; ok && now.Before(until) {
-			down = append(down, addr)
-		} else {
-			up = append(up, addr)
-		}
-	}
-	return append(up, down...)
-}
-
-func (b *Backend) mark(addr string, up bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if up {
-		delete(b.down, addr)
-		return
-	}
-	if b.down == nil {
-		b.down = map[string]time.Time{}
-	}
-	b.down[addr] = time.Now().Add(downFor)
-}
-
-func (b *Backend) learn(e Extensions) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.known = e
-}
+// Unknown returns what a server said of a recipient lately, if that was that there is none. path has its brackets.
+func (b *Backend) Unknown(path string) (Reply, bool) { return b.unknown.reply(path) }
 
 // once logs that a server does not take a command, the first time.
 func (b *Backend) once(addr, command string, r Reply) {

@@ -5,42 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
-	"strconv"
 	"strings"
 	"time"
 )
-
-// Extensions are the keywords of an EHLO reply, in capitals, with their parameters.
-type Extensions map[string]string
-
-// Has reports whether the keyword was offered.
-func (e Extensions) Has(keyword string) bool {
-	_, ok := e[keyword]
-	return ok
-}
-
-// MaxSize is the largest message taken (RFC 1870), 0 if no limit was named.
-func (e Extensions) MaxSize() int64 {
-	n, err := strconv.ParseInt(e["SIZE"], 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
-// MaxRecipients is how many recipients one message may have (RFC 9422), 0 if no limit was named.
-func (e Extensions) MaxRecipients() int {
-	for _, word := range strings.Fields(strings.ToUpper(e["LIMITS"])) {
-		if value, ok := strings.CutPrefix(word, "RCPTMAX="); ok {
-			n, err := strconv.Atoi(value)
-			if err == nil && n > 0 {
-				return n
-			}
-		}
-	}
-	return 0
-}
 
 var (
 	errAhead   = errors.New("the server sent more than it was asked for")
@@ -59,9 +28,10 @@ type Conn struct {
 	tcp     net.Conn
 	net     net.Conn // tcp, or TLS on it
 	r       *bufio.Reader
-	w       *bufio.Writer // for messages; nil before the first
-	untie   func() bool   // ends the tie to the context of Open
-	rest    *time.Timer   // ends a connection at rest
+	w       *bufio.Writer   // for messages; nil before the first
+	ctx     context.Context // of Open
+	untie   func() bool     // ends the tie to the context of Open
+	rest    *time.Timer     // ends a connection at rest
 	uses    int
 	broken  bool
 	owned   bool // an authenticated user's, whom nobody can authenticate again
@@ -73,6 +43,7 @@ type transaction struct {
 	mail    string // a MAIL command not sent yet
 	refused *Reply // the refusal of MAIL, which is that of every recipient
 	taken   int    // recipients accepted
+	live    bool   // there is one
 }
 
 // connect opens a connection to addr and greets.
@@ -108,7 +79,7 @@ func (b *Backend) dial(ctx context.Context, addr string, who Client) (*Conn, err
 	if err != nil {
 		return nil, fmt.Errorf("connecting: %w", err)
 	}
-	c := &Conn{Addr: addr, Client: who, backend: b, tcp: nc, net: nc, r: bufio.NewReaderSize(nc, maxReplyLine)}
+	c := &Conn{Addr: addr, Client: who, backend: b, ctx: ctx, tcp: nc, net: nc, r: bufio.NewReaderSize(nc, maxReplyLine)}
 	c.untie = context.AfterFunc(ctx, func() { nc.Close() })
 	return c, nil
 }
@@ -129,7 +100,7 @@ func (c *Conn) greet(want Security) error {
 	if err := c.secure(want, deadline); err != nil {
 		return err
 	}
-	c.backend.learn(c.Offer)
+	c.backend.learn(c.Addr, maps.Clone(c.Offer))
 	return c.introduce(deadline)
 }
 
@@ -178,21 +149,12 @@ func (c *Conn) exchange(command string, deadline time.Time) (Reply, error) {
 	return reply, err
 }
 
-func extensions(lines []string) Extensions {
-	e := Extensions{}
-	for _, line := range lines {
-		keyword, params, _ := strings.Cut(strings.TrimSpace(line), " ")
-		e[strings.ToUpper(keyword)] = strings.TrimSpace(params)
-	}
-	return e
-}
-
 // Mail begins a transaction. path is the reverse-path with its brackets; params are as the client wrote them, and
 // only such as the server offers. The command is sent with the first recipient, whose reply is then the refusal, if
 // there is one.
 func (c *Conn) Mail(path string, params []string) {
 	c.uses++
-	c.open = transaction{mail: strings.Join(append([]string{"MAIL FROM:" + path}, params...), " ") + "\r\n"}
+	c.open = transaction{live: true, mail: strings.Join(append([]string{"MAIL FROM:" + path}, params...), " ") + "\r\n"}
 }
 
 // Rcpt adds a recipient, path with its brackets, and returns what the server says. By LMTP there can be one only.
@@ -203,6 +165,9 @@ func (c *Conn) Rcpt(path string, params []string) (Reply, error) {
 	reply, err := c.rcpt(strings.Join(append([]string{"RCPT TO:" + path}, params...), " ") + "\r\n")
 	if err == nil && reply.OK() {
 		c.open.taken++
+	}
+	if err == nil && c.open.refused == nil {
+		c.backend.unknown.learn(path, reply, c.backend.Remember)
 	}
 	return reply, err
 }
@@ -268,8 +233,17 @@ func (c *Conn) answer(more bool) (Reply, error) {
 	return reply, err
 }
 
-// fail marks the connection as out of step.
-func (c *Conn) fail() { c.broken = true }
+// fail marks the connection as out of step. In the middle of a transaction that counts against the server, unless it
+// was us who gave up.
+func (c *Conn) fail() {
+	if !c.broken && c.open.live && c.ctx.Err() == nil {
+		c.backend.strike(c.Addr, true)
+	}
+	c.broken = true
+}
+
+// Of reports whether the connection is one of b's.
+func (c *Conn) Of(b *Backend) bool { return c.backend == b }
 
 func (c *Conn) read(deadline time.Time) (Reply, error) {
 	if err := c.net.SetReadDeadline(deadline); err != nil {

@@ -75,6 +75,7 @@ func (c *Conn) transfer(parts [][]byte) (Reply, error) {
 		c.fail()
 		return Reply{}, fmt.Errorf("answer to the message: %w: %s", errCode, reply)
 	}
+	c.backend.strike(c.Addr, false)
 	return reply, nil
 }
 

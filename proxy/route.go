@@ -1,0 +1,88 @@
+package proxy
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"weir/proxy/backend"
+)
+
+// route is where mail for a domain, in lower case, goes. That for a <Postmaster> without one goes to Backend.
+func (s *Settings) route(domain string) *backend.Backend {
+	if b := s.Routes[domain]; b != nil {
+		return b
+	}
+	return s.Backend
+}
+
+// backends lists each of them once.
+func (s *Settings) backends() []*backend.Backend {
+	all := []*backend.Backend{s.Backend}
+	for _, b := range s.Routes {
+		if !slices.Contains(all, b) {
+			all = append(all, b)
+		}
+	}
+	return all
+}
+
+// offers are the extensions that every backend takes, as far as known: when a client asks, nobody knows yet where its
+// mail goes. nil if nothing is known.
+func (s *Settings) offers() backend.Extensions {
+	var known []backend.Extensions
+	for _, b := range s.backends() {
+		if e := b.Offers(); e != nil {
+			known = append(known, e)
+		}
+	}
+	return backend.Common(known...)
+}
+
+// maxSize is the largest message taken: by us and, as far as known, by each backend.
+func (s *Settings) maxSize() int64 {
+	limit := s.Limits.messageSize()
+	if behind := s.offers().MaxSize(); behind > 0 && behind < limit {
+		return behind
+	}
+	return limit
+}
+
+// maxRecipients is the largest number of recipients of one message: by us and, as far as known, by each backend.
+func (s *Settings) maxRecipients() int {
+	limit := s.Limits.recipients()
+	if behind := s.offers().MaxRecipients(); behind > 0 && behind < limit {
+		return behind
+	}
+	return limit
+}
+
+// Watch looks after the backends in force until ctx ends: which of their servers are up, and what they offer.
+func (s *Server) Watch(ctx context.Context) {
+	tick := time.NewTicker(backend.CheckPeriod)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+			for _, b := range s.settings().backends() {
+				b.Check(ctx)
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// probe asks the backends that have not been asked what they offer.
+func (s *Server) probe(ctx context.Context, next *Settings) {
+	ctx, cancel := context.WithTimeout(ctx, probeFor)
+	defer cancel()
+	for _, b := range next.backends() {
+		if b.Offers() != nil {
+			continue
+		}
+		if err := b.Probe(ctx); err != nil {
+			s.logger().Warn("the backend does not serve", "err", err)
+		}
+	}
+}
