@@ -148,6 +148,8 @@ func settingText(v reflect.Value) string {
 func durationText(d time.Duration) string {
 	const day = 24 * time.Hour
 	switch {
+	case d == 0:
+		return "0s"
 	case d >= day && d%day == 0:
 		return fmt.Sprintf("%dd", d/day)
 	case d >= time.Hour && d%time.Hour == 0:

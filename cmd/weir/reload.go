@@ -15,7 +15,8 @@ import (
 
 // reloaded are the keys of weir.yaml, or their beginnings, that a reload puts in force. The others need a restart.
 var reloaded = []string{
-	"tls.", "relay_domains", "line_ends", "backend.", "routes", "recipients.", "limits.", "dns.budget", "rules", "scan_budget", "log.level",
+	"tls.", "relay_domains", "line_ends", "greet_pause", "final_dot_memory", "backend.", "routes", "recipients.", "limits.",
+	"dns.budget", "rules", "scan_budget", "log.level",
 }
 
 // reloadable is what a reload exchanges.
@@ -55,7 +56,7 @@ func (r *reloadable) load(ctx context.Context, c config) error {
 		r.cert.Store(cert)
 	}
 	r.gen.Store(g)
-	keepSought(r.log, c.Verdicts.Dir, g.Rules)
+	keepSought(r.log, r.running.Verdicts.Dir, g.Rules)
 	return nil
 }
 
@@ -70,8 +71,8 @@ func (r *reloadable) settings(c config) (proxy.Settings, error) {
 		r.behind, r.routes, r.named = behind, routes, c.behindConfig
 	}
 	return proxy.Settings{
-		Backend: r.behind, Routes: r.routes, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(),
-		Trusted: c.Trusted.Proxies, Relay: c.relays(),
+		Backend: r.behind, Routes: r.routes, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(), Relay: c.relays(),
+		Trusted: r.running.Trusted.Proxies, // as the listeners, which read PROXY headers
 	}, nil
 }
 
