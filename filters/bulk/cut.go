@@ -7,8 +7,8 @@ import "strings"
 func ownWords(s string) string {
 	s = strings.TrimRight(s, "\n")
 	lines := strings.Split(s, "\n")
-	kept := make([]string, 0, len(lines))
-	leaving := false // in a paragraph on how to leave the list
+	kept := lines[:0] // what is read of lines lies ahead
+	leaving := false  // in a paragraph on how to leave the list
 	for i, line := range lines {
 		trimmed := strings.TrimSpace(line)
 		if endsOwn(trimmed, lines[i+1:]) {

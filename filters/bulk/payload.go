@@ -11,7 +11,6 @@ import (
 // message's own list and not in payload.
 func lift(s string) (rest string, payload []string) {
 	var b strings.Builder
-	b.Grow(len(s))
 	kept := 0 // the bytes of s that are in b or left out
 	for at := 0; at < len(s); {
 		end, gap, marked := chunk(s[at:])
@@ -26,8 +25,11 @@ func lift(s string) (rest string, payload []string) {
 		}
 		at += end + gap
 	}
-	b.WriteString(s[kept:])
-	rest = b.String()
+	rest = s
+	if kept > 0 {
+		b.WriteString(s[kept:])
+		rest = b.String()
+	}
 	return rest, append(payload, numbers(rest)...)
 }
 
