@@ -17,8 +17,9 @@ const (
 	testEvery   = time.Hour
 	testTime    = 10 * time.Second // that one test may take
 	parkWrong   = 5 * time.Minute  // how long a list is parked the first time; it doubles each time
-	parkSilent  = time.Minute      // likewise, for one that does not answer: all fall silent while a resolver restarts
 	parkLongest = time.Hour
+	parkSilent  = time.Minute     // likewise, for one that does not answer: all fall silent while a resolver is down,
+	silentMost  = 5 * time.Minute // and should not stay parked for long when it is back
 	maxFailures = 8               // in a row
 	silentFor   = 3 * time.Second // that the failures in a row must span; lookups repeat one failure that long
 )
@@ -160,7 +161,11 @@ func (l *guard) park(now time.Time, why string, first time.Duration) {
 }
 
 func (l *guard) parkAnew(now time.Time, why string, first time.Duration) {
-	wait := min(first<<min(l.strikes, 10), parkLongest)
+	longest := parkLongest
+	if first == parkSilent {
+		longest = silentMost
+	}
+	wait := min(first<<min(l.strikes, 10), longest)
 	l.strikes++
 	l.failures = 0
 	l.state.Parked, l.state.Why, l.state.Until = true, why, now.Add(wait)
