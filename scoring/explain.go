@@ -204,3 +204,17 @@ func (s *search) greedy() (Change, bool) {
 	}
 	return Change{}, false
 }
+
+// Alone are the symbols each of which alone made the action what it is: without it, it would have been another one. The
+// limits of SmallestChange hold here too.
+func Alone(lines []Line, t rules.Thresholds) []string {
+	a := newAccount(lines, t)
+	action, _ := a.without(nil)
+	var alone []string
+	for i, l := range a.symbols {
+		if other, _ := a.without([]int{i}); other != action {
+			alone = append(alone, l.Rule)
+		}
+	}
+	return alone
+}
