@@ -218,3 +218,35 @@ func Alone(lines []Line, t rules.Thresholds) []string {
 	}
 	return alone
 }
+
+// Margin is how far a sum is from another action: with so many points more or fewer, of whatever weight, or with a
+// threshold moved as far, it would have been that action.
+type Margin struct {
+	Action rules.Action `json:"action"`
+	Points rules.Points `json:"score"` // to add; negative to take away
+}
+
+// Margins are the nearest other actions to points, above and below, where there are any.
+func Margins(points rules.Points, t rules.Thresholds) []Margin {
+	const least rules.Points = 1
+	var below, above []rules.Points
+	for _, one := range []rules.Threshold{t.Tag, t.Defer, t.Reject} {
+		switch {
+		case one.Off:
+		case one.Points <= points:
+			below = append(below, one.Points)
+		default:
+			above = append(above, one.Points)
+		}
+	}
+	all := []Margin{}
+	if len(above) > 0 {
+		next := slices.Min(above)
+		all = append(all, Margin{ActionFor(t, next), next - points})
+	}
+	if len(below) > 0 {
+		last := slices.Max(below) - least
+		all = append(all, Margin{ActionFor(t, last), last - points})
+	}
+	return all
+}

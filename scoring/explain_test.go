@@ -122,3 +122,28 @@ func TestSmallestChangeComesTrue(t *testing.T) {
 		}
 	})
 }
+
+// Each margin leads to its action, and nothing nearer leads to another than there was.
+func TestMarginsAreTheNearest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limits := rules.Thresholds{Tag: rules.Threshold{Points: 60}, Defer: rules.Threshold{Points: 90, Off: rapid.Bool().Draw(t, "off")}, Reject: rules.Threshold{Points: 150}}
+		points := rules.Points(rapid.IntRange(-50, 200).Draw(t, "points"))
+		action := ActionFor(limits, points)
+		margins := Margins(points, limits)
+		if want := map[bool]int{true: 1, false: 2}[action == rules.Pass || action == rules.Reject]; len(margins) != want {
+			t.Fatalf("%s at %s: %v", action, points, margins)
+		}
+		for _, m := range margins {
+			if ActionFor(limits, points+m.Points) != m.Action || m.Action == action {
+				t.Fatalf("%s at %s: %v", action, points, m)
+			}
+			step := rules.Points(1)
+			if m.Points < 0 {
+				step = -1
+			}
+			if ActionFor(limits, points+m.Points-step) != action {
+				t.Fatalf("%s at %s: %v is not the nearest", action, points, m)
+			}
+		}
+	})
+}

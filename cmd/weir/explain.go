@@ -118,6 +118,7 @@ type explanation struct {
 	Shadow  []scoring.Line     `json:"shadow"`
 	Errors  any                `json:"errors"`
 	Change  *scoring.Change    `json:"change"` // null if no set of symbols would change it
+	Margins []scoring.Margin   `json:"margins"`
 }
 
 func (a *app) printExplained(r *verdictlog.Record) error {
@@ -127,6 +128,7 @@ func (a *app) printExplained(r *verdictlog.Record) error {
 	return a.printJSON(explanation{
 		ID: r.ID, Time: r.Time, Path: r.Path, Verdict: r.Verdict, Hits: scoring.Waterfall(r.Hits),
 		Shadow: r.Shadow, Errors: r.Errors, Change: changeOf(r),
+		Margins: marginsOf(r),
 	})
 }
 
@@ -141,6 +143,14 @@ func changeOf(r *verdictlog.Record) *scoring.Change {
 		return nil
 	}
 	return &change
+}
+
+// marginsOf is how near the sum was to another action; nothing if it did not decide.
+func marginsOf(r *verdictlog.Record) []scoring.Margin {
+	if r.Verdict.By != scoring.ByScore {
+		return []scoring.Margin{}
+	}
+	return scoring.Margins(r.Verdict.Score, r.Verdict.Thresholds.Rules())
 }
 
 // printWaterfall prints how the verdict in r came about.
@@ -282,6 +292,9 @@ func writeOutcome(w io.Writer, r *verdictlog.Record) {
 	if v.By != scoring.ByBackend && len(r.Hits) > 0 {
 		fact("change", "%s", changeText(r))
 	}
+	if text := marginText(r); text != "" {
+		fact("margin", "%s", text)
+	}
 }
 
 func pointsText(p *rules.Points) string {
@@ -303,6 +316,19 @@ func decidedText(r *verdictlog.Record) string {
 		text += "; not carried out, the proxy was only watching"
 	}
 	return text
+}
+
+// marginText says how much of a weight or a threshold would have made the difference.
+func marginText(r *verdictlog.Record) string {
+	var all []string
+	for _, m := range marginsOf(r) {
+		word := "more"
+		if m.Points < 0 {
+			word = "fewer"
+		}
+		all = append(all, fmt.Sprintf("%s with %s points %s", m.Action, max(m.Points, -m.Points), word))
+	}
+	return strings.Join(all, ", ")
 }
 
 func changeText(r *verdictlog.Record) string {
