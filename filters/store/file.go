@@ -48,9 +48,12 @@ func Restore(path string, maxBytes int64) (*Memory, error) {
 }
 
 // SaveFile writes a snapshot into the file path, for its owner's eyes only: all of it or nothing, also when the machine
-// stops in the middle.
+// stops in the middle. Until it is whole it is in path.new. Only who holds the snapshot may call it.
 func (m *Memory) SaveFile(path string) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new*")
+	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("writing a snapshot: %w", err)
+	}
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("writing a snapshot: %w", err)
 	}

@@ -20,6 +20,9 @@ func TestRestore(t *testing.T) {
 	}
 	add(t, m, noon, Delta{Key: "k", N: 5, Life: time.Hour})
 	for range 2 {
+		if err := os.WriteFile(path+".new", []byte("left by a crash"), 0o666); err != nil {
+			t.Fatal(err)
+		}
 		if err := m.SaveFile(path); err != nil {
 			t.Fatal(err)
 		}
