@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"strings"
 	"testing"
 
@@ -187,4 +188,41 @@ func TestWatch(t *testing.T) {
 	f.until("an offer", func() bool { return f.Backend.Offers() != nil })
 	cancel()
 	<-ended
+}
+
+// REQUIRETLS is offered in TLS alone, and if the way on is TLS that is verified to a server that offers it; it is never
+// dropped.
+func TestREQUIRETLS(t *testing.T) {
+	behind := certificate(t, 3)
+	leaf, err := x509.ParseCertificate(behind.Certificates[0].Certificate[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AddCert(leaf)
+	offers := []string{"PIPELINING", "REQUIRETLS"}
+	f := newFront(t, func(f *front) {
+		withTLS(t, StartTLS)(f)
+		f.sink.Set(sink.Script{Offers: offers, TLS: behind})
+		f.Backend.Security, f.Backend.TLS = backend.Required, &tls.Config{RootCAs: roots, ServerName: "mx.weir.example"}
+	})
+	c := f.dial()
+	if offer := c.cmd("EHLO client.example", "250"); strings.Contains(offer, "REQUIRETLS") {
+		t.Errorf("offered in clear: %q", offer)
+	}
+	c.cmd("MAIL FROM:<ann@client.example> REQUIRETLS", "555")
+	c = c.startTLS("")
+	if offer := c.cmd("EHLO client.example", "250"); !strings.Contains(offer, "REQUIRETLS") {
+		t.Errorf("offer %q", offer)
+	}
+	c.cmd("MAIL FROM:<ann@client.example> REQUIRETLS", "250")
+	c.cmd("RCPT TO:<bob@weir.example>", "250")
+	c.data(note, "250")
+	if m := f.taken()[0]; !m.TLS || !strings.Contains(m.Mail, "REQUIRETLS") {
+		t.Errorf("arrived %q", m.Mail)
+	}
+	f.sink.Set(sink.Script{Offers: offers[:1], TLS: behind}) // it no longer does, and we do not know yet
+	f.sink.Drop()
+	c.cmd("MAIL FROM:<ann@client.example> REQUIRETLS", "250")
+	c.cmd("RCPT TO:<bob@weir.example>", "550 5.7.30")
 }

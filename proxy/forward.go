@@ -75,6 +75,12 @@ func (t *transaction) open(route *backend.Backend) *Reply {
 		t.spare = conn
 		return &replyBackendNoUTF8
 	}
+	sealed := command{params: t.params}
+	if _, asked := sealed.param("REQUIRETLS"); asked && !conn.Offer.Has("REQUIRETLS") { // RFC 8689 4.2.1
+		conn.Rest()
+		t.spare = conn
+		return &replyBackendNotSafe
+	}
 	t.behind = conn
 	if err := conn.Trace(t.id); err != nil {
 		r := t.failed(err, replyBackendDown)

@@ -54,6 +54,7 @@ type state struct {
 	hello  string // the argument of HELO or EHLO; "" before
 	esmtp  bool
 	utf8   bool // SMTPUTF8 was offered
+	sealed bool // REQUIRETLS was offered
 	mail   bool // a transaction is open
 	asUTF8 bool // it is one with SMTPUTF8
 	rcpts  int  // its recipients accepted
@@ -263,7 +264,7 @@ func (g *gate) advance(code int) {
 	case "HELO", "EHLO":
 		if good {
 			g.state.hello, g.state.esmtp = g.cmd.arg, g.cmd.verb == "EHLO"
-			g.state.utf8 = g.state.utf8 && g.state.esmtp
+			g.state.utf8, g.state.sealed = g.state.utf8 && g.state.esmtp, g.state.sealed && g.state.esmtp
 			g.transaction(false)
 			g.said = nil // the longest reply of most sessions
 		}

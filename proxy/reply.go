@@ -75,6 +75,7 @@ var (
 	replyLineEnds        = Reply{550, "5.6.11", "Message with bare CR, bare LF or NUL; lines end in CRLF. Closing"}
 	replyTooManyHops     = Reply{554, "5.4.6", "Too many hops"}
 	replyBackendNoUTF8   = Reply{550, "5.6.7", "The mail server does not take SMTPUTF8"}
+	replyBackendNotSafe  = Reply{550, "5.7.30", "The way to the mail server is not safe enough for REQUIRETLS"}
 	replyBackendNo8Bit   = Reply{554, "5.6.3", "The mail server does not take 8-bit mail"}
 )
 

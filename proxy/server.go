@@ -104,6 +104,7 @@ func (s *Server) Serve(ctx context.Context, l Listener) error {
 	engine.MaxLineLength = 0 // the gate's matter
 	engine.EnableSMTPUTF8 = true
 	engine.EnableDSN = true
+	engine.EnableREQUIRETLS = true
 	engine.ErrorLog = engineLog{s.logger()}
 	door := &door{server: s, listener: &l, ctx: ctx}
 	door.keepSpare()

@@ -194,10 +194,11 @@ func (g *gate) mail() *Reply {
 		return &replyBadSender
 	}
 	_, asUTF8 := g.cmd.param("SMTPUTF8")
+	_, sealed := g.cmd.param("REQUIRETLS")
 	_, auth := g.cmd.param("AUTH")
 	size, err := g.cmd.size()
 	switch {
-	case auth, asUTF8 && !g.state.utf8: // not offered
+	case auth, asUTF8 && !g.state.utf8, sealed && !g.state.sealed: // not offered
 		return &replyParameter
 	case !asUTF8 && !isASCII(g.cmd.arg):
 		return &replyNotASCII
@@ -307,6 +308,10 @@ func (g *gate) offer() []byte {
 		}
 	}
 	g.state.utf8 = behind.Has("SMTPUTF8")
+	g.state.sealed = behind.Has("REQUIRETLS") && g.tlsState() != nil // RFC 8689 2
+	if g.state.sealed {
+		lines = append(lines, "REQUIRETLS")
+	}
 	if g.client.speaks {
 		lines = append(lines, xclientOffer)
 	}

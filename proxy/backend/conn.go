@@ -125,6 +125,9 @@ func (c *Conn) hello(deadline time.Time, names ...string) error {
 		}
 		if reply.Code == 250 {
 			c.Offer = extensions(reply.Lines[1:])
+			if !c.Secured() {
+				delete(c.Offer, "REQUIRETLS") // RFC 8689 4.2.1: only over TLS that is verified
+			}
 			if c.backend.LMTP {
 				c.Offer["LIMITS"] = "RCPTMAX=1"
 			}

@@ -127,3 +127,36 @@ func TestAStallInTLSEnds(t *testing.T) {
 		t.Errorf("took %v", took)
 	}
 }
+
+func TestREQUIRETLSNeedsAVerifiedServer(t *testing.T) {
+	s, b := start(t)
+	cert, pool := authority(t, "mail.weir.example")
+	b.TLS, b.Timeout = &tls.Config{RootCAs: pool}, 5*time.Second
+	s.Set(sink.Script{Offers: []string{"REQUIRETLS"}, TLS: &tls.Config{Certificates: []tls.Certificate{cert}}})
+	for _, security := range []Security{InClear, Opportunistic, Required} {
+		b.Security = security
+		if c := open(t, b); c.Offer.Has("REQUIRETLS") != (security == Required) {
+			t.Errorf("%d: offer %v", security, c.Offer)
+		}
+	}
+}
+
+// FuzzExtensions: whatever a server offers, limits are limits.
+func FuzzExtensions(f *testing.F) {
+	f.Add("size 1000", "LIMITS rcptmax=5")
+	f.Add("SIZE -1", "LIMITS RCPTMAX=99999999999999999999")
+	f.Fuzz(func(t *testing.T, one, two string) {
+		e := extensions([]string{one, two})
+		both := Common(e, extensions([]string{two}))
+		for _, e := range []Extensions{e, both} {
+			if e.MaxSize() < 0 || e.MaxRecipients() < 0 {
+				t.Errorf("%q", e)
+			}
+		}
+		for keyword := range both {
+			if keyword != "SIZE" && keyword != "LIMITS" && !e.Has(keyword) {
+				t.Errorf("%q is in %q", keyword, e)
+			}
+		}
+	})
+}
