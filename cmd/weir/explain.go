@@ -35,6 +35,7 @@ unique. FILE holds records as --json prints them, a line each, or a message, whi
 		},
 	}
 	q.flags(c)
+	c.Flags().BoolVar(&a.html, "html", false, "print a page that stands by itself")
 	c.Flags().StringVar(&dir, "dir", "", "read the verdict log in `DIR` instead of the configured one")
 	return c
 }
@@ -122,7 +123,10 @@ type explanation struct {
 }
 
 func (a *app) printExplained(r *verdictlog.Record) error {
-	if !a.json {
+	switch {
+	case a.html:
+		return a.printPage(r)
+	case !a.json:
 		return a.printWaterfall(r)
 	}
 	return a.printJSON(explanation{
@@ -159,11 +163,11 @@ func (a *app) printWaterfall(r *verdictlog.Record) error {
 	out := bufio.NewWriter(a.out)
 	fmt.Fprintf(out, "%s  %s %s at %s\n", r.ID, paint(colored, actionColor(r.Verdict.Action), actionWord(r)), r.Verdict.Score,
 		cmp.Or(r.Verdict.At, verdictlog.AtData))
-	writeCircumstances(out, r)
+	circumstances(r).write(out)
 	fmt.Fprintln(out)
 	writeSteps(out, r, colored)
 	fmt.Fprintln(out)
-	writeOutcome(out, r)
+	consequences(r).write(out)
 	fmt.Fprintln(out)
 	if err := out.Flush(); err != nil {
 		return exit{exitIO, fmt.Errorf("writing the answer: %w", err)}
@@ -171,30 +175,45 @@ func (a *app) printWaterfall(r *verdictlog.Record) error {
 	return nil
 }
 
-// writeCircumstances says what was judged.
-func writeCircumstances(w io.Writer, r *verdictlog.Record) {
-	fact := func(name, text string) {
-		if text != "" {
-			fmt.Fprintf(w, "  %-10s %s\n", name, printable(text))
-		}
+// fact is something said of a verdict.
+type fact struct{ Name, Text string }
+
+// facts are what is said, in order.
+type facts []fact
+
+func (all *facts) add(name, format string, args ...any) {
+	if text := fmt.Sprintf(format, args...); text != "" {
+		*all = append(*all, fact{name, printable(text)})
 	}
-	fact("file", r.Path)
-	fact("time", r.Time.UTC().Format(time.RFC3339))
-	fact("client", clientText(r.Session))
-	fact("user", r.Session.User)
+}
+
+func (all facts) write(w io.Writer) {
+	for _, f := range all {
+		fmt.Fprintf(w, "  %-10s %s\n", f.Name, f.Text)
+	}
+}
+
+// circumstances are what was judged.
+func circumstances(r *verdictlog.Record) facts {
+	var all facts
+	all.add("file", "%s", r.Path)
+	all.add("time", "%s", r.Time.UTC().Format(time.RFC3339))
+	all.add("client", "%s", clientText(r.Session))
+	all.add("user", "%s", r.Session.User)
 	if r.Envelope.From != "" || len(r.Envelope.To) > 0 {
-		fact("envelope", mailbox(r.Envelope.From)+" -> "+recipientsText(r.Envelope))
+		all.add("envelope", "%s -> %s", mailbox(r.Envelope.From), recipientsText(r.Envelope))
 	}
 	if m := r.Message; m != nil {
-		fact("from", m.HeaderFrom)
-		fact("subject", shorten(m.Subject, 100))
+		all.add("from", "%s", m.HeaderFrom)
+		all.add("subject", "%s", shorten(m.Subject, 100))
 	}
 	if auth := r.Auth; auth != nil && len(auth.Domains) > 0 {
-		fact("proven", strings.Join(auth.Domains, ", "))
+		all.add("proven", "%s", strings.Join(auth.Domains, ", "))
 	}
 	if b := r.Bulk; b != nil && b.Campaign != "" {
-		fact("campaign", fmt.Sprintf("%s: %d alike from %d networks", b.Campaign, b.Alike, b.Networks))
+		all.add("campaign", "%s: %d alike from %d networks", b.Campaign, b.Alike, b.Networks)
 	}
+	return all
 }
 
 func clientText(s verdictlog.Session) string {
@@ -269,32 +288,29 @@ func (s scale) bar(from, to rules.Points) string {
 	return strings.Repeat(" ", left) + strings.Repeat(mark, right-left) + strings.Repeat(" ", barWidth-right)
 }
 
-// writeOutcome says what followed and what would have changed it.
-func writeOutcome(w io.Writer, r *verdictlog.Record) {
-	fact := func(name, format string, args ...any) {
-		fmt.Fprintf(w, "  %-10s %s\n", name, printable(fmt.Sprintf(format, args...)))
-	}
+// consequences are what followed and what would have changed it.
+func consequences(r *verdictlog.Record) facts {
+	var all facts
 	v := r.Verdict
-	fact("policy", "%s: tag %s, defer %s, reject %s", v.Policy, pointsText(v.Thresholds.Tag), pointsText(v.Thresholds.Defer), pointsText(v.Thresholds.Reject))
-	fact("decided", "%s", decidedText(r))
+	all.add("policy", "%s: tag %s, defer %s, reject %s", v.Policy, pointsText(v.Thresholds.Tag), pointsText(v.Thresholds.Defer), pointsText(v.Thresholds.Reject))
+	all.add("decided", "%s", decidedText(r))
 	if v.Reply.Code != 0 {
-		fact("reply", "%d %s %s", v.Reply.Code, v.Reply.Enhanced, v.Reply.Text)
+		all.add("reply", "%d %s %s", v.Reply.Code, v.Reply.Enhanced, v.Reply.Text)
 	}
 	if b := r.Backend; b != nil {
-		fact("backend", "%s: %s", b.Addr, b.Reply)
+		all.add("backend", "%s: %s", b.Addr, b.Reply)
 	}
 	for _, l := range r.Shadow {
-		fact("on trial", "%s would have counted %s  %s", l.Rule, l.Points, l.Detail)
+		all.add("on trial", "%s would have counted %s  %s", l.Rule, l.Points, l.Detail)
 	}
 	for _, e := range r.Errors {
-		fact("unknown", "%s %s: %s", strings.TrimSpace(e.Check+" "+e.Rule), e.Kind, shorten(e.Detail, 120))
+		all.add("unknown", "%s %s: %s", strings.TrimSpace(e.Check+" "+e.Rule), e.Kind, shorten(e.Detail, 120))
 	}
 	if v.By != scoring.ByBackend && len(r.Hits) > 0 {
-		fact("change", "%s", changeText(r))
+		all.add("change", "%s", changeText(r))
 	}
-	if text := marginText(r); text != "" {
-		fact("margin", "%s", text)
-	}
+	all.add("margin", "%s", marginText(r))
+	return all
 }
 
 func pointsText(p *rules.Points) string {

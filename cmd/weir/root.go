@@ -56,6 +56,7 @@ type app struct {
 	color      string
 	quiet      bool
 	verbose    bool
+	html       bool // explain prints a page
 }
 
 // run is the whole program: it takes the arguments and returns the exit code.
