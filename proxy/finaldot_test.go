@@ -101,6 +101,8 @@ func TestARefusalIsNotRemembered(t *testing.T) {
 	f.sink.Set(sink.Script{})
 	f.rcpt().data(note, "250")
 	f.until("delivery", func() bool { return len(f.taken()) == 1 })
+	f.dots.mu.Lock()
+	defer f.dots.mu.Unlock()
 	if n := len(f.dots.open); n > 1 {
 		t.Errorf("%d are still on their way", n)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"maps"
 	"net"
 	"runtime"
 	"strings"
@@ -19,7 +18,8 @@ import (
 )
 
 // Many clients at once, spam among their mail, recipients that do not exist, and a backend that loses connections: each
-// message is acknowledged and there once, or not acknowledged and not there; and memory stays what it was.
+// message is acknowledged and there once, or not acknowledged and not there, unless the backend's answer was lost with
+// its connection; and memory stays what it was.
 func TestSoak(t *testing.T) {
 	const clients, each = 50, 400
 	var delivered, acknowledged, refused tally
@@ -61,8 +61,17 @@ func TestSoak(t *testing.T) {
 	late = heap()
 	t.Logf("%d acknowledged, %d refused; heap %d KiB after a quarter, %d KiB at the end",
 		acknowledged.len(), refused.len(), early>>10, late>>10)
-	if !maps.Equal(acknowledged.counts, delivered.counts) {
-		t.Errorf("%d messages acknowledged, %d delivered", acknowledged.len(), delivered.len())
+	lost := 0 // answers that a connection took with it, after the message was there (RFC 1047)
+	for id, n := range delivered.counts {
+		if acknowledged.counts[id] == 0 {
+			lost++
+		}
+		if n != 1 {
+			t.Errorf("%s was delivered %d times", id, n)
+		}
+	}
+	if lost > each/100 || acknowledged.len()+lost != delivered.len() {
+		t.Errorf("%d messages acknowledged, %d delivered, %d answers lost", acknowledged.len(), delivered.len(), lost)
 	}
 	if acknowledged.len()+refused.len() != clients*each || acknowledged.len() < clients*each/2 || refused.len() < clients*each/10 {
 		t.Errorf("%d acknowledged and %d refused of %d", acknowledged.len(), refused.len(), clients*each)
