@@ -98,6 +98,15 @@ func TestWhoIsNoUserSendsNothing(t *testing.T) {
 	inbound.hello().cmd("AUTH PLAIN", "502")
 }
 
+func TestTheRateOfMessagesIsTheUsers(t *testing.T) {
+	f := outbound(t, func(f *front) { f.Limits.Messages = 1 })
+	for _, want := range []string{"250", "451 4.7.1"} {
+		c := f.user()
+		c.cmd("AUTH PLAIN "+b64("\x00ann@weir.example\x00s3cret"), "235")
+		c.cmd("MAIL FROM:<ann@weir.example>", want)
+	}
+}
+
 func TestALostUsersConnectionEndsTheSession(t *testing.T) {
 	f := outbound(t, nil)
 	c := f.user()

@@ -17,7 +17,8 @@ import (
 func TestAPaceRefillsWithinAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p paces
-		client, neighbour := netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8::2")
+		from := func(ip string) *client { return &client{addr: netip.AddrPortFrom(netip.MustParseAddr(ip), 25)} }
+		client, neighbour := from("2001:db8::1"), from("2001:db8::2")
 		for i := range 3 {
 			if !p.within(client, 3) {
 				t.Errorf("number %d was refused", i+1)
@@ -26,7 +27,7 @@ func TestAPaceRefillsWithinAMinute(t *testing.T) {
 		if p.within(neighbour, 3) {
 			t.Error("another address of the same /64 had more")
 		}
-		if !p.within(netip.MustParseAddr("192.0.2.1"), 3) {
+		if !p.within(from("192.0.2.1"), 3) {
 			t.Error("a stranger paid for it")
 		}
 		time.Sleep(20 * time.Second)

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"net/netip"
 	"sync"
 	"time"
 )
@@ -29,15 +28,20 @@ func (p pace) next(now time.Time, perMinute int) pace {
 }
 
 // paces are the paces of clients. The zero value is ready.
-type paces struct{ memory[netip.Prefix, pace] }
+type paces struct{ memory[string, pace] }
 
-// within takes one more of the client and reports whether it keeps the rate; 0 is no limit.
-func (p *paces) within(client netip.Addr, perMinute int) bool {
+// within takes one more of the client, or of the user wherever that comes from, and reports whether it keeps the rate;
+// 0 is no limit.
+func (p *paces) within(c *client, perMinute int) bool {
 	if perMinute == 0 {
 		return true
 	}
 	now := time.Now()
-	return p.change(origin(client), time.Minute, func(p pace) pace { return p.next(now, perMinute) }).ok
+	who := c.user
+	if who == "" {
+		who = origin(c.addr.Addr()).String()
+	}
+	return p.change(who, time.Minute, func(p pace) pace { return p.next(now, perMinute) }).ok
 }
 
 // rates are what clients did within the last minute.

@@ -63,7 +63,7 @@ type Limits struct {
 	SessionsPerIP  int           // at once, of an IPv4 address or IPv6 /64; 20
 	SessionsPerNet int           // at once, of an IPv4 /24 or IPv6 /48; 100
 	Connections    int           // a minute, of an IPv4 address or IPv6 /64; 0 for any number
-	Messages       int           // a minute, of the same; 0 for any number
+	Messages       int           // a minute, of the same or of a user; 0 for any number
 	MinRate        int64         // bytes a second with which a message must come, measured over a minute; 500
 	Scanning       int64         // bytes of messages judged at once; 256 MiB
 	CommandTimeout time.Duration // between commands, and between bytes of a message; 5 minutes
@@ -152,7 +152,7 @@ func (s *Server) settings() *Settings {
 // admit counts a client against the limits, or says why it may not stay.
 func (s *Server) admit(g *gate) *Reply {
 	limits := g.client.settings.Limits
-	if !s.rates.connections.within(g.client.addr.Addr(), limits.Connections) {
+	if !s.rates.connections.within(g.client, limits.Connections) {
 		return &replyTooFast
 	}
 	return s.sessions.admit(g, limits)

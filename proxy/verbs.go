@@ -206,7 +206,10 @@ func (g *gate) mail() *Reply {
 		return &replyArgument
 	case size > g.client.settings.maxSize():
 		return &replyTooLarge
-	case !g.server.rates.messages.within(g.client.addr.Addr(), g.client.settings.Limits.Messages):
+	case !g.server.rates.messages.within(g.client, g.client.settings.Limits.Messages):
+		if g.client.user != "" {
+			g.server.logger().Warn("a user sends more than the limit", "user", g.client.user, "client", g.client.addr)
+		}
 		return &replyTooMuchMail
 	}
 	g.state.asUTF8 = asUTF8
