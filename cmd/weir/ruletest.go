@@ -45,7 +45,7 @@ func (r *testReport) place(path string) {
 // each test has its own DNS and counts from nothing. patterns is the check of the set's patterns.
 func testRules(ctx context.Context, set *rules.Set, patterns filters.Check) testReport {
 	r := testReport{seen: map[string]bool{}}
-	r.prove(set)
+	r.prove(ctx, set, patterns)
 	for _, t := range set.Tests {
 		r.Tests++
 		zone, err := lookup.MapZone(t.DNS)
@@ -66,8 +66,8 @@ func testRules(ctx context.Context, set *rules.Set, patterns filters.Check) test
 	return r
 }
 
-// prove runs the proofs beside the rules.
-func (r *testReport) prove(set *rules.Set) {
+// prove runs the proofs beside the rules, those of patterns through check, the set's own.
+func (r *testReport) prove(ctx context.Context, set *rules.Set, check filters.Check) {
 	r.Proofs = len(set.Proofs)
 	for _, f := range set.CheckCombos() {
 		r.fail(f.Code, f.Src, "%s", f.Text)
@@ -81,7 +81,8 @@ func (r *testReport) prove(set *rules.Set) {
 		if !ok {
 			continue // a `when:` rule, proven above
 		}
-		hit, err := pattern.Match(p, proof.Text)
+		said, err := check.Run(ctx, filters.Mail{Message: pattern.Sample(p, proof.Text)})
+		hit := slices.ContainsFunc(said.Hits, func(h filters.Hit) bool { return h.Symbol == proof.Rule })
 		switch {
 		case err != nil:
 			r.fail(proof.Rule, proof.Src, "%v", err)

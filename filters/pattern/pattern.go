@@ -148,20 +148,15 @@ func detail(evidence []string) string {
 	return strings.Join(shown, " | ")
 }
 
-// Match reports whether p holds for text: header lines ("Name: value") for a header pattern, else a visible text,
-// in which links are found for the patterns that read them. Text goes the way of a whole message, so that a rule's
-// own proofs mean the same as mail.
-func Match(p rules.Pattern, text string) (bool, error) {
-	s, err := newScanner([]rules.Pattern{p})
-	if err != nil {
-		return false, err
-	}
+// Sample is a message for the proof of p: of header lines ("Name: value") for a header pattern, else with a visible text,
+// in which links are found for the patterns that read them. A proof goes the way of a whole message, through the same
+// compiled check, so that it means the same as mail.
+func Sample(p rules.Pattern, text string) *filters.Message {
 	text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n") + "\r\n"
 	if p.Where == rules.InHeader {
 		text += "\r\n"
 	} else {
 		text = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" + text
 	}
-	report, err := s.run(context.Background(), filters.Mail{Message: filters.ParseMessage([]byte(text))})
-	return len(report.Hits) > 0, err
+	return filters.ParseMessage([]byte(text))
 }

@@ -58,7 +58,7 @@ func TestACancelledRunIsAnErrorNotAMiss(t *testing.T) {
 	}
 }
 
-func TestMatch(t *testing.T) {
+func TestSample(t *testing.T) {
 	mixed := rules.Pattern{Where: rules.InHeader, Header: "Subject",
 		Any: []string{`\p{Latin}[\p{Cyrillic}\p{Greek}]|[\p{Cyrillic}\p{Greek}]\p{Latin}`}, AtLeast: 1}
 	missing := rules.Pattern{Where: rules.InHeader, Header: "Message-ID", Missing: true}
@@ -89,8 +89,12 @@ func TestMatch(t *testing.T) {
 		{whole, "go to https://a.example/pay?x=1 now", true},
 		{whole, "go to http://a.example/pay?x=1 now", false},
 	} {
-		got, err := Match(c.pattern, c.text)
-		if err != nil || got != c.want {
+		check, err := New([]rules.Pattern{c.pattern})
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, err := check.Run(t.Context(), filters.Mail{Message: Sample(c.pattern, c.text)})
+		if got := len(said.Hits) > 0; err != nil || got != c.want {
 			t.Errorf("%v in %q: %v, %v", c.pattern.Any, c.text, got, err)
 		}
 	}
