@@ -53,12 +53,13 @@ func freePort(t *testing.T) string {
 // eventually waits until ok holds, at most within the bound, and fails the test otherwise.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	const patience = 2 * time.Minute // the race detector takes its time to compile patterns
+	deadline := time.Now().Add(patience)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited 30 s for %s", what)
+			t.Fatalf("waited %s for %s", patience, what)
 		}
 		<-tick.C
 	}
