@@ -20,6 +20,8 @@ const (
 	parkLongest = time.Hour
 	parkSilent  = time.Minute     // likewise, for one that does not answer: all fall silent while a resolver is down,
 	silentMost  = 5 * time.Minute // and should not stay parked for long when it is back
+	testAgain   = time.Minute     // between tests that single error answers make due
+	maxErrors   = 8               // error answers in a row, whatever the test says
 	maxFailures = 8               // in a row
 	silentFor   = 3 * time.Second // that the failures in a row must span; lookups repeat one failure that long
 )
@@ -36,7 +38,9 @@ type guard struct {
 	testing  bool
 	strikes  int // how often it was parked since it was last found well while it was asked
 	rate     rate
-	failures int // in a row
+	errors   int       // error answers in a row
+	doubted  time.Time // when an error answer last made a test due
+	failures int       // in a row
 	failing  time.Time
 }
 
@@ -94,11 +98,11 @@ func (l *guard) saw(q *question, tell func(Status)) {
 		l.state.Asked++
 		switch {
 		case !failed:
-			l.failures = 0
+			l.failures, l.errors = 0, 0
 			l.listens(q, now)
 		case problem.Kind == filters.KindSentinel:
 			l.unknown(problem)
-			l.park(now, problem.Detail, parkWrong)
+			l.doubts(now, problem.Detail)
 		default:
 			l.unknown(problem)
 			l.fails(now, problem.Kind+": "+problem.Detail)
@@ -141,6 +145,19 @@ func (l *guard) listens(q *question, now time.Time) {
 	}
 }
 
+// doubts counts an error answer. A list in trouble gives it to its test points too, which are asked at once; one that
+// gives it to a single client is not in trouble.
+func (l *guard) doubts(now time.Time, why string) {
+	if l.errors++; l.errors >= maxErrors {
+		l.park(now, why, parkWrong)
+		return
+	}
+	if !l.state.Parked && now.Sub(l.doubted) >= testAgain {
+		l.doubted, l.due = now, now
+		l.nudge()
+	}
+}
+
 // fails counts a failure; many in a row park the list.
 func (l *guard) fails(now time.Time, why string) {
 	if l.failures++; l.failures == 1 {
@@ -167,7 +184,7 @@ func (l *guard) parkAnew(now time.Time, why string, first time.Duration) {
 	}
 	wait := min(first<<min(l.strikes, 10), longest)
 	l.strikes++
-	l.failures = 0
+	l.failures, l.errors = 0, 0
 	l.state.Parked, l.state.Why, l.state.Until = true, why, now.Add(wait)
 	l.due = l.state.Until
 	l.nudge()

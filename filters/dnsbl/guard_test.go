@@ -315,11 +315,54 @@ func TestAListThatListsAllOvernight(t *testing.T) {
 	}
 }
 
+// One client for whom a list has an error code says nothing of the list: others go on to be listed.
+func TestAnErrorForOneClientDoesNotParkTheList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, list("A", "a.test", "X 127.0.0.2"))
+		odd, listed := netip.MustParseAddr("192.0.2.8"), netip.MustParseAddr("192.0.2.9")
+		w.set("8.2.0.192.a.test", "127.255.255.254")
+		w.set("9.2.0.192.a.test", "127.0.0.2")
+		for range maxErrors {
+			if got := w.of(odd); got != "!A sentinel" {
+				t.Errorf("the odd client: %q", got)
+			}
+			if got := w.of(listed); got != "A_X" {
+				t.Errorf("the listed client: %q", got)
+			}
+		}
+		for range maxErrors {
+			w.of(odd)
+		}
+		if got := w.of(listed); got != "!A parked" {
+			t.Errorf("after %d errors in a row: %q", maxErrors, got)
+		}
+	})
+}
+
+// A private list without the points of RFC 5782 may list the loopback; one that has them, or lists everybody, may not.
+func TestWhoMayListTheLoopback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := prepare(t, list("PRIVATE", "private.test", "X 127.0.0.2"), list("PUBLIC", "public.test", "X 127.0.0.2"))
+		w.set("2.0.0.127.private.test")
+		for _, zone := range []string{"private.test", "public.test"} {
+			w.set("1.0.0.127."+zone, "127.0.0.2")
+		}
+		w.start()
+		if got := w.of(netip.MustParseAddr("127.0.0.1")); got != "PRIVATE_X !PUBLIC parked" {
+			t.Errorf("from the loopback: %q", got)
+		}
+		if s := status(w.guards, "PRIVATE"); !strings.Contains(s.Warning, "127.0.0.1") {
+			t.Errorf("no warning: %+v", s)
+		}
+	})
+}
+
 func TestGuardsOutliveReloads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := list("A", "a.test", "X 127.0.0.2"), list("B", "b.test", "X 127.0.0.2")
 		w := watch(t, a, b)
 		w.set("*.a.test", "127.255.255.254")
+		w.set("2.0.0.127.a.test", "127.255.255.254")
 		w.wants("the error", "!A sentinel")
 		a.ID = "OTHER"
 		w.guards.Watch([]rules.Zone{a})

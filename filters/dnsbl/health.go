@@ -33,7 +33,9 @@ type Health struct {
 	Took    time.Duration // the slowest answer
 }
 
-// Test asks z for its test points through r, past its cache.
+// Test asks z for its test points through r, past its cache. A list that has the point it must not list is wrong, but not
+// if it has none of the points it must list either: such a list makes no promise of RFC 5782, as private lists of loopback
+// addresses do not.
 func Test(ctx context.Context, r *lookup.Resolver, z *rules.Zone) Health {
 	listed, unlisted := testPoints(z)
 	var all []*question
@@ -42,6 +44,7 @@ func Test(ctx context.Context, r *lookup.Resolver, z *rules.Zone) Health {
 	}
 	ask(ctx, all, r.Fresh)
 	var h Health
+	promises, lists := len(listed) == 0 || len(z.Test.Unlisted) > 0, ""
 	for i, q := range all {
 		h.Took, h.Server = max(h.Took, q.answer.Took), cmp.Or(h.Server, q.answer.Server)
 		p, failed := q.problem()
@@ -55,10 +58,18 @@ func Test(ctx context.Context, r *lookup.Resolver, z *rules.Zone) Health {
 		case failed:
 			h.Wrong = cmp.Or(h.Wrong, p.Detail)
 		case i >= len(listed) && q.answer.Found:
-			h.Wrong = cmp.Or(h.Wrong, fmt.Sprintf("it lists %s, which no working list does", pointName(q.key)))
+			lists = pointName(q.key)
 		case i < len(listed) && !q.answer.Found:
 			h.Warning = fmt.Sprintf("it does not list its test point %s", pointName(q.key))
+		case i < len(listed):
+			promises = true
 		}
+	}
+	switch {
+	case lists != "" && promises:
+		h.Wrong = cmp.Or(h.Wrong, fmt.Sprintf("it lists %s, which no working list does", lists))
+	case lists != "":
+		h.Warning += fmt.Sprintf(", but %s, which lists for everybody do not", lists)
 	}
 	return h
 }
