@@ -23,6 +23,9 @@ func (s *Set) Sought() map[string]string {
 			sought[a.Symbol] = digest([]any{z, a})
 		}
 	}
+	if s.Greylist != nil {
+		sought[GreylistNew] = digest([]any{s.Greylist.Wait, s.Greylist.Expire})
+	}
 	for _, w := range s.Bulk.Windows {
 		sought[w.Symbol] = digest(w)
 	}

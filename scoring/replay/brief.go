@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"weir/filters"
 	"weir/rules"
@@ -96,6 +97,9 @@ func (b *brief) action(line []byte) (was rules.Action, hard, ok bool) {
 func Decided(r *verdictlog.Record) rules.Action {
 	if isHard(r) {
 		return rules.Reject
+	}
+	if slices.ContainsFunc(r.Hits, func(l scoring.Line) bool { return strings.HasPrefix(l.Rule, "greylist:") }) {
+		return rules.Defer
 	}
 	if r.Message == nil {
 		return rules.Pass // only a hard symbol could have refused it so early

@@ -160,10 +160,14 @@ func (k *known) judge(p *rules.Policy, f scoring.Facts) outcome {
 	if o.hard {
 		return o // whatever else holds
 	}
-	least, most, certain := v.Points, v.Points, true
+	least, most := v.Points, v.Points
+	// Greylisting defers in a band of the sum, so the ends of a range tell nothing of what lies between.
+	certain := len(k.unknown) == 0 || k.set.Greylist == nil || !slices.ContainsFunc(f.Hits, isStranger)
 	var missing []string
 	for _, s := range k.unknown {
 		switch mode := scoring.ModeUnder(p, s); {
+		case s.Name == rules.GreylistNew && k.set.Greylist != nil:
+			certain = false
 		case mode == rules.Shadow:
 			continue
 		case mode == rules.Hard, s.OneOf != "", s.CapAt != nil:
@@ -174,11 +178,13 @@ func (k *known) judge(p *rules.Policy, f scoring.Facts) outcome {
 		least, most = least+min(s.Points, 0), most+max(s.Points, 0)
 		missing = append(missing, s.Name)
 	}
-	if !certain || scoring.ActionFor(p.Thresholds, least) != v.Action || scoring.ActionFor(p.Thresholds, most) != v.Action {
+	if certain = certain || len(missing) == 0; !certain || scoring.ActionFor(p.Thresholds, least) != v.Action || scoring.ActionFor(p.Thresholds, most) != v.Action {
 		o.missing = missing
 	}
 	return o
 }
+
+func isStranger(h filters.Hit) bool { return h.Symbol == rules.GreylistNew }
 
 // policy is the policy of the message: that of a recipient whose policy has the name it had, else the first one's.
 func (j *Judge) policy(b *brief) (*rules.Policy, error) {
