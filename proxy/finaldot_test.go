@@ -24,7 +24,11 @@ func (f *front) vanish(t *testing.T) {
 	c := f.rcpt()
 	c.cmd("DATA", "354")
 	c.send(note + ".\r\n")
-	f.until("message at the backend", func() bool { return len(f.sink.Messages()) > 0 })
+	f.until("message on its way", func() bool {
+		f.dots.mu.Lock()
+		defer f.dots.mu.Unlock()
+		return len(f.dots.open) > 0
+	})
 	if err := c.conn.Close(); err != nil {
 		t.Fatal(err)
 	}
