@@ -34,6 +34,7 @@ func watch(t *testing.T, zones ...rules.Zone) *watched {
 	t.Helper()
 	w := prepare(t, zones...)
 	w.start()
+	synctest.Wait() // until the first tests have ended
 	return w
 }
 
