@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"runtime"
 	"strings"
@@ -17,38 +18,78 @@ import (
 	"weir/proxy/backend/sink"
 )
 
-// Many clients at once, spam among their mail, recipients that do not exist, and a backend that loses connections: each
-// message is acknowledged and there once, or not acknowledged and not there, unless the backend's answer was lost with
-// its connection; and memory stays what it was.
+// Many clients at once, spam among their mail and recipients that do not exist: each message is acknowledged and there
+// once, or not acknowledged and not there, exactly; and memory stays what it was.
 func TestSoak(t *testing.T) {
-	const clients, each = 50, 400
-	var delivered, acknowledged, refused tally
-	f := newFront(t, func(f *front) {
+	s := newSoak(t)
+	early, late := s.run(400, func() {})
+	if !maps.Equal(s.acknowledged.counts, s.delivered.counts) {
+		t.Errorf("%d messages acknowledged, %d delivered", s.acknowledged.len(), s.delivered.len())
+	}
+	if late > early+16<<20 {
+		t.Errorf("heap grew from %d to %d KiB", early>>10, late>>10)
+	}
+}
+
+// The same while the backend loses its connections again and again. A message may be there although the client heard
+// 451: if the backend's answer was lost with its connection (RFC 1047). None is there twice, none that was acknowledged
+// is missing.
+func TestSoakWithConnectionsLost(t *testing.T) {
+	s := newSoak(t)
+	s.run(80, s.front.sink.Drop)
+	for id, n := range s.delivered.counts {
+		if n != 1 {
+			t.Errorf("%s was delivered %d times", id, n)
+		}
+	}
+	for id := range s.acknowledged.counts {
+		if s.delivered.counts[id] == 0 {
+			t.Errorf("%s was acknowledged and is lost", id)
+		}
+	}
+}
+
+// soak counts what many clients send and hear, and what is delivered.
+type soak struct {
+	t                                *testing.T
+	front                            *front
+	delivered, acknowledged, refused tally
+}
+
+func newSoak(t *testing.T) *soak {
+	s := &soak{t: t}
+	s.front = newFront(t, func(f *front) {
 		f.Limits.SessionsPerIP, f.Limits.Errors = 1000, 1_000_000
 		f.Current = always(spamIsRefused())
 		f.Record = nil
-		f.sink.Taken = func(m sink.Message) { delivered.add(subject(m.Data)) }
+		f.sink.Taken = func(m sink.Message) { s.delivered.add(subject(m.Data)) }
 	})
-	f.sink.Set(sink.Script{Rcpt: func(path string) string {
+	s.front.sink.Set(sink.Script{Rcpt: func(path string) string {
 		if path == "nobody@weir.example" {
 			return "550 5.1.1 nobody"
 		}
 		return ""
 	}})
-	var early, late uint64
+	return s
+}
+
+// run sends each messages over each of 50 connections, calling disturb now and then, and returns the heap after a
+// quarter and at the end.
+func (s *soak) run(each int, disturb func()) (early, late uint64) {
+	const clients = 50
 	var all sync.WaitGroup
 	for i := range clients {
 		all.Go(func() {
-			c := f.hello()
+			c := s.front.hello()
 			for n := range each {
 				id := fmt.Sprintf("%d-%d", i, n)
 				if c.transact(id) {
-					acknowledged.add(id)
+					s.acknowledged.add(id)
 				} else {
-					refused.add(id)
+					s.refused.add(id)
 				}
-				if n%100 == 99 && i == 0 {
-					f.sink.Drop()
+				if n%20 == 19 && i == 0 {
+					disturb()
 				}
 				if n == each/4 && i == 0 {
 					early = heap()
@@ -59,26 +100,12 @@ func TestSoak(t *testing.T) {
 	}
 	all.Wait()
 	late = heap()
-	t.Logf("%d acknowledged, %d refused; heap %d KiB after a quarter, %d KiB at the end",
-		acknowledged.len(), refused.len(), early>>10, late>>10)
-	lost := 0 // answers that a connection took with it, after the message was there (RFC 1047)
-	for id, n := range delivered.counts {
-		if acknowledged.counts[id] == 0 {
-			lost++
-		}
-		if n != 1 {
-			t.Errorf("%s was delivered %d times", id, n)
-		}
+	total, acknowledged, refused := clients*each, s.acknowledged.len(), s.refused.len()
+	s.t.Logf("%d acknowledged, %d refused; heap %d KiB after a quarter, %d KiB at the end", acknowledged, refused, early>>10, late>>10)
+	if acknowledged+refused != total || acknowledged < total/2 || refused < total/10 {
+		s.t.Errorf("%d acknowledged and %d refused of %d", acknowledged, refused, total)
 	}
-	if lost > each/100 || acknowledged.len()+lost != delivered.len() {
-		t.Errorf("%d messages acknowledged, %d delivered, %d answers lost", acknowledged.len(), delivered.len(), lost)
-	}
-	if acknowledged.len()+refused.len() != clients*each || acknowledged.len() < clients*each/2 || refused.len() < clients*each/10 {
-		t.Errorf("%d acknowledged and %d refused of %d", acknowledged.len(), refused.len(), clients*each)
-	}
-	if late > early+16<<20 {
-		t.Errorf("heap grew from %d to %d KiB", early>>10, late>>10)
-	}
+	return early, late
 }
 
 // transact sends one message and reports whether it was acknowledged. What kind it is follows from its id.
@@ -270,7 +297,7 @@ func TestMemoryOfAnIdleSession(t *testing.T) {
 	}
 	each := (used() - before) / n
 	t.Logf("%d bytes an idle session", each)
-	if each > 25<<10 {
+	if each > 25<<10 && !raceDetector {
 		t.Errorf("%d bytes an idle session", each)
 	}
 }

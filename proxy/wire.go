@@ -13,6 +13,7 @@ import (
 )
 
 const (
+	inBuffer  = 2 << 10 // every idle session has one
 	outBuffer = 16 << 10
 	keptOut   = 256 // what an idle session keeps of it: room for all replies but that to EHLO
 	lingerFor = 5 * time.Second
@@ -35,7 +36,7 @@ type wire struct {
 }
 
 func newWire(tcp net.Conn, idle time.Duration) *wire {
-	return &wire{tcp: tcp, stream: tcp, in: bufio.NewReaderSize(tcp, maxCommand), idle: idle}
+	return &wire{tcp: tcp, stream: tcp, in: bufio.NewReaderSize(tcp, inBuffer), idle: idle}
 }
 
 // startTLS takes up TLS. What the client sent in clear after the command that asked for it is forgotten (RFC 3207 4.2).
@@ -70,16 +71,23 @@ func (w *wire) readLine() (string, error) {
 	if err := w.arm(time.Now().Add(w.idle)); err != nil {
 		return "", err
 	}
-	line, err := w.in.ReadSlice('\n')
-	if err == nil {
-		return string(line), nil
-	}
-	for range 16 {
-		if !errors.Is(err, bufio.ErrBufferFull) {
-			return "", err // a line without an end is no line (RFC 5321 2.3.8)
+	var line []byte
+	for length := 0; length < 16*maxCommand; {
+		piece, err := w.in.ReadSlice('\n')
+		if err == nil && length == 0 {
+			return string(piece), nil
 		}
-		if _, err = w.in.ReadSlice('\n'); err == nil {
+		length += len(piece)
+		if length <= maxCommand {
+			line = append(line, piece...)
+		}
+		switch {
+		case err == nil && length > maxCommand:
 			return "", errLineTooLong
+		case err == nil:
+			return string(line), nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return "", err // a line without an end is no line (RFC 5321 2.3.8)
 		}
 	}
 	return "", io.ErrShortBuffer
