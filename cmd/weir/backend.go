@@ -31,7 +31,7 @@ type routeConfig struct {
 }
 
 type recipientsConfig struct {
-	Cache time.Duration `yaml:"cache"` // how long a backend's "no such user" is not asked for again
+	Cache time.Duration `yaml:"cache"` // how long a backend's "no such user" is not asked for again; 0s: it is asked always
 }
 
 // serverConfig is one server of a backend.
@@ -55,7 +55,7 @@ type backendConfig struct {
 }
 
 func defaultBehind() behindConfig {
-	return behindConfig{Backend: defaultBackend(), Recipients: recipientsConfig{Cache: 5 * time.Minute}}
+	return behindConfig{Backend: defaultBackend()}
 }
 
 func defaultBackend() backendConfig {
