@@ -48,20 +48,8 @@ service lmtp {
 // startDovecot runs Dovecot's LMTP server in a folder of its own and returns its address and that folder. It needs root.
 func startDovecot(t *testing.T) (addr, dir string) {
 	t.Helper()
-	program := needs(t, "dovecot")
-	if os.Getuid() != 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatal("Dovecot starts only as root")
-		}
-		t.Skip("Dovecot starts only as root")
-	}
-	// Not t.TempDir: Dovecot's own users must be able to enter.
-	dir, err := os.MkdirTemp("", "weir-dovecot-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	command(t, "chmod", "0755", dir)
+	program := needsAsRoot(t, "dovecot")
+	dir = openFolder(t, "dovecot")
 	for _, d := range []string{"mail", "run"} {
 		command(t, "mkdir", filepath.Join(dir, d))
 	}

@@ -53,12 +53,18 @@ A word without a key is looked for in subject, addresses, HELO and reverse name,
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.dir, "dir", "", "read the verdict log in `DIR` instead of the configured one")
+	f.bind(c)
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the verdicts to come")
 	flags.IntVarP(&f.last, "last", "n", 0, "print the last `N` only (with -f, 10 unless said)")
+	return c
+}
+
+// bind makes the flags of every verb that reads the log: where it is, and of which time.
+func (f *logFlags) bind(c *cobra.Command) {
+	flags := c.Flags()
+	flags.StringVar(&f.dir, "dir", "", "read the verdict log in `DIR` instead of the configured one")
 	flags.StringVar(&f.since, "since", "", "not before `TIME`: 90s, 15m, 2h, 7d ago, or 2026-11-24, or 2026-11-24T10:30:00Z")
 	flags.StringVar(&f.until, "until", "", "before `TIME`")
-	return c
 }
 
 // logArgs parses the flags among args and returns the words of the query. A word such as -rule:X or -lottery excludes;

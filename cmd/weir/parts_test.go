@@ -34,6 +34,32 @@ func needs(t *testing.T, program string) string {
 	return ""
 }
 
+// needsAsRoot is needs for a program that only root can start.
+func needsAsRoot(t *testing.T, program string) string {
+	t.Helper()
+	path := needs(t, program)
+	if os.Getuid() == 0 {
+		return path
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s starts only as root", program)
+	}
+	t.Skipf("%s starts only as root", program)
+	return ""
+}
+
+// openFolder makes a folder that programs may enter which run as users of their own, unlike t.TempDir's.
+func openFolder(t *testing.T, name string) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "weir-"+name+"-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	command(t, "chmod", "0755", dir)
+	return dir
+}
+
 func isExecutable(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
@@ -117,19 +143,8 @@ postlog   unix-dgram n - n - 1 postlogd
 // startPostfix runs Postfix with the lines of README.md and more of main.cf. It needs root.
 func startPostfix(t *testing.T, more ...string) postfix {
 	t.Helper()
-	program := needs(t, "postfix")
-	if os.Getuid() != 0 {
-		if os.Getenv("CI") != "" {
-			t.Fatal("Postfix starts only as root")
-		}
-		t.Skip("Postfix starts only as root")
-	}
-	// Not t.TempDir: Postfix's own users must be able to enter.
-	dir, err := os.MkdirTemp("", "weir-postfix-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
+	program := needsAsRoot(t, "postfix")
+	dir := openFolder(t, "postfix")
 	p := postfix{addr: freePort(t), mail: filepath.Join(dir, "mail"), log: filepath.Join(dir, "log")}
 	for _, d := range []string{"etc", "queue", "data", "mail"} {
 		if err := os.Mkdir(filepath.Join(dir, d), 0o755); err != nil {
@@ -137,7 +152,6 @@ func startPostfix(t *testing.T, more ...string) postfix {
 		}
 	}
 	command(t, "chown", "postfix", filepath.Join(dir, "data"))
-	command(t, "chmod", "0755", dir)
 	command(t, "chmod", "0777", p.mail)
 	main := readmeBlock(t, "main.cf") + fmt.Sprintf(`
 compatibility_level = 3.6
@@ -202,12 +216,7 @@ func (p postfix) logged(t *testing.T) string {
 func startRbldnsd(t *testing.T, zones map[string]string) string {
 	t.Helper()
 	program := needs(t, "rbldnsd")
-	dir, err := os.MkdirTemp("", "weir-rbldnsd-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	command(t, "chmod", "0755", dir)
+	dir := openFolder(t, "rbldnsd")
 	host, port, _ := net.SplitHostPort(freeUDPPort(t))
 	args := []string{"-n", "-b", host + "/" + port, "-w", dir}
 	for zone, lines := range zones {

@@ -53,9 +53,7 @@ or another cannot be known without the message; it is counted, never guessed. QU
 		},
 	}
 	flags := c.Flags()
-	flags.StringVar(&f.log.dir, "dir", "", "read the verdict log in `DIR` instead of the configured one")
-	flags.StringVar(&f.log.since, "since", "", "not before `TIME`: 90s, 15m, 2h, 7d ago, or 2026-11-24, or 2026-11-24T10:30:00Z")
-	flags.StringVar(&f.log.until, "until", "", "before `TIME`")
+	f.log.bind(c)
 	flags.StringVar(&f.rules, "rules", "", "judge by the rules in `FILE`")
 	flags.StringVar(&f.was, "was", "", "the rules in `FILE` are those that judged, where the log does not say what they looked for")
 	flags.StringArrayVar(&f.set, "set", nil, "make a symbol worth other points: `SYMBOL=POINTS`")

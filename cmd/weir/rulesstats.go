@@ -35,11 +35,8 @@ together. QUERY is as for weir log.`,
 			return a.rulesStats(c.Context(), f, file, words)
 		},
 	}
-	flags := c.Flags()
-	flags.StringVar(&f.dir, "dir", "", "read the verdict log in `DIR` instead of the configured one")
-	flags.StringVar(&f.since, "since", "", "not before `TIME`: 90s, 15m, 2h, 7d ago, or 2026-11-24, or 2026-11-24T10:30:00Z")
-	flags.StringVar(&f.until, "until", "", "before `TIME`")
-	flags.StringVar(&file, "rules", "", "the symbols that never held are those of the rules in `FILE`")
+	f.bind(c)
+	c.Flags().StringVar(&file, "rules", "", "the symbols that never held are those of the rules in `FILE`")
 	return c
 }
 
