@@ -43,6 +43,17 @@ func dates(m filters.Mail) []filters.Hit {
 	return nil
 }
 
+// usualHops is how many servers may have passed a message on before it is odd; real mail needs fewer than ten.
+const usualHops = 25
+
+// hops counts the servers that passed the message on.
+func hops(m filters.Mail) []filters.Hit {
+	if n := len(m.Message.Header("Received")); n > usualHops {
+		return one(manyHops, fmt.Sprintf("%d Received fields", n))
+	}
+	return nil
+}
+
 func repeatedFields(m filters.Mail) []filters.Hit {
 	count := map[string]int{}
 	var repeated []string

@@ -22,6 +22,7 @@ const (
 	datePast         = "DATE_PAST"
 	headerRepeated   = "HEADER_REPEATED"
 	messageIDInvalid = "MSGID_INVALID"
+	manyHops         = "MANY_HOPS"
 	noRecipients     = "NO_RECIPIENTS"
 	fromInvalid      = "FROM_INVALID"
 	fromSeveral      = "FROM_SEVERAL"
@@ -47,12 +48,12 @@ const (
 
 // inspections are what the check looks at, in order. Each returns what it finds.
 var inspections = []func(filters.Mail) []filters.Hit{
-	dates, repeatedFields, messageIDs, addressees, senders, freemailElsewhere, replies, subjects, bodies, files, links, oddities,
+	dates, repeatedFields, hops, messageIDs, addressees, senders, freemailElsewhere, replies, subjects, bodies, files, links, oddities,
 }
 
 // New makes the check. It looks nothing up and keeps nothing.
 func New() filters.Check {
-	symbols := []string{dateInvalid, dateFuture, datePast, headerRepeated, messageIDInvalid, noRecipients,
+	symbols := []string{dateInvalid, dateFuture, datePast, headerRepeated, manyHops, messageIDInvalid, noRecipients,
 		fromInvalid, fromSeveral, fromNameAddress, fromScripts, fromRecipient, fromElsewhere, replyFreemail,
 		subjectScripts, subjectRecipient, subjectUser, bodyScripts, bodyEmpty, bodyHTMLOnly, bodyPictureOnly, bodyHidden,
 		fileExecutable, fileDisguised, fileHTML, linkMisleads, linkManyHosts}
