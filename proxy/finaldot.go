@@ -20,7 +20,7 @@ import (
 
 const (
 	dotWait  = 2 * time.Minute  // for the fate of a message whose client has vanished
-	dotQuiet = 10 * time.Second // after which a client that says nothing is taken for one that has not heard
+	dotQuiet = 10 * time.Second // after which a client whose side has not acknowledged our answer has not heard it
 	dotText  = 512              // bytes kept of a reply
 	ackWait  = time.Second      // for the acknowledgement of the last bytes
 	ackLook  = 5 * time.Millisecond
@@ -64,7 +64,7 @@ func (d *dots) answered(ctx context.Context, key dotKey, life time.Duration) (Re
 	d.mu.Unlock()
 	switch {
 	case earlier == nil:
-	case said.reply.Code != 0 && time.Since(said.said) > dotQuiet:
+	case said.reply.Code != 0 && time.Since(said.said) > dotQuiet && !earlier.gate.took():
 		return said.reply, true
 	case earlier.gate.vanished():
 		ctx, cancel := context.WithTimeout(ctx, dotWait)
@@ -147,7 +147,7 @@ func (g *gate) acknowledged() bool {
 		if info == nil || info.State == unix.BPF_TCP_CLOSE { // a reset
 			return false
 		}
-		if info.Unacked == 0 && info.Notsent_bytes == 0 {
+		if allTaken(info) {
 			return true
 		}
 		if g.wait(ackLook) != nil {
@@ -156,6 +156,14 @@ func (g *gate) acknowledged() bool {
 	}
 	return false
 }
+
+// took reports whether the client's side has taken all that we said by now. Any goroutine may ask.
+func (g *gate) took() bool {
+	info := g.tcpInfo()
+	return info != nil && info.State != unix.BPF_TCP_CLOSE && allTaken(info)
+}
+
+func allTaken(info *unix.TCPInfo) bool { return info.Unacked == 0 && info.Notsent_bytes == 0 }
 
 // tcpInfo is what the kernel knows of the connection; nil when that is nothing.
 func (g *gate) tcpInfo() *unix.TCPInfo {

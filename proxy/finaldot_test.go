@@ -98,6 +98,26 @@ func TestAMessageThatWasHeardMayComeAgain(t *testing.T) {
 	f.until("fourth copy", func() bool { return len(f.taken()) == 4 })
 }
 
+// A client that has read its 250 and then stays, saying nothing, does not stop another from sending the same.
+func TestASilentClientThatHasHeardDoesNotSwallowTheNextCopy(t *testing.T) {
+	f := remembering(t)
+	silent := f.rcpt()
+	silent.data(note, "250")
+	f.until("the kernel's acknowledgement", func() bool { // which it may delay
+		f.dots.mu.Lock()
+		defer f.dots.mu.Unlock()
+		for _, d := range f.dots.open {
+			if d.reply.Code == 250 && d.gate.took() {
+				d.said = d.said.Add(-2 * dotQuiet)
+				return true
+			}
+		}
+		return false
+	})
+	f.rcpt().data(note, "250")
+	f.until("second copy", func() bool { return len(f.taken()) == 2 })
+}
+
 func TestARefusalIsNotRemembered(t *testing.T) {
 	f := remembering(t)
 	f.sink.Set(sink.Script{On: map[sink.Stage]sink.Action{sink.Dot: {Kind: sink.Answer, Text: "451 4.3.0 later"}}})
