@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"weir/rules/strict"
 )
 
 // Ask is what of a session or message is looked up in a zone.
@@ -103,8 +104,8 @@ func (l *loading) asks(doc oneOrMany[string], allowed []Ask) []Ask {
 		case i >= 0:
 			l.hintAt(ask.At, codeAsk, fmt.Sprintf("the zone is not asked for %s", ask.At.Quoted()), "it is asked for: "+strings.Join(names, ", "))
 		default:
-			hint := didYouMean(ask.V, names)
-			if Nearest(ask.V, names) == "" {
+			hint := strict.DidYouMean(ask.V, names)
+			if strict.Nearest(ask.V, names) == "" {
 				hint = "a zone can be asked for: " + strings.Join(names, ", ")
 			}
 			l.hintAt(ask.At, codeAsk, fmt.Sprintf("a zone cannot be asked for %s", ask.At.Quoted()), hint)
@@ -132,7 +133,7 @@ func (l *loading) hash(z *Zone, doc zoneDoc) {
 	known := []string{string(MD5), string(SHA1), string(SHA256)}
 	z.Hash = Hash(doc.How.Hash.V)
 	if doc.How.Hash.At.Said() && !slices.Contains(known, doc.How.Hash.V) {
-		l.hintAt(doc.How.Hash.At, codeAsking, fmt.Sprintf("%s is not a hash that lists use", doc.How.Hash.At.Quoted()), didYouMean(doc.How.Hash.V, known))
+		l.hintAt(doc.How.Hash.At, codeAsking, fmt.Sprintf("%s is not a hash that lists use", doc.How.Hash.At.Quoted()), strict.DidYouMean(doc.How.Hash.V, known))
 	}
 	for _, a := range z.Ask {
 		switch {
@@ -149,7 +150,7 @@ func (l *loading) host(z *Zone, doc zoneDoc) {
 	known := []string{string(RegisteredHost), string(FullHost)}
 	z.Host = Host(doc.How.Host.V)
 	if doc.How.Host.At.Said() && !slices.Contains(known, doc.How.Host.V) {
-		l.hintAt(doc.How.Host.At, codeAsking, fmt.Sprintf("%s is not a part of a domain", doc.How.Host.At.Quoted()), didYouMean(doc.How.Host.V, known))
+		l.hintAt(doc.How.Host.At, codeAsking, fmt.Sprintf("%s is not a part of a domain", doc.How.Host.At.Quoted()), strict.DidYouMean(doc.How.Host.V, known))
 	}
 	if !slices.ContainsFunc(z.Ask, func(a Ask) bool { return !a.IsIP() }) && doc.How.Host.At.Said() && len(z.Ask) > 0 {
 		l.errorAt(doc.How.Host.At, codeAsking, "the zone is asked for no domain")
@@ -172,7 +173,7 @@ func (l *loading) only(z *Zone, doc zoneDoc) {
 		case "null_sender":
 			z.For.NullSender = true
 		default:
-			l.hintAt(word.At, codeAsking, fmt.Sprintf("a zone cannot be asked for %s alone", word.At.Quoted()), didYouMean(word.V, known))
+			l.hintAt(word.At, codeAsking, fmt.Sprintf("a zone cannot be asked for %s alone", word.At.Quoted()), strict.DidYouMean(word.V, known))
 		}
 	}
 }
@@ -181,7 +182,7 @@ func (l *loading) only(z *Zone, doc zoneDoc) {
 func (l *loading) testPoints(doc oneOrMany[string]) []string {
 	var points []string
 	for _, p := range doc {
-		if _, err := parseAddr(p.V); p.V != "" && err != nil && !isDomain(foldDomain(p.V)) {
+		if _, err := strict.ParseAddr(p.V); p.V != "" && err != nil && !isDomain(foldDomain(p.V)) {
 			l.errorAt(p.At, codeAsking, "%s is neither an address nor a domain", p.At.Quoted())
 		}
 		points = append(points, foldDomain(p.V))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"weir/rules/strict"
 )
 
 // bulkFamily is the family of the windows' symbols, which an exemption caps.
@@ -60,7 +61,7 @@ func (l *loading) window(doc windowDoc) {
 	if s.About == "" {
 		s.About = fmt.Sprintf("At least %d alike messages", doc.Alike.V)
 		if doc.Over.At.Said() {
-			s.About += " within " + doc.Over.At.text()
+			s.About += " within " + doc.Over.At.Raw()
 		}
 		if doc.Networks.V > 0 {
 			s.About += fmt.Sprintf(" from at least %d networks", doc.Networks.V)
@@ -97,7 +98,7 @@ func (l *loading) exempt(doc exemptDoc) {
 	case !doc.Cap.At.Said():
 		l.missing(doc.Self, "cap")
 	case doc.Cap.V < 0:
-		l.errorAt(doc.Cap.At, codeValue, "a cap cannot be below 0")
+		l.errorAt(doc.Cap.At, strict.CodeValue, "a cap cannot be below 0")
 	}
 	s := Symbol{Name: doc.ID.V, About: doc.About.V}
 	if s.About == "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"weir/rules/strict"
 )
 
 // catalogueName is the place of the catalogue in messages.
@@ -48,8 +49,8 @@ type listingDoc struct {
 }
 
 // catalogue reads the catalogue. A test sees to it that it holds no errors.
-func catalogue() ([]listingDoc, Findings) {
-	d, findings := Parse(catalogueText, catalogueName)
+func catalogue() ([]listingDoc, strict.Findings) {
+	d, findings := strict.Parse(catalogueText, catalogueName)
 	if d == nil {
 		return nil, findings
 	}
@@ -99,8 +100,8 @@ func (l *loading) fromCatalogue(doc zoneDoc) (zoneDoc, bool) {
 		for _, c := range lists {
 			names = append(names, c.Name.V)
 		}
-		hint := didYouMean(doc.Use.V, names)
-		if Nearest(doc.Use.V, names) == "" {
+		hint := strict.DidYouMean(doc.Use.V, names)
+		if strict.Nearest(doc.Use.V, names) == "" {
 			hint = "`weir dns catalogue` prints the lists"
 		}
 		l.hintAt(doc.Use.At, codeUse, fmt.Sprintf("the catalogue has no list %s", doc.Use.At.Quoted()), hint)
@@ -119,8 +120,8 @@ func (l *loading) fromCatalogue(doc zoneDoc) (zoneDoc, bool) {
 }
 
 // keyed is the name of a list's zone below the key that doc gives.
-func (l *loading) keyed(doc zoneDoc, list listingDoc) (said[secretText], bool) {
-	none := said[secretText]{}
+func (l *loading) keyed(doc zoneDoc, list listingDoc) (said[strict.SecretText], bool) {
+	none := said[strict.SecretText]{}
 	switch {
 	case !doc.Key.At.Said():
 		l.hintAt(doc.Use.At, codeUse, fmt.Sprintf("the list %s needs a key", list.Name.V), "write the key to a file and add `key: ${file:/etc/weir/dqs.key}`")
@@ -130,13 +131,13 @@ func (l *loading) keyed(doc zoneDoc, list listingDoc) (said[secretText], bool) {
 		l.keyShown(doc.Key.At, "a key must not stand in the rules", "write it to a file and `key: ${file:/etc/weir/dqs.key}`")
 	case doc.Key.V.Text == "": // reported when it was read
 	default:
-		return said[secretText]{secretText{Text: doc.Key.V.Text + "." + list.Keyed.V, Display: list.Keyed.V}, doc.Key.At}, true
+		return said[strict.SecretText]{strict.SecretText{Text: doc.Key.V.Text + "." + list.Keyed.V, Display: list.Keyed.V}, doc.Key.At}, true
 	}
 	return none, false
 }
 
 // keyShown reports a key, and does not show the line that it stands in.
-func (l *loading) keyShown(key Value, text, hint string) {
+func (l *loading) keyShown(key strict.Value, text, hint string) {
 	f := key.Finding(codeUse, "%s", text)
 	f.Hint, f.Line = hint, ""
 	l.add(f)

@@ -1,23 +1,14 @@
 package rules
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"weir/rules/strict"
 )
 
 // Codes of findings. They are stable: a code is never given another meaning, and none is used again.
 const (
-	codeRead      = "D001"
-	codeSyntax    = "D002"
-	codeEmpty     = "D003"
-	codeDocuments = "D004"
-	codeAliases   = "D005"
-	codeKey       = "D006"
-	codeTwice     = "D007"
-	codeType      = "D008"
-	codeValue     = "D009"
-	codeMany      = "D010"
-
 	codeVersion    = "R001"
 	codeInclude    = "R002"
 	codeMissing    = "R003"
@@ -56,16 +47,6 @@ const (
 )
 
 var titles = map[string]string{
-	codeRead:      "A file cannot be read",
-	codeSyntax:    "The file is not YAML",
-	codeEmpty:     "The file is empty",
-	codeDocuments: "The file holds more than one YAML document",
-	codeAliases:   "YAML aliases stand for too much",
-	codeKey:       "A key is not known here",
-	codeTwice:     "A key stands twice",
-	codeType:      "A value is of the wrong kind",
-	codeValue:     "A value is not allowed",
-	codeMany:      "There are more findings than are shown",
 
 	codeVersion:    "The version of the language is missing or not known",
 	codeInclude:    "A file cannot be included",
@@ -105,7 +86,11 @@ var titles = map[string]string{
 }
 
 // Title says in one line what a finding's code stands for; "" for an unknown code.
-func Title(code string) string { return titles[code] }
+func Title(code string) string { return cmp.Or(titles[code], strict.Titles()[code]) }
 
 // Codes are all codes, in order.
-func Codes() []string { return slices.Sorted(maps.Keys(titles)) }
+func Codes() []string {
+	codes := slices.AppendSeq(slices.Collect(maps.Keys(titles)), maps.Keys(strict.Titles()))
+	slices.Sort(codes)
+	return codes
+}

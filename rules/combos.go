@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"weir/rules/strict"
 )
 
 // conditions compiles all `when:` rules and puts them in an order in which each comes after those that it reads.
 func (l *loading) conditions() {
 	known := names{l.symbols, allFeatures()}
 	conditions := map[string]*Condition{}
-	at := map[string]Value{}
+	at := map[string]strict.Value{}
 	var order []string
 	for _, doc := range l.files {
 		for i := range doc.Rules {
@@ -89,14 +90,14 @@ func (l *loading) proofSymbols() {
 // symbolExists reports a name that is no symbol.
 func (l *loading) symbolExists(s said[string]) {
 	if s.V != "" && !l.symbols[s.V] && !l.full() {
-		l.hintAt(s.At, codeSymbol, fmt.Sprintf("there is no symbol %s", s.At.Quoted()), didYouMean(s.V, names{symbols: l.symbols}.all()))
+		l.hintAt(s.At, codeSymbol, fmt.Sprintf("there is no symbol %s", s.At.Quoted()), strict.DidYouMean(s.V, names{symbols: l.symbols}.all()))
 	}
 }
 
 // CheckCombos runs the proofs of all `when:` rules: with the symbols of a proof, and what other conditions make of
 // them, the rule must hold or must not. Each that comes out otherwise is an error at the proof.
-func (s *Set) CheckCombos() Findings {
-	var findings Findings
+func (s *Set) CheckCombos() strict.Findings {
+	var findings strict.Findings
 	for _, p := range s.Proofs {
 		if !slices.ContainsFunc(s.Combos, func(c Combo) bool { return c.Symbol == p.Rule }) {
 			continue
@@ -113,7 +114,7 @@ func (s *Set) CheckCombos() Findings {
 		default:
 			continue
 		}
-		findings = append(findings, Finding{Src: p.Src, Code: codeFailed, Text: text})
+		findings = append(findings, strict.Finding{Src: p.Src, Code: codeFailed, Text: text})
 	}
 	return findings
 }

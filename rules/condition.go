@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"weir/rules/strict"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
@@ -24,7 +25,7 @@ var constants = map[string]int{"KiB": 1 << 10, "MiB": 1 << 20}
 // Condition is a compiled `when:` expression over symbols and features. Any number of goroutines may use it at once.
 type Condition struct {
 	Text     string
-	Src      Src
+	Src      strict.Src
 	Symbols  []string // the symbols it reads, in the order of the text
 	features []feature
 	program  *vm.Program

@@ -1,6 +1,9 @@
 package rules
 
-import "time"
+import (
+	"time"
+	"weir/rules/strict"
+)
 
 // GreylistNew is the symbol of a message whose sender greylisting does not know yet.
 const GreylistNew = "GREYLIST_NEW"
@@ -11,11 +14,11 @@ type Greylist struct {
 	From, Below Points
 	Wait        time.Duration // how long a stranger must wait before he comes again
 	Expire      time.Duration // how long he is known then
-	Src         Src
+	Src         strict.Src
 }
 
 type greylistDoc struct {
-	Self   Value               `yaml:",self"`
+	Self   strict.Value        `yaml:",self"`
 	From   said[Points]        `yaml:"from"`
 	Below  said[Points]        `yaml:"below"`
 	Wait   said[time.Duration] `yaml:"wait"`

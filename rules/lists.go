@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"weir/rules/strict"
 
 	"golang.org/x/net/idna"
 )
@@ -29,7 +30,7 @@ func (t ListType) String() string { return listTypeNames[t] }
 type List struct {
 	Name     string
 	Type     ListType
-	Src      Src
+	Src      strict.Src
 	names    map[string]struct{} // domains or addresses, folded; an entry *@domain is kept as @domain
 	networks map[netip.Prefix]struct{}
 	lengths  []int // of the networks, ascending: IPv4 as its length, IPv6 as 64 + its length
@@ -95,7 +96,7 @@ const v6Lengths = 64
 func (l *List) add(entry string) error {
 	switch l.Type {
 	case Networks:
-		p, err := parsePrefix(entry)
+		p, err := strict.ParsePrefix(entry)
 		if err != nil {
 			return err
 		}
@@ -192,7 +193,7 @@ func (l *loading) lists() {
 	}
 }
 
-func (l *loading) list(name string, at Value, doc *listDoc) *List {
+func (l *loading) list(name string, at strict.Value, doc *listDoc) *List {
 	list := &List{Name: name, Src: at.Src(), names: map[string]struct{}{}, networks: map[netip.Prefix]struct{}{}}
 	if t := slices.Index(listTypeNames, doc.Type.V); t >= 0 {
 		list.Type = ListType(t)
@@ -200,7 +201,7 @@ func (l *loading) list(name string, at Value, doc *listDoc) *List {
 		l.missing(doc.Self, "type")
 		return list
 	} else {
-		l.hintAt(doc.Type.At, codeList, fmt.Sprintf("a list of type %s is not known", doc.Type.At.Quoted()), didYouMean(doc.Type.V, listTypeNames))
+		l.hintAt(doc.Type.At, codeList, fmt.Sprintf("a list of type %s is not known", doc.Type.At.Quoted()), strict.DidYouMean(doc.Type.V, listTypeNames))
 		return list
 	}
 	if doc.Inline == nil && !doc.File.At.Said() && doc.Self.Said() {
@@ -219,13 +220,13 @@ func (l *loading) list(name string, at Value, doc *listDoc) *List {
 
 // listFile reads the entries of a list from a file: one a line, # begins a comment.
 func (l *loading) listFile(list *List, file said[string]) {
-	name, ok := l.within(file.At.doc.file, file)
+	name, ok := l.within(file.At.Src().File, file)
 	if !ok {
 		return
 	}
 	data, err := l.contents(name, maxListFile)
 	if err != nil {
-		l.errorAt(file.At, codeRead, "reading the list %s: %v", list.Name, err)
+		l.errorAt(file.At, strict.CodeRead, "reading the list %s: %v", list.Name, err)
 		return
 	}
 	if !slices.Contains(l.set.Files, name) {
@@ -240,7 +241,7 @@ func (l *loading) listFile(list *List, file said[string]) {
 			continue
 		}
 		if err := list.add(entry); err != nil {
-			l.add(Finding{Src: Src{name, number, strings.Index(line, entry) + 1}, Code: codeEntry, Text: err.Error(), Line: line})
+			l.add(strict.Finding{Src: strict.Src{File: name, Line: number, Col: strings.Index(line, entry) + 1}, Code: codeEntry, Text: err.Error(), Line: line})
 		}
 	}
 }
@@ -254,7 +255,7 @@ func (l *loading) listNamed(v said[string], types ...ListType) (*List, bool) {
 	}
 	list := l.set.Lists[name]
 	if list == nil {
-		l.hintAt(v.At, codeList, fmt.Sprintf("there is no list %q", name), didYouMean(name, slices.Sorted(maps.Keys(l.set.Lists))))
+		l.hintAt(v.At, codeList, fmt.Sprintf("there is no list %q", name), strict.DidYouMean(name, slices.Sorted(maps.Keys(l.set.Lists))))
 		return nil, false
 	}
 	l.used[name] = true

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"weir/rules/strict"
 )
 
 // Known maps each check that the program has to the symbols it may report, for `check:` rules and conditions. A nil
@@ -43,7 +44,7 @@ func Builtin(name string) (string, bool) {
 
 // Load reads file of fsys and all it includes, checked against now. The Set is nil if and only if the findings hold an
 // error; then none of it is to be used.
-func Load(fsys fs.FS, file string, known Known) (*Set, Findings) {
+func Load(fsys fs.FS, file string, known Known) (*Set, strict.Findings) {
 	return Loader{FS: fsys, Known: known, Now: time.Now()}.Load(file)
 }
 
@@ -55,7 +56,7 @@ type Loader struct {
 }
 
 // Load is like the function Load.
-func (o Loader) Load(file string) (*Set, Findings) {
+func (o Loader) Load(file string) (*Set, strict.Findings) {
 	l := &loading{
 		Loader:  o,
 		digest:  sha256.New(),
@@ -63,7 +64,7 @@ func (o Loader) Load(file string) (*Set, Findings) {
 		read:    map[string]bool{},
 		set:     &Set{Symbols: map[string]*Symbol{}, Lists: map[string]*List{}},
 	}
-	l.file(file, Value{})
+	l.file(file, strict.Value{})
 	l.build()
 	l.set.Digest = "sha256:" + hex.EncodeToString(l.digest.Sum(nil))
 	l.sort()
@@ -78,7 +79,7 @@ type loading struct {
 	Loader
 	set      *Set
 	files    []*fileDoc // in order: an included file before the one that includes it
-	findings Findings
+	findings strict.Findings
 	digest   hash.Hash
 	open     []string        // the files that are being included
 	read     map[string]bool // the files that have been
@@ -89,25 +90,25 @@ type loading struct {
 
 // add keeps a finding, once. What is said of a value that could not even be read is not kept: it would speak of a value
 // that nobody wrote.
-func (l *loading) add(f Finding) {
-	follows := func(old Finding) bool { return old == f || old.Src == f.Src && old.Code < codeVersion }
+func (l *loading) add(f strict.Finding) {
+	follows := func(old strict.Finding) bool { return old == f || old.Src == f.Src && old.Code < codeVersion }
 	if !slices.ContainsFunc(l.findings, follows) {
-		l.findings = l.findings.with(f)
+		l.findings = l.findings.With(f)
 	}
 }
 
 // full reports whether there are so many findings that no more are kept.
-func (l *loading) full() bool { return len(l.findings) > maxFindings }
+func (l *loading) full() bool { return len(l.findings) > strict.MaxFindings }
 
 // errorAt adds an error at v.
-func (l *loading) errorAt(v Value, code, format string, args ...any) {
+func (l *loading) errorAt(v strict.Value, code, format string, args ...any) {
 	if !l.full() {
 		l.add(v.Finding(code, format, args...))
 	}
 }
 
 // hintAt adds an error at v with a hint.
-func (l *loading) hintAt(v Value, code, text, hint string) {
+func (l *loading) hintAt(v strict.Value, code, text, hint string) {
 	if !l.full() {
 		f := v.Finding(code, "%s", text)
 		f.Hint = hint
@@ -116,22 +117,22 @@ func (l *loading) hintAt(v Value, code, text, hint string) {
 }
 
 // warnAt adds a warning at v.
-func (l *loading) warnAt(v Value, code, text, hint string) {
+func (l *loading) warnAt(v strict.Value, code, text, hint string) {
 	f := v.Finding(code, "%s", text)
-	f.Severity, f.Hint = Warning, hint
+	f.Severity, f.Hint = strict.Warning, hint
 	l.add(f)
 }
 
 // sort puts the findings in the order of the files and their lines.
 func (l *loading) sort() {
-	order := func(f Finding) int { return slices.Index(l.set.Files, f.Src.File) }
-	slices.SortStableFunc(l.findings, func(a, b Finding) int {
+	order := func(f strict.Finding) int { return slices.Index(l.set.Files, f.Src.File) }
+	slices.SortStableFunc(l.findings, func(a, b strict.Finding) int {
 		return cmp.Or(cmp.Compare(order(a), order(b)), cmp.Compare(a.Src.Line, b.Src.Line), cmp.Compare(a.Src.Col, b.Src.Col))
 	})
 }
 
 // file reads a file and, before its own contents, what it includes. from is where it is included, zero for the first.
-func (l *loading) file(name string, from Value) {
+func (l *loading) file(name string, from strict.Value) {
 	l.set.Files = append(l.set.Files, name)
 	l.read[name] = true
 	data, err := l.contents(name, maxFile)
@@ -139,15 +140,15 @@ func (l *loading) file(name string, from Value) {
 		l.unreadable(name, from, err)
 		return
 	}
-	d, findings := Parse(data, name)
+	d, findings := strict.Parse(data, name)
 	if d == nil {
 		l.findings = append(l.findings, findings...)
 		return
 	}
-	d.literal = true
+	d.TakeLiterally()
 	doc := &fileDoc{}
 	for _, f := range d.Decode(doc) {
-		l.findings = l.findings.with(f)
+		l.findings = l.findings.With(f)
 	}
 	l.version(doc)
 	l.open = append(l.open, name)
@@ -160,12 +161,12 @@ func (l *loading) file(name string, from Value) {
 	l.files = append(l.files, doc)
 }
 
-func (l *loading) unreadable(name string, from Value, err error) {
+func (l *loading) unreadable(name string, from strict.Value, err error) {
 	if from.Said() {
 		l.errorAt(from, codeInclude, "reading %s: %v", name, err)
 		return
 	}
-	l.add(Finding{Src: Src{File: name}, Code: codeRead, Text: "reading the rules: " + err.Error()})
+	l.add(strict.Finding{Src: strict.Src{File: name}, Code: strict.CodeRead, Text: "reading the rules: " + err.Error()})
 }
 
 func (l *loading) version(doc *fileDoc) {
@@ -236,7 +237,7 @@ func (l *loading) bytes(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %s", name, Size(limit))
+		return nil, fmt.Errorf("%s is larger than %s", name, strict.Size(limit))
 	}
 	return data, nil
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+	"weir/rules/strict"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -28,7 +29,7 @@ func testKnown() Known {
 	return known
 }
 
-func loadFrom(fsys fs.FS, file string) (*Set, Findings) {
+func loadFrom(fsys fs.FS, file string) (*Set, strict.Findings) {
 	return Loader{FS: fsys, Known: testKnown(), Now: now}.Load(file)
 }
 
@@ -81,7 +82,7 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-func compareFindings(t *testing.T, wantFile string, findings Findings) {
+func compareFindings(t *testing.T, wantFile string, findings strict.Findings) {
 	t.Helper()
 	var got strings.Builder
 	for _, f := range findings {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"weir/rules/strict"
 )
 
 // rules makes the rules of a file: their symbols, what they look for, and their proofs.
@@ -112,7 +113,7 @@ func (l *loading) urlPattern(p *Pattern, u *urlDoc) {
 }
 
 // expressions reads one expression, or several and how many of them must match.
-func (l *loading) expressions(p *Pattern, self Value, e expressionsDoc) {
+func (l *loading) expressions(p *Pattern, self strict.Value, e expressionsDoc) {
 	if !self.Said() {
 		return
 	}
@@ -143,7 +144,7 @@ func (l *loading) expressions(p *Pattern, self Value, e expressionsDoc) {
 	case e.Any == nil:
 		l.errorAt(e.AtLeast.At, codeMatcher, "at_least belongs to `any:`")
 	case e.AtLeast.V < 1:
-		l.errorAt(e.AtLeast.At, codeValue, "at_least must be at least 1")
+		l.errorAt(e.AtLeast.At, strict.CodeValue, "at_least must be at least 1")
 	case e.AtLeast.V > len(many):
 		l.errorAt(e.AtLeast.At, codeNever, "this can never hold: there are only %d expressions", len(many))
 	}
@@ -156,11 +157,11 @@ func (l *loading) checkSymbol(r *ruleDoc) {
 	}
 	symbols, ok := l.Known[r.Check.V]
 	if !ok {
-		l.hintAt(r.Check.At, codeCheck, fmt.Sprintf("there is no check %s", r.Check.At.Quoted()), didYouMean(r.Check.V, slices.Sorted(maps.Keys(l.Known))))
+		l.hintAt(r.Check.At, codeCheck, fmt.Sprintf("there is no check %s", r.Check.At.Quoted()), strict.DidYouMean(r.Check.V, slices.Sorted(maps.Keys(l.Known))))
 		return
 	}
 	if !slices.Contains(symbols, r.ID.V) {
-		l.hintAt(r.ID.At, codeCheck, fmt.Sprintf("the check %s never reports %s", r.Check.V, r.ID.V), didYouMean(r.ID.V, symbols))
+		l.hintAt(r.ID.At, codeCheck, fmt.Sprintf("the check %s never reports %s", r.Check.V, r.ID.V), strict.DidYouMean(r.ID.V, symbols))
 	}
 }
 

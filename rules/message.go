@@ -123,7 +123,7 @@ func (l *loading) message(text said[string], fields ...string) *message {
 	if err == nil {
 		return m
 	}
-	f := text.At.findingWithin(utf8.RuneCountInString(text.V[:min(err.offset, len(text.V))]), codeTemplate, err.text)
+	f := text.At.FindingWithin(utf8.RuneCountInString(text.V[:min(err.offset, len(text.V))]), codeTemplate, err.text)
 	f.Hint = "there are no fields here; write plain text"
 	if len(fields) > 0 {
 		f.Hint = "the fields are {{ ." + strings.Join(fields, " }}, {{ .") + " }}"

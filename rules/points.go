@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"weir/rules/strict"
 )
 
 // Points is the worth of a symbol in hundredths, so that sums are exact and independent of order.
@@ -56,4 +57,22 @@ func (p *Points) UnmarshalJSON(b []byte) error {
 	}
 	*p = v
 	return nil
+}
+
+// DecodeYAML reads points as ParsePoints does.
+func (p *Points) DecodeYAML(v strict.Value) error {
+	if v.IsQuoted() {
+		return fmt.Errorf("%s must be a number without quotes", v.Quoted())
+	}
+	return v.Scalar(func(text string) (err error) { *p, err = ParsePoints(text); return err })
+}
+
+// DecodeYAML reads points or "off".
+func (t *Threshold) DecodeYAML(v strict.Value) error {
+	if text, err := v.Text(); err == nil && text == "off" {
+		*t = Threshold{Off: true}
+		return nil
+	}
+	*t = Threshold{}
+	return t.Points.DecodeYAML(v)
 }

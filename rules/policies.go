@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"strings"
+	"weir/rules/strict"
 )
 
 // defaultThresholds hold where no file says others. The weights of well-known lists are made for them.
@@ -87,7 +88,7 @@ func (l *loading) policies() {
 	}
 	general.Thresholds = said.over(general.Thresholds)
 	general.Src = said.src()
-	firsts := map[string]Src{}
+	firsts := map[string]strict.Src{}
 	everybody := false
 	for _, doc := range l.files {
 		for _, d := range doc.Policies {
@@ -181,13 +182,13 @@ func (doc thresholdsDoc) with(later thresholdsDoc) thresholdsDoc {
 }
 
 // src is where the first of the thresholds stands.
-func (doc thresholdsDoc) src() Src {
+func (doc thresholdsDoc) src() strict.Src {
 	for _, t := range doc.all() {
 		if t.At.Said() {
 			return t.At.Src()
 		}
 	}
-	return Src{}
+	return strict.Src{}
 }
 
 // rising reports thresholds that are not above those of lesser actions, at the one that is said.

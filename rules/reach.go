@@ -1,5 +1,7 @@
 package rules
 
+import "weir/rules/strict"
+
 // reachable reports thresholds that all positive points together do not reach. Up to the default thresholds that is
 // a warning: a set of few rules may use the usual scale, and may refuse by hard answers alone. A threshold that was
 // raised beyond all points is an error.
@@ -14,9 +16,9 @@ func (l *loading) reachable() {
 			f := t.At.Finding(codeReach, "unreachable: all that speaks against a message adds up to %s at most, below %s", most, t.V.Points)
 			f.Hint = "lower it, or write off"
 			if t.V.Points <= defaultThresholds.Reject.Points {
-				f.Severity = Warning
+				f.Severity = strict.Warning
 			}
-			if f.Severity == Warning && failed {
+			if f.Severity == strict.Warning && failed {
 				continue
 			}
 			l.add(f)

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"weir/rules/strict"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
@@ -30,7 +31,7 @@ func (n names) all() []string {
 type reader struct {
 	loading  *loading
 	known    names
-	at       Value
+	at       strict.Value
 	symbols  []string
 	features []string
 	failed   bool
@@ -75,7 +76,7 @@ func (l *loading) condition(when said[string], known names) *Condition {
 // fail reports an error at a letter of the condition.
 func (r *reader) fail(offset int, code, text, hint string) {
 	r.failed = true
-	f := r.at.findingWithin(offset, code, text)
+	f := r.at.FindingWithin(offset, code, text)
 	f.Hint = hint
 	r.loading.add(f)
 }
@@ -156,7 +157,7 @@ func (r *reader) name(offset int, name string) {
 	case r.loading.full():
 		r.failed = true
 	default:
-		r.fail(offset, codeSymbol, fmt.Sprintf("there is no symbol or feature %q", name), didYouMean(name, r.known.all()))
+		r.fail(offset, codeSymbol, fmt.Sprintf("there is no symbol or feature %q", name), strict.DidYouMean(name, r.known.all()))
 	}
 }
 

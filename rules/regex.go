@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+	"weir/rules/strict"
 )
 
 // maxRegex bounds an expression, in bytes.
@@ -15,7 +16,7 @@ const maxRegex = 4 << 10
 
 // regex checks an expression of package regexp, which stands in the text of at from the letter number offset. It
 // reports whether it can be used.
-func (l *loading) regex(at Value, text string, offset int) bool {
+func (l *loading) regex(at strict.Value, text string, offset int) bool {
 	if text == "" || len(text) > maxRegex {
 		l.errorAt(at, codeRegex, "an expression has between 1 and %d bytes", maxRegex)
 		return false
@@ -23,14 +24,14 @@ func (l *loading) regex(at Value, text string, offset int) bool {
 	expression, err := regexp.Compile(text)
 	if err != nil {
 		position, what, hint := regexError(text, err)
-		f := at.findingWithin(offset+position, codeRegex, what)
+		f := at.FindingWithin(offset+position, codeRegex, what)
 		f.Hint = hint
 		l.add(f)
 		return false
 	}
 	if i := boundaryBeside(text); i >= 0 {
-		f := at.findingWithin(offset+i, codeBoundary, `\b knows only ASCII letters, so it does not stand where a word of these letters begins or ends`)
-		f.Severity, f.Hint = Warning, `write (?:^|\PL) before the word and (?:\PL|$) after it`
+		f := at.FindingWithin(offset+i, codeBoundary, `\b knows only ASCII letters, so it does not stand where a word of these letters begins or ends`)
+		f.Severity, f.Hint = strict.Warning, `write (?:^|\PL) before the word and (?:\PL|$) after it`
 		l.add(f)
 	}
 	if expression.MatchString("") && expression.MatchString("\x00\n-") {

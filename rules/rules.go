@@ -14,6 +14,7 @@ package rules
 import (
 	"fmt"
 	"time"
+	"weir/rules/strict"
 )
 
 // Action is what a verdict tells the proxy to do. A later one is worse for the sender.
@@ -75,23 +76,6 @@ func (m *Mode) UnmarshalText(b []byte) error {
 	return fmt.Errorf("unknown mode %q; known are weighted, hard and shadow", b)
 }
 
-// Src is where in the operator's files something was said. File is as included; builtin files are "builtin:NAME".
-type Src struct {
-	File      string
-	Line, Col int
-}
-
-// String writes "rules.yaml:61:9".
-func (s Src) String() string {
-	if s.Line == 0 {
-		return s.File
-	}
-	return fmt.Sprintf("%s:%d:%d", s.File, s.Line, s.Col)
-}
-
-// MarshalText writes what String does.
-func (s Src) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
 // Symbol is one thing that can be true of a message, and everything the operator said of it.
 // A filter reports it by Name; what it is worth stands here and nowhere else.
 type Symbol struct {
@@ -106,7 +90,7 @@ type Symbol struct {
 	Until   time.Time // the end of a rule on trial; zero for none
 	OneOf   string    // of the symbols sharing this key only the heaviest counts (a zone's `combine: max`)
 	CapAt   *Cap      // the presence of this symbol caps a family (bulk.exempt); nil for most
-	Src     Src
+	Src     strict.Src
 	Changed []Override // overrides applied, in order
 }
 
@@ -114,14 +98,14 @@ type Symbol struct {
 type Override struct {
 	Was Points
 	Why string
-	Src Src
+	Src strict.Src
 }
 
 // Cap limits the sum of the positive points of a family.
 type Cap struct {
 	Family string
 	Points Points
-	Src    Src
+	Src    strict.Src
 }
 
 // Threshold is the points from which an action holds; Off means never.
@@ -145,7 +129,7 @@ type Policy struct {
 	Rcpt       []string // for whom, as written; nil for the default
 	Thresholds Thresholds
 	ZoneMode   *Mode // overrides the mode of every zone answer; nil leaves them as written
-	Src        Src
+	Src        strict.Src
 	rcpt       addressPatterns
 }
 

@@ -3,6 +3,7 @@ package rules
 import (
 	"net/netip"
 	"time"
+	"weir/rules/strict"
 )
 
 // Where says what part of a message a Pattern reads.
@@ -41,7 +42,7 @@ type Zone struct {
 	Answers       []Answer
 	Errors        []ZoneError
 	Hard          bool // at least one answer can refuse under some policy
-	Src           Src
+	Src           strict.Src
 }
 
 // Answer maps the addresses a zone may answer with to a symbol.
@@ -122,7 +123,7 @@ type Proof struct {
 	Hit     bool     // the rule must hold, or must not
 	Text    string   // a header line "Name: value" for header rules, else a text
 	Symbols []string // for `when:` rules: the symbols that are set
-	Src     Src
+	Src     strict.Src
 }
 
 // Test is a whole message judged with given circumstances.
@@ -134,7 +135,7 @@ type Test struct {
 	Auth    []string            // domains given as proven
 	At      time.Time           // the clock; zero for now
 	Want    Want
-	Src     Src
+	Src     strict.Src
 }
 
 // TestSession is the client and envelope of a Test.

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+	"weir/rules/strict"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -32,9 +33,9 @@ func TestExample(t *testing.T) {
 		if got.About == "" || got.Src.File != "example.good.yaml" || got.Src.Line == 0 {
 			t.Errorf("%s: about %q, at %s", name, got.About, got.Src)
 		}
-		got.Name, got.About, got.Src = "", "", Src{}
+		got.Name, got.About, got.Src = "", "", strict.Src{}
 		if got.CapAt != nil {
-			got.CapAt.Src = Src{}
+			got.CapAt.Src = strict.Src{}
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"weir/rules/strict"
 )
 
 // Sought maps each symbol that a message is looked at for to a short digest of how: its pattern, zone or window. A
@@ -18,7 +19,7 @@ func (s *Set) Sought() map[string]string {
 	}
 	for _, z := range s.Zones {
 		answers := z.Answers
-		z.Answers, z.Src, z.Display, z.Hard = nil, Src{}, "", false
+		z.Answers, z.Src, z.Display, z.Hard = nil, strict.Src{}, "", false
 		for _, a := range answers {
 			sought[a.Symbol] = digest([]any{z, a})
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"weir/rules/strict"
 )
 
 var (
@@ -16,7 +17,7 @@ var (
 )
 
 // missing reports that a needed key is not in the mapping v. If v itself could not be read, that is reported already.
-func (l *loading) missing(v Value, key string) {
+func (l *loading) missing(v strict.Value, key string) {
 	if v.Said() {
 		l.errorAt(v, codeMissing, "the key %q is missing", key)
 	}
@@ -36,7 +37,7 @@ func (l *loading) checkName(v said[string], form *regexp.Regexp) bool {
 }
 
 // named reports whether the key id of the mapping self is said and in order.
-func (l *loading) named(self Value, id said[string], form *regexp.Regexp) bool {
+func (l *loading) named(self strict.Value, id said[string], form *regexp.Regexp) bool {
 	if !id.At.Said() {
 		l.missing(self, "id")
 		return false
@@ -45,7 +46,7 @@ func (l *loading) named(self Value, id said[string], form *regexp.Regexp) bool {
 }
 
 // defined reports that a name is taken.
-func (l *loading) defined(at Value, name string, first Src) {
+func (l *loading) defined(at strict.Value, name string, first strict.Src) {
 	hint := "choose another name"
 	if first.File != at.Src().File {
 		hint = "what an included file defines can only be changed by `override:`"
@@ -54,7 +55,7 @@ func (l *loading) defined(at Value, name string, first Src) {
 }
 
 // define adds a symbol. It reports false if there is one of that name.
-func (l *loading) define(at Value, s Symbol) bool {
+func (l *loading) define(at strict.Value, s Symbol) bool {
 	if old := l.set.Symbols[s.Name]; old != nil {
 		l.defined(at, s.Name, old.Src)
 		return false
@@ -66,7 +67,7 @@ func (l *loading) define(at Value, s Symbol) bool {
 }
 
 // scored checks that a symbol says what it is worth: only one that counts for nothing need not.
-func (l *loading) scored(self Value, score said[Points], mode Mode) {
+func (l *loading) scored(self strict.Value, score said[Points], mode Mode) {
 	if !score.At.Said() && mode != Shadow {
 		l.missing(self, "score")
 	}
@@ -78,11 +79,11 @@ func (l *loading) caps() {
 	for _, doc := range l.files {
 		for _, c := range doc.Caps {
 			if !slices.Contains(families, c.Key) {
-				l.hintAt(c.At, codeFamily, fmt.Sprintf("no symbol is of the family %s", c.At.Quoted()), didYouMean(c.Key, families))
+				l.hintAt(c.At, codeFamily, fmt.Sprintf("no symbol is of the family %s", c.At.Quoted()), strict.DidYouMean(c.Key, families))
 				continue
 			}
 			if c.V < 0 {
-				l.errorAt(c.At, codeValue, "a cap cannot be below 0")
+				l.errorAt(c.At, strict.CodeValue, "a cap cannot be below 0")
 			}
 			l.set.Caps = slices.DeleteFunc(l.set.Caps, func(old Cap) bool { return old.Family == c.Key })
 			l.set.Caps = append(l.set.Caps, Cap{Family: c.Key, Points: c.V, Src: c.At.Src()})
@@ -104,7 +105,7 @@ func (l *loading) families() []string {
 // overrides applies what the files change of symbols, in order.
 func (l *loading) overrides() {
 	for _, doc := range l.files {
-		seen := map[string]Src{}
+		seen := map[string]strict.Src{}
 		for _, o := range doc.Override {
 			switch first, twice := seen[o.ID.V]; {
 			case !l.named(o.Self, o.ID, upperName):
@@ -121,7 +122,7 @@ func (l *loading) overrides() {
 func (l *loading) override(o overrideDoc) {
 	s := l.set.Symbols[o.ID.V]
 	if s == nil {
-		hint := didYouMean(o.ID.V, slices.Sorted(maps.Keys(l.set.Symbols)))
+		hint := strict.DidYouMean(o.ID.V, slices.Sorted(maps.Keys(l.set.Symbols)))
 		if l.symbols[o.ID.V] {
 			hint = "a check reports it, but no rule gives it a score; write a rule with `check:`"
 		}

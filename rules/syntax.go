@@ -3,6 +3,7 @@ package rules
 import (
 	"net/netip"
 	"time"
+	"weir/rules/strict"
 )
 
 // The types of this file are rules.yaml as it is written. Load makes a Set of them.
@@ -10,10 +11,10 @@ import (
 // said is a value and where it stands. At is the zero Value if the file does not say it.
 type said[T any] struct {
 	V  T
-	At Value
+	At strict.Value
 }
 
-func (s *said[T]) DecodeYAML(v Value) error {
+func (s *said[T]) DecodeYAML(v strict.Value) error {
 	s.At = v
 	v.Decode(&s.V)
 	return nil
@@ -22,7 +23,7 @@ func (s *said[T]) DecodeYAML(v Value) error {
 // oneOrMany is a list that may be written without brackets if it has one item.
 type oneOrMany[T any] []said[T]
 
-func (l *oneOrMany[T]) DecodeYAML(v Value) error {
+func (l *oneOrMany[T]) DecodeYAML(v strict.Value) error {
 	if v.IsList() {
 		v.Decode((*[]said[T])(l))
 		return nil
@@ -37,12 +38,12 @@ type entries[T any] []entry[T]
 
 type entry[T any] struct {
 	Key string
-	At  Value
+	At  strict.Value
 	V   T
 }
 
-func (all *entries[T]) DecodeYAML(v Value) error {
-	v.eachKey(func(key, value Value, name string) {
+func (all *entries[T]) DecodeYAML(v strict.Value) error {
+	v.EachKey(func(key, value strict.Value, name string) {
 		e := entry[T]{Key: name, At: key}
 		value.Decode(&e.V)
 		*all = append(*all, e)
@@ -51,7 +52,7 @@ func (all *entries[T]) DecodeYAML(v Value) error {
 }
 
 type fileDoc struct {
-	Self       Value             `yaml:",self"`
+	Self       strict.Value      `yaml:",self"`
 	Version    said[int]         `yaml:"version"`
 	Include    []said[string]    `yaml:"include"`
 	Thresholds thresholdsDoc     `yaml:"thresholds"`
@@ -78,18 +79,18 @@ type rejectDoc struct {
 }
 
 type zoneDoc struct {
-	Self    Value             `yaml:",self"`
-	Use     said[string]      `yaml:"use"`
-	Key     said[secretText]  `yaml:"key"`
-	ID      said[string]      `yaml:"id"`
-	Zone    said[secretText]  `yaml:"zone"`
-	Ask     oneOrMany[string] `yaml:"ask"`
-	How     askDoc            `yaml:",inline"`
-	Mode    said[Mode]        `yaml:"mode"`
-	Public  said[string]      `yaml:"public"`
-	Combine said[string]      `yaml:"combine"`
-	Answers []answerDoc       `yaml:"answers"`
-	Errors  []answerErrorDoc  `yaml:"errors"`
+	Self    strict.Value            `yaml:",self"`
+	Use     said[string]            `yaml:"use"`
+	Key     said[strict.SecretText] `yaml:"key"`
+	ID      said[string]            `yaml:"id"`
+	Zone    said[strict.SecretText] `yaml:"zone"`
+	Ask     oneOrMany[string]       `yaml:"ask"`
+	How     askDoc                  `yaml:",inline"`
+	Mode    said[Mode]              `yaml:"mode"`
+	Public  said[string]            `yaml:"public"`
+	Combine said[string]            `yaml:"combine"`
+	Answers []answerDoc             `yaml:"answers"`
+	Errors  []answerErrorDoc        `yaml:"errors"`
 }
 
 // askDoc is how a zone is asked.
@@ -118,7 +119,7 @@ type matchDoc struct {
 }
 
 type answerDoc struct {
-	Self   Value             `yaml:",self"`
+	Self   strict.Value      `yaml:",self"`
 	Match  matchDoc          `yaml:",inline"`
 	ID     said[string]      `yaml:"id"`
 	About  said[string]      `yaml:"about"`
@@ -129,7 +130,7 @@ type answerDoc struct {
 }
 
 type answerErrorDoc struct {
-	Self  Value        `yaml:",self"`
+	Self  strict.Value `yaml:",self"`
 	Match matchDoc     `yaml:",inline"`
 	Means said[string] `yaml:"means"`
 }
@@ -140,7 +141,7 @@ type bulkDoc struct {
 }
 
 type windowDoc struct {
-	Self       Value               `yaml:",self"`
+	Self       strict.Value        `yaml:",self"`
 	ID         said[string]        `yaml:"id"`
 	About      said[string]        `yaml:"about"`
 	Over       said[time.Duration] `yaml:"over"`
@@ -155,7 +156,7 @@ type windowDoc struct {
 }
 
 type exemptDoc struct {
-	Self   Value        `yaml:",self"`
+	Self   strict.Value `yaml:",self"`
 	ID     said[string] `yaml:"id"`
 	About  said[string] `yaml:"about"`
 	Signer said[string] `yaml:"signer"`
@@ -163,14 +164,14 @@ type exemptDoc struct {
 }
 
 type listDoc struct {
-	Self   Value          `yaml:",self"`
+	Self   strict.Value   `yaml:",self"`
 	Type   said[string]   `yaml:"type"`
 	Inline []said[string] `yaml:"inline"`
 	File   said[string]   `yaml:"file"`
 }
 
 type ruleDoc struct {
-	Self   Value           `yaml:",self"`
+	Self   strict.Value    `yaml:",self"`
 	ID     said[string]    `yaml:"id"`
 	About  said[string]    `yaml:"about"`
 	Header *headerDoc      `yaml:"header"`
@@ -194,31 +195,31 @@ type expressionsDoc struct {
 }
 
 type headerDoc struct {
-	Self        Value          `yaml:",self"`
+	Self        strict.Value   `yaml:",self"`
 	Name        said[string]   `yaml:"name"`
 	Expressions expressionsDoc `yaml:",inline"`
 	Missing     said[bool]     `yaml:"missing"`
 }
 
 type bodyDoc struct {
-	Self        Value          `yaml:",self"`
+	Self        strict.Value   `yaml:",self"`
 	Expressions expressionsDoc `yaml:",inline"`
 }
 
 type urlDoc struct {
-	Self        Value          `yaml:",self"`
+	Self        strict.Value   `yaml:",self"`
 	Host        said[string]   `yaml:"host"`
 	Expressions expressionsDoc `yaml:",inline"`
 }
 
 type proofDoc struct {
-	Self Value             `yaml:",self"`
+	Self strict.Value      `yaml:",self"`
 	Hit  oneOrMany[string] `yaml:"hit"`
 	Miss oneOrMany[string] `yaml:"miss"`
 }
 
 type overrideDoc struct {
-	Self  Value           `yaml:",self"`
+	Self  strict.Value    `yaml:",self"`
 	ID    said[string]    `yaml:"id"`
 	Score said[Points]    `yaml:"score"`
 	Why   said[string]    `yaml:"why"`
@@ -226,7 +227,7 @@ type overrideDoc struct {
 }
 
 type policyDoc struct {
-	Self       Value             `yaml:",self"`
+	Self       strict.Value      `yaml:",self"`
 	ID         said[string]      `yaml:"id"`
 	Rcpt       oneOrMany[string] `yaml:"rcpt"`
 	Thresholds thresholdsDoc     `yaml:"thresholds"`
@@ -236,7 +237,7 @@ type policyDoc struct {
 }
 
 type testDoc struct {
-	Self    Value                      `yaml:",self"`
+	Self    strict.Value               `yaml:",self"`
 	Name    said[string]               `yaml:"name"`
 	Session sessionDoc                 `yaml:"session"`
 	Message said[string]               `yaml:"message"`
@@ -256,7 +257,7 @@ type sessionDoc struct {
 }
 
 type wantDoc struct {
-	Self   Value             `yaml:",self"`
+	Self   strict.Value      `yaml:",self"`
 	Action said[Action]      `yaml:"action"`
 	At     said[string]      `yaml:"at"`
 	Code   said[int]         `yaml:"code"`

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"weir/rules/strict"
 )
 
 // tests makes the whole-message tests of a file.
@@ -49,7 +50,7 @@ func (l *loading) testDNS(doc entries[oneOrMany[string]]) map[string][]string {
 			l.hintAt(e.At, codeTest, fmt.Sprintf("%s is not a name in the DNS", e.At.Quoted()), "an address is asked for with its octets reversed: 9.2.0.192.zen.example.org")
 		}
 		for _, a := range e.V {
-			if addr, err := parseAddr(a.V); a.V != "" && (err != nil || !addr.Is4()) {
+			if addr, err := strict.ParseAddr(a.V); a.V != "" && (err != nil || !addr.Is4()) {
 				l.errorAt(a.At, codeTest, "%s is not an IPv4 address", a.At.Quoted())
 			}
 		}
@@ -103,6 +104,6 @@ func (l *loading) oneOf(word said[string], what string, known []string) {
 		}
 	}
 	if word.V != "" {
-		l.hintAt(word.At, codeTest, fmt.Sprintf("there is no %s %s", what, word.At.Quoted()), didYouMean(word.V, known))
+		l.hintAt(word.At, codeTest, fmt.Sprintf("there is no %s %s", what, word.At.Quoted()), strict.DidYouMean(word.V, known))
 	}
 }

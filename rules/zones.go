@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"weir/rules/strict"
 )
 
 // deadZones have ended their service, each with what is known of its end. Most list everybody now, or will.
@@ -119,7 +120,7 @@ func (l *loading) answer(z *Zone, doc zoneDoc, a answerDoc) {
 	case "max":
 		s.OneOf = "zone " + z.ID
 	default:
-		l.hintAt(doc.Combine.At, codeAnswer, fmt.Sprintf("answers cannot be combined by %s", doc.Combine.At.Quoted()), didYouMean(doc.Combine.V, []string{"sum", "max"}))
+		l.hintAt(doc.Combine.At, codeAnswer, fmt.Sprintf("answers cannot be combined by %s", doc.Combine.At.Quoted()), strict.DidYouMean(doc.Combine.V, []string{"sum", "max"}))
 	}
 	if neverListed(match, z.AllowLoopback) {
 		l.hintAt(a.Self, codeAnswer, "this answer is never a listing",
@@ -131,7 +132,7 @@ func (l *loading) answer(z *Zone, doc zoneDoc, a answerDoc) {
 }
 
 // match reads which addresses are meant.
-func (l *loading) match(self Value, doc matchDoc) AddrMatch {
+func (l *loading) match(self strict.Value, doc matchDoc) AddrMatch {
 	m := AddrMatch{Octets: [4]int16{-1, -1, -1, -1}}
 	limited := false
 	for _, is := range doc.Is {
@@ -171,7 +172,7 @@ func (l *loading) match(self Value, doc matchDoc) AddrMatch {
 func parseRange(text string) (AddrRange, error) {
 	from, to, ranged := strings.Cut(text, "-")
 	if !ranged {
-		p, err := parsePrefix(strings.TrimSpace(text))
+		p, err := strict.ParsePrefix(strings.TrimSpace(text))
 		if err != nil || !p.Addr().Is4() {
 			return AddrRange{}, fmt.Errorf("%q is not an IPv4 address, range or network", text)
 		}
@@ -181,8 +182,8 @@ func parseRange(text string) (AddrRange, error) {
 		}
 		return AddrRange{p.Addr(), netip.AddrFrom4(last)}, nil
 	}
-	a, err := parseAddr(strings.TrimSpace(from))
-	b, err2 := parseAddr(strings.TrimSpace(to))
+	a, err := strict.ParseAddr(strings.TrimSpace(from))
+	b, err2 := strict.ParseAddr(strings.TrimSpace(to))
 	if err != nil || err2 != nil || !a.Is4() || !b.Is4() || b.Less(a) {
 		return AddrRange{}, fmt.Errorf("%q is not a range of IPv4 addresses", text)
 	}

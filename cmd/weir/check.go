@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"weir/rules/strict"
 
 	"github.com/spf13/cobra"
 
@@ -244,7 +245,7 @@ func unquoteFrom(line []byte) []byte {
 }
 
 // warn prints the findings that did not stop the rules from loading.
-func (a *app) warn(findings rules.Findings) {
+func (a *app) warn(findings strict.Findings) {
 	for _, f := range findings {
 		a.say("weir: %s", f)
 	}

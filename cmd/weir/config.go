@@ -8,8 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-
-	"weir/rules"
+	"weir/rules/strict"
 )
 
 // config is weir.yaml: what runs. It never holds scores.
@@ -29,7 +28,7 @@ type config struct {
 	Verdicts     verdicts      `yaml:"verdicts"`
 	Log          logConfig     `yaml:"log"`
 
-	doc *rules.Document // what was read; nil without a file
+	doc *strict.Document // what was read; nil without a file
 }
 
 type listen struct {
@@ -50,15 +49,15 @@ type trusted struct {
 }
 
 type limits struct {
-	MessageSize    rules.Size    `yaml:"message_size"`
+	MessageSize    strict.Size   `yaml:"message_size"`
 	Recipients     int           `yaml:"recipients"`
 	Sessions       int           `yaml:"sessions"`
 	SessionsPerIP  int           `yaml:"sessions_per_ip"`
 	SessionsPerNet int           `yaml:"sessions_per_net"`       // an IPv4 /24 or IPv6 /48
 	Connections    int           `yaml:"connections_per_minute"` // of an address; 0 for any number
 	Messages       int           `yaml:"messages_per_minute"`    // of an address; 0 for any number
-	MinRate        rules.Size    `yaml:"data_min_rate"`          // a second, measured over a minute
-	ScanMemory     rules.Size    `yaml:"scan_memory"`            // bytes of messages judged at once
+	MinRate        strict.Size   `yaml:"data_min_rate"`          // a second, measured over a minute
+	ScanMemory     strict.Size   `yaml:"scan_memory"`            // bytes of messages judged at once
 	CommandTimeout time.Duration `yaml:"command_timeout"`
 }
 
@@ -71,15 +70,15 @@ type dnsConfig struct {
 
 type storeConfig struct {
 	Memory struct {
-		Max      rules.Size `yaml:"max"`
-		Snapshot string     `yaml:"snapshot"`
+		Max      strict.Size `yaml:"max"`
+		Snapshot string      `yaml:"snapshot"`
 	} `yaml:"memory"`
 }
 
 type verdicts struct {
 	Dir     string        `yaml:"dir"`
 	Keep    time.Duration `yaml:"keep"`
-	MaxSize rules.Size    `yaml:"max_size"`
+	MaxSize strict.Size   `yaml:"max_size"`
 }
 
 type logConfig struct {
@@ -123,7 +122,7 @@ func (a *app) config() (config, error) {
 	if err != nil {
 		return c, exit{exitNoInput, fmt.Errorf("reading the configuration: %w", err)}
 	}
-	doc, findings := rules.Parse(data, a.configFile)
+	doc, findings := strict.Parse(data, a.configFile)
 	if doc != nil {
 		findings = doc.Decode(&c)
 		c.doc = doc
@@ -145,14 +144,14 @@ func (a *app) config() (config, error) {
 }
 
 // merge adds what makes no sense to what could not be read. Of a value that could not be read nothing more is said.
-func merge(unread, odd rules.Findings) rules.Findings {
+func merge(unread, odd strict.Findings) strict.Findings {
 	all := slices.Clone(unread)
 	for _, f := range odd {
-		if !slices.ContainsFunc(unread, func(u rules.Finding) bool { return u.Src == f.Src }) {
+		if !slices.ContainsFunc(unread, func(u strict.Finding) bool { return u.Src == f.Src }) {
 			all = append(all, f)
 		}
 	}
-	slices.SortStableFunc(all, func(a, b rules.Finding) int {
+	slices.SortStableFunc(all, func(a, b strict.Finding) int {
 		return cmp.Or(cmp.Compare(a.Src.Line, b.Src.Line), cmp.Compare(a.Src.Col, b.Src.Col), cmp.Compare(a.Text, b.Text))
 	})
 	return all

@@ -8,15 +8,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"weir/rules"
+	"weir/rules/strict"
 )
 
 // codeSetting marks values of weir.yaml that are well-formed but make no sense.
 const codeSetting = "C001"
 
 // findings says what is wrong with values that are well-formed, each at its place.
-func (c config) findings() rules.Findings {
+func (c config) findings() strict.Findings {
 	f := finder{doc: c.doc}
 	f.want(c.Version == 1, "version", "this weir reads version 1")
 	f.want(isHostname(c.Hostname), "hostname", "%q is not a host name", c.Hostname)
@@ -71,8 +70,8 @@ func (c config) findInListeners(f *finder) {
 
 // finder collects findings at keys of a document.
 type finder struct {
-	doc   *rules.Document
-	found rules.Findings
+	doc   *strict.Document
+	found strict.Findings
 }
 
 // want adds a finding at key, or at the nearest group that is there, unless ok.

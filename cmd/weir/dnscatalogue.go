@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"weir/rules/strict"
 
 	"github.com/spf13/cobra"
 
@@ -40,7 +41,7 @@ func noListing(lists []rules.Listing, name string) error {
 		names = append(names, l.Name)
 	}
 	text := fmt.Sprintf("the catalogue has no list %q", name)
-	if near := rules.Nearest(name, names); near != "" {
+	if near := strict.Nearest(name, names); near != "" {
 		text += fmt.Sprintf("\n  did you mean %q?", near)
 	}
 	return errors.New(text)

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"testing/fstest"
 	"time"
+	"weir/rules/strict"
 
 	"weir/filters"
 	"weir/filters/pattern"
@@ -45,7 +46,7 @@ func rulesFS(path string) (fs.FS, string, error) {
 }
 
 // loadRules reads a rules file and returns it with all findings; the set is nil if they hold an error.
-func loadRules(path string) (*rules.Set, rules.Findings, error) {
+func loadRules(path string) (*rules.Set, strict.Findings, error) {
 	fsys, name, err := rulesFS(path)
 	if err != nil {
 		return nil, nil, err
@@ -58,7 +59,7 @@ func loadRules(path string) (*rules.Set, rules.Findings, error) {
 }
 
 // placed makes a place in the rules of path, or in a file that they include, one that can be opened from here.
-func placed(src rules.Src, path string) rules.Src {
+func placed(src strict.Src, path string) strict.Src {
 	if _, builtin := rules.Builtin(src.File); !builtin && path != "" {
 		src.File = filepath.Join(filepath.Dir(path), src.File)
 	}
@@ -66,7 +67,7 @@ func placed(src rules.Src, path string) rules.Src {
 }
 
 // load makes the next generation: read, lint, test. Warnings are returned with it; on an error nothing has changed.
-func (l *loader) load(ctx context.Context, path string) (*proxy.Generation, rules.Findings, error) {
+func (l *loader) load(ctx context.Context, path string) (*proxy.Generation, strict.Findings, error) {
 	set, findings, err := loadRules(path)
 	if err != nil {
 		return nil, nil, err

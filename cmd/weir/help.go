@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"weir/rules/strict"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +20,6 @@ import (
 	"weir/filters/pattern"
 	"weir/filters/reverse"
 	"weir/filters/structure"
-	"weir/rules"
 )
 
 func (a *app) helpCommand() *cobra.Command {
@@ -76,7 +76,7 @@ func (a *app) helpFilter(args []string) error {
 	text, ok := all[args[0]]
 	if !ok {
 		hint := "there are: " + strings.Join(names, ", ")
-		if near := rules.Nearest(args[0], names); near != "" {
+		if near := strict.Nearest(args[0], names); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		return exit{exitUsage, fmt.Errorf("there is no filter %q\n  %s", args[0], hint)}

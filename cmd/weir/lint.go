@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"weir/rules/strict"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +49,7 @@ For machines, --format json prints one object a line, github the annotations of 
 	return c
 }
 
-func (a *app) printFindings(findings rules.Findings, format string) error {
+func (a *app) printFindings(findings strict.Findings, format string) error {
 	var err error
 	switch format {
 	case "text":
@@ -71,7 +72,7 @@ func (a *app) printFindings(findings rules.Findings, format string) error {
 		err = e.Encode(sarifOf(findings))
 	default:
 		hint := "it is one of " + strings.Join(lintFormats, ", ")
-		if near := rules.Nearest(format, lintFormats); near != "" {
+		if near := strict.Nearest(format, lintFormats); near != "" {
 			hint = "did you mean " + near + "?"
 		}
 		return exit{exitUsage, fmt.Errorf("--format %s is not known\n  %s", format, hint)}
@@ -80,7 +81,7 @@ func (a *app) printFindings(findings rules.Findings, format string) error {
 }
 
 // nameCodes says where to read more.
-func (a *app) nameCodes(findings rules.Findings) {
+func (a *app) nameCodes(findings strict.Findings) {
 	var codes []string
 	for _, f := range findings {
 		codes = append(codes, f.Code)
@@ -92,7 +93,7 @@ func (a *app) nameCodes(findings rules.Findings) {
 }
 
 // githubAnnotation is a workflow command of GitHub Actions, which shows a finding beside its line.
-func githubAnnotation(f rules.Finding) string {
+func githubAnnotation(f strict.Finding) string {
 	text := f.Text
 	if f.Hint != "" {
 		text += "\n" + f.Hint

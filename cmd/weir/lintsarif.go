@@ -3,6 +3,7 @@ package main
 import (
 	"path/filepath"
 	"slices"
+	"weir/rules/strict"
 
 	"weir/rules"
 )
@@ -63,7 +64,7 @@ type sarifRegion struct {
 }
 
 // sarifOf is findings as a SARIF document, which code review tools read.
-func sarifOf(findings rules.Findings) sarifLog {
+func sarifOf(findings strict.Findings) sarifLog {
 	run := sarifRun{ColumnKind: "unicodeCodePoints", Results: []sarifResult{}}
 	run.Tool.Driver = sarifDriver{Name: "weir", Version: release, Rules: []sarifRule{}}
 	for _, f := range findings {

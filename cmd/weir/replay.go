@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"weir/rules/strict"
 
 	"github.com/spf13/cobra"
 
@@ -128,7 +129,7 @@ func setPoints(set *rules.Set, change string) error {
 	}
 	symbol := set.Symbols[name]
 	if symbol == nil {
-		if near := rules.Nearest(name, slices.Collect(maps.Keys(set.Symbols))); near != "" {
+		if near := strict.Nearest(name, slices.Collect(maps.Keys(set.Symbols))); near != "" {
 			return fmt.Errorf("there is no symbol %s; did you mean %s?", name, near)
 		}
 		return fmt.Errorf("there is no symbol %s", name)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"weir/rules/strict"
 
 	"weir/rules"
 	"weir/scoring/replay"
@@ -81,7 +82,7 @@ func parseLimit(text string) (limit, error) {
 	}
 	slices.Sort(names)
 	if !slices.Contains(names, l.counted) {
-		if near := rules.Nearest(l.counted, names); near != "" {
+		if near := strict.Nearest(l.counted, names); near != "" {
 			return l, fmt.Errorf("there is no %s; did you mean %s?", l.counted, near)
 		}
 		return l, fmt.Errorf("there is no %s; it is one of %s", l.counted, strings.Join(names, ", "))

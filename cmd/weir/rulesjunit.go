@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"os"
+	"weir/rules/strict"
 
 	"weir/rules"
 )
@@ -31,11 +32,11 @@ type junitFailure struct {
 // junitOf is the outcome of the tests in set, a case each. A rule without a test, where that is a failure, is a case too.
 func junitOf(set *rules.Set, r testReport) junitSuite {
 	suite := junitSuite{Name: "weir rules", Failures: len(r.Failures)}
-	failures := map[rules.Src][]junitFailure{}
+	failures := map[strict.Src][]junitFailure{}
 	for _, f := range r.Failures {
 		failures[f.Src] = append(failures[f.Src], junitFailure{f.Text, f.At})
 	}
-	add := func(class, name string, src rules.Src) {
+	add := func(class, name string, src strict.Src) {
 		suite.Cases = append(suite.Cases, junitCase{class, name, failures[src]})
 		delete(failures, src)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"weir/rules/strict"
 
 	"weir/filters"
 	"weir/filters/lookup"
@@ -16,10 +17,10 @@ import (
 
 // failure is a test of the rules that did not come out as it says.
 type failure struct {
-	Name string    `json:"name"`
-	Src  rules.Src `json:"-"`
-	At   string    `json:"src"`
-	Text string    `json:"text"`
+	Name string     `json:"name"`
+	Src  strict.Src `json:"-"`
+	At   string     `json:"src"`
+	Text string     `json:"text"`
 }
 
 // testReport is the outcome of all tests written in a rule set.
@@ -29,7 +30,7 @@ type testReport struct {
 	seen          map[string]bool // the symbols that some test has had present
 }
 
-func (r *testReport) fail(name string, src rules.Src, format string, args ...any) {
+func (r *testReport) fail(name string, src strict.Src, format string, args ...any) {
 	r.Failures = append(r.Failures, failure{Name: name, Src: src, At: src.String(), Text: fmt.Sprintf(format, args...)})
 }
 

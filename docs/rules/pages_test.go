@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"weir/rules/strict"
 
 	"weir/rules"
 )
 
 // found is all that is wrong in a file of rules and its tests, for a program with one check if the code is of checks.
-func found(code, text string) (rules.Findings, []string) {
+func found(code, text string) (strict.Findings, []string) {
 	var known rules.Known
 	if code == "R021" {
 		known = rules.Known{"spf": {"SPF_FAIL"}}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"weir/rules/strict"
 
 	"weir/rules"
 	"weir/scoring"
@@ -62,7 +63,7 @@ func parseAction(value string) (matcher, error) {
 	var wanted rules.Action
 	if err := wanted.UnmarshalText([]byte(strings.ToLower(value))); err != nil {
 		names := []string{rules.Pass.String(), rules.Tag.String(), rules.Defer.String(), rules.Reject.String()}
-		if near := rules.Nearest(value, names); near != "" {
+		if near := strict.Nearest(value, names); near != "" {
 			return matcher{}, fmt.Errorf("there is no action %s; did you mean %s?", value, near)
 		}
 		return matcher{}, fmt.Errorf("there is no action %s; it is one of %s", value, strings.Join(names, ", "))

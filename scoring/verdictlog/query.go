@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	"unicode"
+	"weir/rules/strict"
 
 	"weir/rules"
 )
@@ -125,7 +126,7 @@ func unknownKey(name string) error {
 		names = append(names, k.name)
 	}
 	hint := "it is one of " + strings.Join(names, ": ") + ":"
-	if near := rules.Nearest(name, names); near != "" {
+	if near := strict.Nearest(name, names); near != "" {
 		hint = "did you mean " + near + ":?"
 	}
 	return fmt.Errorf("there is no %s:; %s To look for the text itself, put it in quotes", name, hint)

@@ -1,4 +1,4 @@
-package rules
+package strict
 
 import (
 	"fmt"
@@ -49,24 +49,6 @@ func (s *Size) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q has no known unit; use B, KiB, MiB, GiB or TiB", text)
 }
 
-// DecodeYAML reads points as ParsePoints does.
-func (p *Points) DecodeYAML(v Value) error {
-	if v.node != nil && resolve(v.node).Style&quoted != 0 {
-		return fmt.Errorf("%s must be a number without quotes", v.Quoted())
-	}
-	return v.scalar(func(text string) (err error) { *p, err = ParsePoints(text); return err })
-}
-
-// DecodeYAML reads points or "off".
-func (t *Threshold) DecodeYAML(v Value) error {
-	if text, err := v.Text(); err == nil && text == "off" {
-		*t = Threshold{Off: true}
-		return nil
-	}
-	*t = Threshold{}
-	return t.Points.DecodeYAML(v)
-}
-
 var durationPattern = regexp.MustCompile(`^(?:(\d{1,6})w)?(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?(?:(\d{1,6})ms)?$`)
 
 var durationUnits = [...]time.Duration{
@@ -106,7 +88,8 @@ func parseTime(text string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("%q must be a date like 2027-03-01 or a time like 2027-03-01T12:00:00Z", text)
 }
 
-func parseAddr(text string) (netip.Addr, error) {
+// ParseAddr reads an IP address without zone; an IPv4 address in IPv6 form is the IPv4 address.
+func ParseAddr(text string) (netip.Addr, error) {
 	a, err := netip.ParseAddr(text)
 	if err != nil || a.Zone() != "" {
 		return netip.Addr{}, fmt.Errorf("%q must be an IP address", text)
@@ -114,9 +97,9 @@ func parseAddr(text string) (netip.Addr, error) {
 	return a.Unmap(), nil
 }
 
-// parsePrefix reads a network; a single address is a network of one.
-func parsePrefix(text string) (netip.Prefix, error) {
-	if a, err := parseAddr(text); err == nil {
+// ParsePrefix reads a network; a single address is a network of one.
+func ParsePrefix(text string) (netip.Prefix, error) {
+	if a, err := ParseAddr(text); err == nil {
 		return netip.PrefixFrom(a, a.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(text)
@@ -132,14 +115,14 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// secretText is a text that may hold secrets. Display is the text without them.
-type secretText struct{ Text, Display string }
+// SecretText is a text that may hold secrets. Display is the text without them.
+type SecretText struct{ Text, Display string }
 
 // DecodeYAML reads a text and expands its secrets.
-func (s *secretText) DecodeYAML(v Value) error {
+func (s *SecretText) DecodeYAML(v Value) error {
 	if !v.IsSecret() {
 		text, err := v.Text()
-		*s = secretText{text, text}
+		*s = SecretText{text, text}
 		return err
 	}
 	var err error
@@ -154,7 +137,7 @@ const maxSecret = 64 << 10
 
 // expandSecrets replaces ${env:X} by an environment variable and ${file:/path} by the contents of a file without the
 // blanks around them.
-func expandSecrets(text string) (secretText, error) {
+func expandSecrets(text string) (SecretText, error) {
 	var failure error
 	full := secretPattern.ReplaceAllStringFunc(text, func(one string) string {
 		m := secretPattern.FindStringSubmatch(one)
@@ -164,7 +147,7 @@ func expandSecrets(text string) (secretText, error) {
 		}
 		return secret
 	})
-	return secretText{Text: full, Display: secretPattern.ReplaceAllString(text, "")}, failure
+	return SecretText{Text: full, Display: secretPattern.ReplaceAllString(text, "")}, failure
 }
 
 func secretOf(kind, name string) (string, error) {

@@ -1,4 +1,4 @@
-package rules
+package strict
 
 import (
 	"encoding"
@@ -50,7 +50,7 @@ func (v Value) decode(into reflect.Value) {
 	if d.depth > 0 {
 		if d.aliased++; d.aliased > maxAliased {
 			if d.aliased == maxAliased+1 {
-				d.report(v.Finding(codeAliases, "the aliases of this file stand for more than %d values", maxAliased))
+				d.report(v.Finding(CodeAliases, "the aliases of this file stand for more than %d values", maxAliased))
 			}
 			return
 		}
@@ -69,20 +69,20 @@ func (v Value) decodeItself(into reflect.Value) bool {
 	case Decoder:
 		err = p.DecodeYAML(v)
 	case *time.Duration:
-		err = v.scalar(func(text string) (e error) { *p, e = parseDuration(text); return e })
+		err = v.Scalar(func(text string) (e error) { *p, e = parseDuration(text); return e })
 	case *time.Time:
-		err = v.scalar(func(text string) (e error) { *p, e = parseTime(text); return e })
+		err = v.Scalar(func(text string) (e error) { *p, e = parseTime(text); return e })
 	case *netip.Addr:
-		err = v.scalar(func(text string) (e error) { *p, e = parseAddr(text); return e })
+		err = v.Scalar(func(text string) (e error) { *p, e = ParseAddr(text); return e })
 	case *netip.Prefix:
-		err = v.scalar(func(text string) (e error) { *p, e = parsePrefix(text); return e })
+		err = v.Scalar(func(text string) (e error) { *p, e = ParsePrefix(text); return e })
 	case encoding.TextUnmarshaler:
-		err = v.scalar(func(text string) error { return p.UnmarshalText([]byte(text)) })
+		err = v.Scalar(func(text string) error { return p.UnmarshalText([]byte(text)) })
 	default:
 		return false
 	}
 	if err != nil {
-		v.doc.report(v.Finding(codeValue, "%v", err))
+		v.doc.report(v.Finding(CodeValue, "%v", err))
 	}
 	return true
 }
@@ -109,14 +109,14 @@ func (v Value) decodeKind(into reflect.Value) {
 			v.decodeMap(into)
 		}
 	default:
-		if err := v.scalar(func(text string) error { return v.setScalar(into, text) }); err != nil {
-			v.doc.report(v.Finding(codeValue, "%v", err))
+		if err := v.Scalar(func(text string) error { return v.setScalar(into, text) }); err != nil {
+			v.doc.report(v.Finding(CodeValue, "%v", err))
 		}
 	}
 }
 
-// scalar hands the value's text to set, with secrets expanded. An error never quotes an expanded secret.
-func (v Value) scalar(set func(text string) error) error {
+// Scalar hands the value's text to set, with secrets expanded. An error never quotes an expanded secret.
+func (v Value) Scalar(set func(text string) error) error {
 	text, err := v.Text()
 	if err != nil {
 		return err
@@ -182,7 +182,7 @@ func (v Value) setScalar(into reflect.Value, text string) error {
 func (v Value) decodeSlice(into reflect.Value) {
 	n := resolve(v.node)
 	if n.Kind != yaml.SequenceNode {
-		f := v.Finding(codeType, "this is %s, and must be a list", v.Quoted())
+		f := v.Finding(CodeType, "this is %s, and must be a list", v.Quoted())
 		if n.Kind == yaml.ScalarNode {
 			f.Hint = fmt.Sprintf("write [%s]", n.Value)
 		}
@@ -200,18 +200,18 @@ func (v Value) decodeMap(into reflect.Value) {
 	if into.IsNil() {
 		into.Set(reflect.MakeMap(into.Type()))
 	}
-	v.eachKey(func(key, value Value, name string) {
+	v.EachKey(func(key, value Value, name string) {
 		item := reflect.New(into.Type().Elem()).Elem()
 		value.decode(item)
 		into.SetMapIndex(reflect.ValueOf(name).Convert(into.Type().Key()), item)
 	})
 }
 
-// eachKey calls each for the keys of a mapping, and reports those that are none or stand twice.
-func (v Value) eachKey(each func(key, value Value, name string)) {
+// EachKey calls each for the keys of a mapping, and reports those that are none or stand twice.
+func (v Value) EachKey(each func(key, value Value, name string)) {
 	n := resolve(v.node)
 	if n.Kind != yaml.MappingNode {
-		v.doc.report(v.Finding(codeType, "this is %s, and must be a group of keys", v.Quoted()))
+		v.doc.report(v.Finding(CodeType, "this is %s, and must be a group of keys", v.Quoted()))
 		return
 	}
 	seen := map[string]int{}
@@ -220,9 +220,9 @@ func (v Value) eachKey(each func(key, value Value, name string)) {
 		name := resolve(key.node).Value
 		switch line, twice := seen[name]; {
 		case resolve(key.node).Kind != yaml.ScalarNode:
-			v.doc.report(key.Finding(codeType, "a key must be one word"))
+			v.doc.report(key.Finding(CodeType, "a key must be one word"))
 		case twice:
-			v.doc.report(key.Finding(codeTwice, "the key %s stands twice, first in line %d", key.Quoted(), line))
+			v.doc.report(key.Finding(CodeTwice, "the key %s stands twice, first in line %d", key.Quoted(), line))
 		default:
 			seen[name] = key.node.Line
 			each(key, value, name)
@@ -235,16 +235,16 @@ func (v Value) eachKey(each func(key, value Value, name string)) {
 func (v Value) decodeStruct(into reflect.Value) {
 	fields := map[string]reflect.Value{}
 	names := v.fieldsOf(into, fields, nil)
-	v.eachKey(func(key, value Value, name string) {
+	v.EachKey(func(key, value Value, name string) {
 		if field, known := fields[name]; known {
 			value.decode(field)
 			return
 		}
-		if len(v.doc.findings) > maxFindings {
+		if len(v.doc.findings) > MaxFindings {
 			return
 		}
-		f := key.Finding(codeKey, "unknown key %s", key.Quoted())
-		if f.Hint = didYouMean(name, names); name == "<<" {
+		f := key.Finding(CodeKey, "unknown key %s", key.Quoted())
+		if f.Hint = DidYouMean(name, names); name == "<<" {
 			f.Hint = "YAML merge keys are not read; repeat the keys"
 		}
 		v.doc.report(f)

@@ -1,4 +1,4 @@
-package rules
+package strict
 
 import (
 	"fmt"
@@ -76,16 +76,16 @@ func (f Finding) excerpt() (line, lead string) {
 // Findings are all that is wrong, in the order of files and lines.
 type Findings []Finding
 
-// maxFindings bounds how many findings are kept. One more says that there are others.
-const maxFindings = 200
+// MaxFindings bounds how many findings are kept. One more says that there are others.
+const MaxFindings = 200
 
-// with is f and one more, up to the bound.
-func (f Findings) with(one Finding) Findings {
+// With is f and one more, up to the bound.
+func (f Findings) With(one Finding) Findings {
 	switch {
-	case len(f) > maxFindings:
+	case len(f) > MaxFindings:
 		return f
-	case len(f) == maxFindings:
-		one = Finding{Src: one.Src, Code: codeMany, Text: fmt.Sprintf("more than %d findings; the rest is not shown", maxFindings)}
+	case len(f) == MaxFindings:
+		one = Finding{Src: one.Src, Code: CodeMany, Text: fmt.Sprintf("more than %d findings; the rest is not shown", MaxFindings)}
 	}
 	return append(f, one)
 }
@@ -139,8 +139,8 @@ func Nearest(word string, candidates []string) string {
 
 func abs(n int) int { return max(n, -n) }
 
-// didYouMean is the hint for a word that is not among the candidates.
-func didYouMean(word string, candidates []string) string {
+// DidYouMean is the hint for a word that is not among the candidates.
+func DidYouMean(word string, candidates []string) string {
 	const few = 16
 	if n := Nearest(word, candidates); n != "" {
 		return fmt.Sprintf("did you mean %q?", n)

@@ -1,4 +1,4 @@
-package rules
+package strict
 
 import (
 	"fmt"
@@ -33,6 +33,9 @@ func (v Value) IsSecret() bool {
 	return v.node != nil && secretPattern.MatchString(resolve(v.node).Value)
 }
 
+// IsQuoted reports whether v stands in quotes.
+func (v Value) IsQuoted() bool { return v.node != nil && resolve(v.node).Style&quoted != 0 }
+
 // Quoted is what the file says, quoted and cut short, with secrets not expanded: for messages.
 func (v Value) Quoted() string {
 	const most = 60
@@ -56,7 +59,7 @@ func (v Value) Finding(code, format string, args ...any) Finding {
 }
 
 // finding is an error at the letter number offset of the value's text.
-func (v Value) findingWithin(offset int, code, text string) Finding {
+func (v Value) FindingWithin(offset int, code, text string) Finding {
 	line, col := v.place(offset)
 	return v.doc.finding(line, col, code, text)
 }
@@ -157,4 +160,4 @@ func (w *walker) shows(r rune) bool {
 }
 
 // text is what is written, secrets not expanded; "" for what is not one text.
-func (v Value) text() string { return resolve(v.node).Value }
+func (v Value) Raw() string { return resolve(v.node).Value }

@@ -1,4 +1,4 @@
-package rules
+package strict
 
 import (
 	"bytes"
@@ -20,7 +20,7 @@ type Document struct {
 	file     string
 	lines    []string
 	root     *yaml.Node
-	literal  bool // a secret stands only where a secretText is read
+	literal  bool // a secret stands only where a SecretText is read
 	findings Findings
 	aliased  int // values decoded through aliases
 	depth    int // of aliases being decoded
@@ -31,7 +31,7 @@ func Parse(data []byte, file string) (*Document, Findings) {
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	d := &Document{file: file, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
 	if line, col, what := strangeByte(data); what != "" {
-		return nil, Findings{d.finding(line, col, codeSyntax, what)}
+		return nil, Findings{d.finding(line, col, CodeSyntax, what)}
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data))
 	if err != nil {
@@ -40,19 +40,19 @@ func Parse(data []byte, file string) (*Document, Findings) {
 	var first, second yaml.Node
 	switch err := loader.Load(&first); {
 	case errors.Is(err, io.EOF):
-		return nil, Findings{d.finding(1, 1, codeEmpty, "the file says nothing")}
+		return nil, Findings{d.finding(1, 1, CodeEmpty, "the file says nothing")}
 	case err != nil:
 		return nil, Findings{d.syntax(err)}
 	}
 	if err := loader.Load(&second); err == nil {
-		f := d.finding(second.Line, second.Column, codeDocuments, "a second document begins here, and would not be read")
+		f := d.finding(second.Line, second.Column, CodeDocuments, "a second document begins here, and would not be read")
 		f.Hint = "drop the line ---"
 		return nil, Findings{f}
 	} else if !errors.Is(err, io.EOF) {
 		return nil, Findings{d.syntax(err)}
 	}
 	if first.Kind != yaml.DocumentNode || len(first.Content) != 1 {
-		return nil, Findings{d.finding(1, 1, codeEmpty, "the file says nothing")}
+		return nil, Findings{d.finding(1, 1, CodeEmpty, "the file says nothing")}
 	}
 	d.root = first.Content[0]
 	return d, nil
@@ -81,7 +81,7 @@ func strangeByte(data []byte) (line, col int, what string) {
 func (d *Document) syntax(err error) Finding {
 	var e *yaml.LoadError
 	if !errors.As(err, &e) {
-		return d.finding(1, 1, codeSyntax, err.Error())
+		return d.finding(1, 1, CodeSyntax, err.Error())
 	}
 	text, mark := e.Message, e.Mark
 	if e.ContextMsg != "" {
@@ -93,7 +93,7 @@ func (d *Document) syntax(err error) Finding {
 			mark = began
 		}
 	}
-	f := d.finding(max(mark.Line, 1), max(mark.Column, 1), codeSyntax, text)
+	f := d.finding(max(mark.Line, 1), max(mark.Column, 1), CodeSyntax, text)
 	switch {
 	case strings.HasPrefix(f.Line, "\t"):
 		f.Hint = "YAML takes no tabs before the text of a line; use blanks"
@@ -116,7 +116,10 @@ func (d *Document) line(n int) string {
 }
 
 // report keeps a finding.
-func (d *Document) report(f Finding) { d.findings = d.findings.with(f) }
+func (d *Document) report(f Finding) { d.findings = d.findings.With(f) }
+
+// TakeLiterally lets secrets stand only where a SecretText reads them.
+func (d *Document) TakeLiterally() { d.literal = true }
 
 // At finds the value at a path such as "listen[0].addr". It reports false if the file does not say it.
 func (d *Document) At(path string) (Value, bool) {
