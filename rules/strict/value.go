@@ -58,7 +58,7 @@ func (v Value) Finding(code, format string, args ...any) Finding {
 	return v.doc.finding(src.Line, src.Col, code, fmt.Sprintf(format, args...))
 }
 
-// finding is an error at the letter number offset of the value's text.
+// FindingWithin is an error at the letter number offset of the value's text.
 func (v Value) FindingWithin(offset int, code, text string) Finding {
 	line, col := v.place(offset)
 	return v.doc.finding(line, col, code, text)
@@ -159,5 +159,5 @@ func (w *walker) shows(r rune) bool {
 	return w.raw[w.col] == r || w.style&yaml.DoubleQuotedStyle != 0 && w.raw[w.col] == '\\'
 }
 
-// text is what is written, secrets not expanded; "" for what is not one text.
+// Raw is what is written, secrets not expanded; "" for what is not one text.
 func (v Value) Raw() string { return resolve(v.node).Value }
