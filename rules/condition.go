@@ -5,12 +5,13 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
-	"weir/rules/strict"
 
 	"github.com/expr-lang/expr"
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
+
+	"weir/rules/strict"
 )
 
 // Bounds of one condition.

@@ -6,9 +6,10 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
-	"weir/rules/strict"
 
 	"golang.org/x/net/idna"
+
+	"weir/rules/strict"
 )
 
 // ListType says what the entries of a List are.

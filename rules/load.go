@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+
 	"weir/rules/strict"
 )
 

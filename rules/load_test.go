@@ -10,9 +10,10 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
-	"weir/rules/strict"
 
 	"github.com/google/go-cmp/cmp"
+
+	"weir/rules/strict"
 )
 
 var update = flag.Bool("update", false, "rewrite the expected findings in testdata")

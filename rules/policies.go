@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"strings"
+
 	"weir/rules/strict"
 )
 

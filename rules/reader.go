@@ -6,11 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"weir/rules/strict"
 
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
+
+	"weir/rules/strict"
 )
 
 // names are what conditions may read.

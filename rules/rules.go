@@ -14,6 +14,7 @@ package rules
 import (
 	"fmt"
 	"time"
+
 	"weir/rules/strict"
 )
 

@@ -3,6 +3,7 @@ package rules
 import (
 	"net/netip"
 	"time"
+
 	"weir/rules/strict"
 )
 

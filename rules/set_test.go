@@ -8,9 +8,10 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
-	"weir/rules/strict"
 
 	"github.com/google/go-cmp/cmp"
+
+	"weir/rules/strict"
 )
 
 // The example means what its comments say.

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+
 	"weir/rules/strict"
 )
 

@@ -12,11 +12,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"weir/rules/strict"
 
 	"github.com/spf13/cobra"
 
 	"weir/rules"
+	"weir/rules/strict"
 	"weir/scoring/verdictlog"
 )
 

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
+
 	"weir/rules/strict"
 )
 

@@ -22,7 +22,7 @@ import (
 
 func (a *app) dnsCommand() *cobra.Command {
 	c := &cobra.Command{Use: "dns", Short: "Ask and test the DNS lists"}
-	c.AddCommand(a.dnsCheckCommand(), a.dnsHealthCommand(), a.dnsCatalogueCommand())
+	c.AddCommand(a.dnsCheckCommand(), a.dnsHealthCommand(), a.dnsOverlapCommand(), a.dnsCatalogueCommand())
 	return c
 }
 

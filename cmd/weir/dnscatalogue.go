@@ -7,11 +7,11 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"weir/rules/strict"
 
 	"github.com/spf13/cobra"
 
 	"weir/rules"
+	"weir/rules/strict"
 )
 
 func (a *app) dnsCatalogueCommand() *cobra.Command {

@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"testing/fstest"
 	"time"
-	"weir/rules/strict"
 
 	"weir/filters"
 	"weir/filters/pattern"
 	"weir/proxy"
 	"weir/rules"
+	"weir/rules/strict"
 )
 
 // loader makes generations of rules. What outlives a generation, the resolver's cache and the counters of the store,

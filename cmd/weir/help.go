@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"weir/rules/strict"
 
 	"github.com/spf13/cobra"
 
@@ -20,6 +19,7 @@ import (
 	"weir/filters/pattern"
 	"weir/filters/reverse"
 	"weir/filters/structure"
+	"weir/rules/strict"
 )
 
 func (a *app) helpCommand() *cobra.Command {

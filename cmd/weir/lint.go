@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"weir/rules/strict"
 
 	"github.com/spf13/cobra"
 
 	"weir/rules"
+	"weir/rules/strict"
 )
 
 // lintFormats are how findings can be printed.

@@ -3,9 +3,9 @@ package main
 import (
 	"path/filepath"
 	"slices"
-	"weir/rules/strict"
 
 	"weir/rules"
+	"weir/rules/strict"
 )
 
 // The types of this file are the part of SARIF 2.1.0 (OASIS) that findings need.

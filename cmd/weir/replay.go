@@ -9,11 +9,11 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"weir/rules/strict"
 
 	"github.com/spf13/cobra"
 
 	"weir/rules"
+	"weir/rules/strict"
 	"weir/scoring/replay"
 	"weir/scoring/verdictlog"
 )

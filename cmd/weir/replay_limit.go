@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"weir/rules/strict"
 
 	"weir/rules"
+	"weir/rules/strict"
 	"weir/scoring/replay"
 )
 

@@ -4,9 +4,9 @@ import (
 	"encoding/xml"
 	"fmt"
 	"os"
-	"weir/rules/strict"
 
 	"weir/rules"
+	"weir/rules/strict"
 )
 
 // junitSuite is the part of JUnit's XML that build servers read.

@@ -6,13 +6,13 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"weir/rules/strict"
 
 	"weir/filters"
 	"weir/filters/lookup"
 	"weir/filters/pattern"
 	"weir/filters/store"
 	"weir/rules"
+	"weir/rules/strict"
 )
 
 // failure is a test of the rules that did not come out as it says.

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
-	"weir/rules/strict"
 
 	"weir/rules"
+	"weir/rules/strict"
 )
 
 // found is all that is wrong in a file of rules and its tests, for a program with one check if the code is of checks.

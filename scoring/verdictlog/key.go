@@ -7,9 +7,9 @@ import (
 	"slices"
 	"strings"
 	"unicode"
-	"weir/rules/strict"
 
 	"weir/rules"
+	"weir/rules/strict"
 	"weir/scoring"
 )
 

@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 	"unicode"
-	"weir/rules/strict"
 
 	"weir/rules"
+	"weir/rules/strict"
 )
 
 // Query says which records are looked for: those of a time at which all terms hold. The zero Query finds all.
