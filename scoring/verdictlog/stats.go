@@ -49,7 +49,7 @@ func (s *Stats) Add(r *Record) {
 		s.rules, s.pairs = map[string]*RuleStats{}, map[[2]string]int{}
 	}
 	s.Judged++
-	present := symbolsOf(r)
+	present := Symbols(r)
 	for i, a := range present {
 		rule := s.rules[a]
 		if rule == nil {
@@ -69,8 +69,8 @@ func (s *Stats) Add(r *Record) {
 	}
 }
 
-// symbolsOf are all symbols of r, whatever they are worth, in order.
-func symbolsOf(r *Record) []string {
+// Symbols are all symbols of r, whatever they are worth, in order.
+func Symbols(r *Record) []string {
 	var all []string
 	if r.Facts != nil {
 		all = slices.Clone(r.Facts.Symbols)
