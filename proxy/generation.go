@@ -48,7 +48,14 @@ func (j Judged) Record() verdictlog.Record { return verdictlog.Compose(j.Mail, j
 // Accepts reports whether rcpt is under the same policy as the recipients before it, and remembers the policy of the
 // first. A message has one verdict, so recipients of different policies must come in different messages.
 func (t *Trial) Accepts(rcpt string) bool {
-	p := t.gen.Rules.PolicyFor(rcpt)
+	w := rules.Whose{Rcpt: rcpt}
+	if s := t.Mail.Session; s != nil {
+		w.User, w.Listener, w.Addr = s.User, s.Listener, s.Addr.Addr()
+	}
+	if e := t.Mail.Envelope; e != nil {
+		w.Sender = e.From
+	}
+	p := t.gen.Rules.PolicyFor(w)
 	if t.Policy == nil {
 		t.Policy = p
 	}

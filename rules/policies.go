@@ -2,7 +2,7 @@ package rules
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"weir/rules/strict"
 )
@@ -10,68 +10,25 @@ import (
 // defaultThresholds hold where no file says others. The weights of well-known lists are made for them.
 var defaultThresholds = Thresholds{Tag: Threshold{Points: 6_00}, Defer: Threshold{Off: true}, Reject: Threshold{Points: 15_00}}
 
-// addressPatterns are the addresses a policy is for.
-type addressPatterns struct {
-	exact map[string]bool
-	globs []string // with *
-	lists []*List
-}
-
-// match reports whether a, folded, is one of the addresses.
-func (p *addressPatterns) match(a string) bool {
-	if p.exact[a] {
-		return true
-	}
-	for _, g := range p.globs {
-		if globMatch(g, a) {
-			return true
-		}
-	}
-	for _, l := range p.lists {
-		if l.HasAddress(a) {
-			return true
-		}
-	}
-	return false
-}
-
-// globMatch reports whether text is pattern, in which each * stands for any letters or none.
-func globMatch(pattern, text string) bool {
-	first, rest, star := strings.Cut(pattern, "*")
-	if !star {
-		return pattern == text
-	}
-	text, ok := strings.CutPrefix(text, first)
-	if !ok {
-		return false
-	}
-	for {
-		part, after, more := strings.Cut(rest, "*")
-		if !more {
-			return strings.HasSuffix(text, part)
-		}
-		i := strings.Index(text, part)
-		if i < 0 {
-			return false
-		}
-		text, rest = text[i+len(part):], after
-	}
-}
-
-// PolicyFor returns the first policy for the recipient rcpt, an address as in RCPT TO without brackets. An address
-// without a domain, as postmaster may be, matches patterns whose domain is *.
-func (s *Set) PolicyFor(rcpt string) *Policy {
-	a := foldAddress(rcpt)
-	if !strings.Contains(a, "@") {
-		a += "@"
-	}
+// PolicyFor returns the first policy for w. A recipient without a domain, as postmaster may be, matches patterns whose
+// domain is *.
+func (s *Set) PolicyFor(w Whose) *Policy {
+	f := w.fold()
 	last := len(s.Policies) - 1
 	for _, p := range s.Policies[:last] {
-		if p.rcpt.match(a) {
+		if p.whose.has(f) {
 			return p
 		}
 	}
 	return s.Policies[last]
+}
+
+// ByRecipientAlone reports whether no policy asks for more than the recipient.
+func (s *Set) ByRecipientAlone() bool {
+	return !slices.ContainsFunc(s.Policies, func(p *Policy) bool {
+		w := p.whose
+		return w.sender != nil || w.user != nil || w.listeners != nil || w.networks != nil
+	})
 }
 
 // stated is a policy and the thresholds that the files say for it, not those it inherits.
@@ -109,7 +66,7 @@ func (l *loading) policies() {
 			if d.Zones.Mode.At.Said() {
 				p.ZoneMode = &d.Zones.Mode.V
 			}
-			everybody = l.recipients(p, d) || everybody
+			everybody = l.audience(p, d) || everybody
 			l.set.Policies = append(l.set.Policies, p)
 			l.stated = append(l.stated, stated{p, d.Thresholds})
 		}
@@ -119,34 +76,6 @@ func (l *loading) policies() {
 	for _, s := range l.stated {
 		l.rising(s)
 	}
-}
-
-// recipients reads whom a policy is for, and reports whether that is everybody.
-func (l *loading) recipients(p *Policy, d policyDoc) (everybody bool) {
-	p.rcpt.exact = map[string]bool{}
-	if len(d.Rcpt) == 0 {
-		l.hintAt(d.ID.At, codePolicy, fmt.Sprintf("the policy %s is for nobody", d.ID.V), "give it `rcpt:` with addresses, *@example.org or list.NAME")
-	}
-	for _, r := range d.Rcpt {
-		local, domain, isAddress := cutAddress(foldAddress(r.V))
-		switch {
-		case r.V == "":
-		case strings.HasPrefix(r.V, "list.") && !isAddress:
-			if list, ok := l.listNamed(r, Addresses, Domains); ok {
-				p.rcpt.lists = append(p.rcpt.lists, list)
-			}
-		case r.V == "*":
-			p.rcpt.globs, everybody = append(p.rcpt.globs, "*"), true
-		case !isAddress || local == "" || strings.ContainsAny(r.V, " \t<>") || !isDomain(strings.ReplaceAll(domain, "*", "x")):
-			l.hintAt(r.At, codePolicy, fmt.Sprintf("%s is not a recipient", r.At.Quoted()), "write ann@example.org, *@example.org, postmaster@* or list.NAME")
-		case strings.Contains(local+domain, "*"):
-			p.rcpt.globs = append(p.rcpt.globs, local+"@"+domain)
-			everybody = everybody || local == "*" && domain == "*"
-		default:
-			p.rcpt.exact[local+"@"+domain] = true
-		}
-	}
-	return everybody
 }
 
 // all are the thresholds in rising order.

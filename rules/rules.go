@@ -5,7 +5,7 @@
 //
 //	set, findings := rules.Load(os.DirFS(dir), "rules.yaml", known)
 //	if findings.Err() != nil { ... print each finding, keep the old set ... }
-//	policy := set.PolicyFor("bob@example.org")
+//	policy := set.PolicyFor(rules.Whose{Rcpt: "bob@example.org"})
 //
 // The package knows nothing of mail, DNS or SMTP: filters read their own section's types (Zone, Bulk, Pattern),
 // scoring reads symbols, combinations, caps and policies.
@@ -123,15 +123,15 @@ type Thresholds struct {
 	Tag, Defer, Reject Threshold
 }
 
-// Policy is how one group of recipients wants its mail judged. What a policy does not say, Load has filled in from
+// Policy is how the mail of one group of recipients, senders or users is judged. What a policy does not say, Load has filled in from
 // the set, so readers need no fallback.
 type Policy struct {
 	ID         string   // "default" for the last one, which matches everybody
-	Rcpt       []string // for whom, as written; nil for the default
+	Rcpt       []string // its recipients, as written; nil for all
 	Thresholds Thresholds
 	ZoneMode   *Mode // overrides the mode of every zone answer; nil leaves them as written
 	Src        strict.Src
-	rcpt       addressPatterns
+	whose      audience
 }
 
 // Set is one loaded generation of rules.

@@ -141,12 +141,13 @@ type Test struct {
 
 // TestSession is the client and envelope of a Test.
 type TestSession struct {
-	IP   netip.Addr
-	Helo string
-	RDNS string
-	User string
-	From string
-	To   []string
+	IP       netip.Addr
+	Helo     string
+	RDNS     string
+	User     string
+	From     string
+	To       []string
+	Listener string
 }
 
 // Want is what a Test expects; what is not said is not checked.

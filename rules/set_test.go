@@ -57,11 +57,11 @@ func TestExample(t *testing.T) {
 		"xabuse@example.org":      "default {6.00 false} {0.00 true} {15.00 false}",
 		"postmaster@x@example.de": "abuse-desk {6.00 false} {0.00 true} {0.00 true}",
 	} {
-		if got := thresholds(set.PolicyFor(rcpt)); got != want {
+		if got := thresholds(set.PolicyFor(Whose{Rcpt: rcpt})); got != want {
 			t.Errorf("PolicyFor(%q) = %s, want %s", rcpt, got, want)
 		}
 	}
-	if mode := set.PolicyFor("abuse@example.org").ZoneMode; mode == nil || *mode != Weighted {
+	if mode := set.PolicyFor(Whose{Rcpt: "abuse@example.org"}).ZoneMode; mode == nil || *mode != Weighted {
 		t.Errorf("zones of abuse-desk count as %v", mode)
 	}
 }
@@ -111,13 +111,13 @@ func TestZoneAnswers(t *testing.T) {
 	if s := set.Symbols["FLOOD"]; s.For(&Features{Bulk: BulkFeatures{AlikeStrict: 20}}).Points != 228 || s.Points != 300 {
 		t.Errorf("the flood does not grow: %+v", s)
 	}
-	if mode := set.PolicyFor("info@shop.test").ZoneMode; mode == nil || *mode != Shadow {
+	if mode := set.PolicyFor(Whose{Rcpt: "info@shop.test"}).ZoneMode; mode == nil || *mode != Shadow {
 		t.Error("a list of domains does not choose the policy of their addresses")
 	}
 	for rcpt, want := range map[string]string{
 		"x@a.example.org": "ours", "x@example.org": "default", "sales-eu@example.net": "ours", "ann@example.org": "team", "any@team.example": "team", "@": "default", "": "default",
 	} {
-		if got := set.PolicyFor(rcpt).ID; got != want {
+		if got := set.PolicyFor(Whose{Rcpt: rcpt}).ID; got != want {
 			t.Errorf("PolicyFor(%q) = %s, want %s", rcpt, got, want)
 		}
 	}
@@ -248,7 +248,7 @@ func BenchmarkPolicyFor(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if set.PolicyFor("bob@example.org").ID != "default" {
+		if set.PolicyFor(Whose{Rcpt: "bob@example.org"}).ID != "default" {
 			b.Fatal("wrong policy")
 		}
 	}

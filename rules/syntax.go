@@ -231,6 +231,10 @@ type policyDoc struct {
 	Self       strict.Value      `yaml:",self"`
 	ID         said[string]      `yaml:"id"`
 	Rcpt       oneOrMany[string] `yaml:"rcpt"`
+	Sender     oneOrMany[string] `yaml:"sender"`
+	User       oneOrMany[string] `yaml:"user"`
+	Listener   oneOrMany[string] `yaml:"listener"`
+	Net        oneOrMany[string] `yaml:"net"`
 	Thresholds thresholdsDoc     `yaml:"thresholds"`
 	Zones      struct {
 		Mode said[Mode] `yaml:"mode"`
@@ -249,12 +253,13 @@ type testDoc struct {
 }
 
 type sessionDoc struct {
-	IP   said[netip.Addr]  `yaml:"ip"`
-	Helo said[string]      `yaml:"helo"`
-	RDNS said[string]      `yaml:"rdns"`
-	User said[string]      `yaml:"user"`
-	From said[string]      `yaml:"from"`
-	To   oneOrMany[string] `yaml:"to"`
+	IP       said[netip.Addr]  `yaml:"ip"`
+	Helo     said[string]      `yaml:"helo"`
+	RDNS     said[string]      `yaml:"rdns"`
+	User     said[string]      `yaml:"user"`
+	From     said[string]      `yaml:"from"`
+	To       oneOrMany[string] `yaml:"to"`
+	Listener said[string]      `yaml:"listener"`
 }
 
 type wantDoc struct {

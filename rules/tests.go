@@ -20,7 +20,7 @@ func (l *loading) tests(doc *fileDoc) {
 		test := Test{
 			Name: t.Name.V, Message: t.Message.V, At: t.At.V, Src: t.Name.At.Src(),
 			Session: TestSession{
-				IP: t.Session.IP.V, Helo: t.Session.Helo.V, RDNS: t.Session.RDNS.V, User: t.Session.User.V,
+				IP: t.Session.IP.V, Helo: t.Session.Helo.V, RDNS: t.Session.RDNS.V, User: t.Session.User.V, Listener: t.Session.Listener.V,
 				From: t.Session.From.V, To: texts(t.Session.To),
 			},
 			Auth: texts(t.Auth), DNS: l.testDNS(t.DNS), Want: l.want(t.Want),

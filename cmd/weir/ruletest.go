@@ -102,7 +102,7 @@ func hitOrMiss(hit bool) string {
 
 func submissionOf(t rules.Test) submission {
 	s := submission{at: t.At, client: t.Session.IP, from: t.Session.From, to: t.Session.To}
-	s.session.Hello, s.session.User = t.Session.Helo, t.Session.User
+	s.session.Hello, s.session.User, s.session.Listener = t.Session.Helo, t.Session.User, t.Session.Listener
 	if t.Session.RDNS != "" {
 		s.session.ReverseName, s.session.ReverseOK, s.session.ReverseKnown = t.Session.RDNS, true, true
 	}

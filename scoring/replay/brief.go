@@ -20,6 +20,7 @@ type brief struct {
 	shadow, whole   bool // whole: the message had come
 	symbols         []byte
 	features        []byte
+	session         []byte
 	envelope        []byte
 	auth, bulk      []byte
 }
@@ -45,6 +46,8 @@ func parse(line []byte) (b brief, ok bool) {
 			fields(value, b.readFact)
 		case "message":
 			b.whole = true
+		case "session":
+			b.session = value
 		case "envelope":
 			b.envelope = value
 		case "auth":
@@ -69,6 +72,23 @@ func (b *brief) readVerdict(value []byte) {
 			b.shadow = string(value) == "true"
 		}
 	})
+}
+
+// appendParty appends of the session what policies may ask for.
+func (b *brief) appendParty(key []byte) []byte {
+	fields(b.session, func(name, value []byte) {
+		switch string(name) {
+		case "listener", "user":
+			key = append(append(key, name...), value...)
+		case "client":
+			fields(value, func(name, value []byte) {
+				if string(name) == "ip" {
+					key = append(key, value...)
+				}
+			})
+		}
+	})
+	return key
 }
 
 func (b *brief) readFact(name, value []byte) {

@@ -8,6 +8,7 @@ package replay
 import (
 	"encoding/json"
 	"maps"
+	"net/netip"
 	"slices"
 	"strconv"
 
@@ -192,11 +193,15 @@ func (j *Judge) policy(b *brief) (*rules.Policy, error) {
 		return all[0], nil
 	}
 	j.key = append(append(j.key[:0], b.policy...), ' ')
+	all := !j.rules.Set.ByRecipientAlone()
 	fields(b.envelope, func(name, value []byte) {
-		if n := string(name); n == "to" || n == "rcpt_rejected" {
+		if n := string(name); n == "to" || n == "rcpt_rejected" || all && n == "from" {
 			j.key = append(j.key, value...)
 		}
 	})
+	if all {
+		j.key = b.appendParty(j.key)
+	}
 	if p := j.whose[string(j.key)]; p != nil {
 		return p, nil
 	}
@@ -204,7 +209,16 @@ func (j *Judge) policy(b *brief) (*rules.Policy, error) {
 	if err := json.Unmarshal(b.envelope, &e); err != nil {
 		return nil, err
 	}
-	p := policyOf(j.rules.Set, e, string(b.policy))
+	w := rules.Whose{Sender: e.From}
+	if all {
+		var s verdictlog.Session
+		if err := json.Unmarshal(b.session, &s); err != nil {
+			return nil, err
+		}
+		w.User, w.Listener = s.User, s.Listener
+		w.Addr, _ = netip.ParseAddr(s.Client.IP)
+	}
+	p := policyOf(j.rules.Set, e, w, string(b.policy))
 	if len(j.whose) >= maxMemo {
 		clear(j.whose)
 	}
@@ -212,13 +226,14 @@ func (j *Judge) policy(b *brief) (*rules.Policy, error) {
 	return p, nil
 }
 
-func policyOf(set *rules.Set, e verdictlog.Envelope, was string) *rules.Policy {
+func policyOf(set *rules.Set, e verdictlog.Envelope, w rules.Whose, was string) *rules.Policy {
 	for _, r := range e.RcptRejected {
 		e.To = append(e.To, r.To)
 	}
 	var first *rules.Policy
 	for _, to := range e.To {
-		p := set.PolicyFor(to)
+		w.Rcpt = to
+		p := set.PolicyFor(w)
 		if p.ID == was {
 			return p
 		}

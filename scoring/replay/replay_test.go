@@ -75,7 +75,7 @@ func record(t rapid.TB, set *rules.Set, c circumstances) []byte {
 	if c.bulk {
 		results[0].Facts.Bulk = &filters.Bulk{Alike: 30}
 	}
-	v := scoring.Judge(set, set.PolicyFor(c.to), scoring.FactsOf(m, results))
+	v := scoring.Judge(set, set.PolicyFor(rules.Whose{Rcpt: c.to}), scoring.FactsOf(m, results))
 	r := verdictlog.Compose(m, results, v)
 	r.ID, r.Rules.Digest, r.Version = verdictlog.NewID(m.At), set.Digest, "1"
 	r.Verdict.At = verdictlog.AtData
@@ -188,8 +188,8 @@ func TestOtherWorthIsExact(t *testing.T) {
 				if err := json.Unmarshal(record(t, after, now), &want); err != nil {
 					t.Fatal(err)
 				}
-				p := after.PolicyFor(c.to).ID
-				if before.PolicyFor(c.to).ID != p && name != "policy" {
+				p := after.PolicyFor(rules.Whose{Rcpt: c.to}).ID
+				if before.PolicyFor(rules.Whose{Rcpt: c.to}).ID != p && name != "policy" {
 					t.Fatal("the policies differ")
 				}
 				if !ok || out.Undone != "" || out.Is != want.Verdict.Action || out.Score != want.Verdict.Score {
