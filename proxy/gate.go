@@ -374,6 +374,7 @@ func (g *gate) end(err error) {
 
 // hangUp says a last reply. It returns the error that ends the session.
 func (g *gate) hangUp(r Reply) error {
+	g.server.sessions.ledger.said(r)
 	g.said, g.answer = g.said[:0], nil
 	g.out = append(g.out, r.wire()...)
 	g.last = true

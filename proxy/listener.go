@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -86,7 +87,8 @@ type door struct {
 	server   *Server
 	listener *Listener
 	ctx      context.Context
-	spare    *os.File // a descriptor for a last word; nil if there is none. Accept's alone
+	spare    *os.File                  // a descriptor for a last word; nil if there is none. Accept's alone
+	left     atomic.Pointer[time.Time] // when it last stopped waiting for clients; nil while it waits
 }
 
 func (d *door) Close() error   { return d.listener.Net.Close() }
@@ -96,7 +98,10 @@ func (d *door) Addr() net.Addr { return d.listener.Net.Addr() }
 func (d *door) Accept() (net.Conn, error) {
 	pause := 5 * time.Millisecond
 	for {
+		d.left.Store(nil)
 		tcp, err := d.listener.Net.Accept()
+		now := time.Now()
+		d.left.Store(&now)
 		if err == nil {
 			return d.admit(tcp), nil
 		}
@@ -105,6 +110,7 @@ func (d *door) Accept() (net.Conn, error) {
 		}
 		d.server.logger().Error("accepting a client", "listener", d.listener.Name, "err", err)
 		if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+			d.server.sessions.ledger.met(LimitDescriptors)
 			d.turnAway()
 		}
 		select {
@@ -123,7 +129,9 @@ func (d *door) turnAway() {
 	}
 	d.spare.Close()
 	d.spare = nil
+	d.left.Store(nil)
 	if tcp, err := d.listener.Net.Accept(); err == nil {
+		d.server.sessions.ledger.ended(d.listener.Name, Refused)
 		_ = tcp.SetWriteDeadline(time.Now().Add(time.Second))
 		_, _ = tcp.Write(replyTooManySessions.wire()) // it has been told, or it has gone
 		tcp.Close()

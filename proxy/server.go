@@ -108,6 +108,8 @@ func (s *Server) Serve(ctx context.Context, l Listener) error {
 	engine.ErrorLog = engineLog{s.logger()}
 	door := &door{server: s, listener: &l, ctx: ctx}
 	door.keepSpare()
+	s.sessions.enter(door)
+	defer s.sessions.exit(door)
 	stop := context.AfterFunc(ctx, func() { door.Close() })
 	defer stop()
 	err := engine.Serve(door)

@@ -24,6 +24,7 @@ func newSession(c *smtp.Conn) (smtp.Session, error) {
 
 // reply gives the client r, and go-smtp what it needs to know of it.
 func (s *session) reply(r Reply) error {
+	s.gate.server.sessions.ledger.said(r)
 	s.gate.answer = &r
 	return r.err()
 }

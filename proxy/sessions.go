@@ -14,6 +14,8 @@ type sessions struct {
 	counted int
 	stress  atomic.Bool   // few are left
 	drained chan struct{} // not nil in a drain; closed when the last has left
+	doors   map[*door]bool
+	ledger  ledger
 }
 
 // join adds g, not counted yet.
@@ -66,6 +68,7 @@ func (s *sessions) leave(g *gate) {
 		return
 	}
 	delete(s.live, g)
+	s.ledger.ended(g.client.listener.Name, g.result(counted))
 	if counted {
 		s.add(g, -1)
 		s.stress.Store(s.counted > g.client.settings.Limits.sessions()*7/8)
@@ -73,6 +76,17 @@ func (s *sessions) leave(g *gate) {
 	if s.drained != nil && len(s.live) == 0 {
 		s.closeDrained()
 	}
+}
+
+// result says what became of g, which was let in or not.
+func (g *gate) result(admitted bool) string {
+	switch {
+	case !admitted:
+		return Refused
+	case g.last:
+		return Cut
+	}
+	return Served
 }
 
 // add counts n sessions more like g.

@@ -58,6 +58,7 @@ func (g *gate) nextCommand() error {
 
 // say answers the command in hand without go-smtp.
 func (g *gate) say(r Reply) {
+	g.server.sessions.ledger.said(r)
 	g.out = append(g.out, r.wire()...)
 	g.advance(r.Code)
 }
