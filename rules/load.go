@@ -255,9 +255,11 @@ func (l *loading) build() {
 	for _, doc := range l.files {
 		l.zones(doc)
 		l.bulk(doc)
+		l.outgoing(doc)
 		l.rules(doc)
 	}
 	l.greylist()
+	l.stop()
 	l.caps()
 	l.overrides()
 	l.conditions()

@@ -134,28 +134,19 @@ func (l *loading) message(text said[string], fields ...string) *message {
 
 // rejectText sets the text of refusals; the last file that says one holds.
 func (l *loading) rejectText() {
-	l.set.RejectText = defaultReject
 	for _, doc := range l.files {
-		if doc.Reject.Text.V == "" {
-			continue
+		if doc.Reject.Text.V != "" {
+			l.set.reject = l.message(doc.Reject.Text, "reasons", "id")
 		}
-		l.set.RejectText = doc.Reject.Text.V
-		l.set.reject = l.message(doc.Reject.Text, "reasons", "id")
-	}
-	if l.set.reject == nil {
-		l.set.reject, _ = parseMessage(defaultReject, "reasons", "id")
 	}
 }
 
-// RejectMessage is the text of a refusal: RejectText with the public reasons and the id of the record filled in. A
-// Set that Load did not make prints its RejectText, or the default text if that is empty or wrong.
+// RejectMessage is the text of a refusal, with the public reasons and the id of the record filled in: what the files
+// say, or the default text.
 func (s *Set) RejectMessage(reasons []string, id string) string {
 	m := s.reject
 	if m == nil {
-		var err *templateError
-		if m, err = parseMessage(s.RejectText, "reasons", "id"); err != nil || s.RejectText == "" {
-			m, _ = parseMessage(defaultReject, "reasons", "id")
-		}
+		m, _ = parseMessage(defaultReject, "reasons", "id")
 	}
 	return m.render(map[string]string{"reasons": strings.Join(reasons, ", "), "id": id})
 }

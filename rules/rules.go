@@ -136,21 +136,21 @@ type Policy struct {
 
 // Set is one loaded generation of rules.
 type Set struct {
-	Digest     string             // "sha256:…" over all files read, in order
-	Symbols    map[string]*Symbol // by name
-	Patterns   []Pattern          // for filters/pattern
-	Combos     []Combo            // `when:` rules, each after those it reads
-	Zones      []Zone             // for filters/dnsbl
-	Bulk       Bulk               // for filters/bulk
-	Greylist   *Greylist          // for filters/greylist and scoring; nil for none
-	Lists      map[string]*List
-	Caps       []Cap
-	Policies   []*Policy // first match wins; the last is the default
-	RejectText string    // template of the 5xx text; fields .reasons and .id
-	Proofs     []Proof   // the hit/miss tests beside each rule
-	Tests      []Test    // the whole-message tests
-	Files      []string  // every file read, in order; "builtin:NAME" is in the binary
-	reject     *message  // RejectText, parsed
+	Digest   string             // "sha256:…" over all files read, in order
+	Symbols  map[string]*Symbol // by name
+	Patterns []Pattern          // for filters/pattern
+	Combos   []Combo            // `when:` rules, each after those it reads
+	Zones    []Zone             // for filters/dnsbl
+	Bulk     Bulk               // for filters/bulk
+	Greylist *Greylist          // for filters/greylist and scoring; nil for none
+	Outgoing Outgoing           // for filters/outgoing
+	Lists    map[string]*List
+	Caps     []Cap
+	Policies []*Policy // first match wins; the last is the default
+	Proofs   []Proof   // the hit/miss tests beside each rule
+	Tests    []Test    // the whole-message tests
+	Files    []string  // every file read, in order; "builtin:NAME" is in the binary
+	reject   *message  // the text of refusals; nil for the default
 }
 
 // Combo is a `when:` rule: a symbol that holds when an expression over other symbols and features does.

@@ -59,6 +59,7 @@ type fileDoc struct {
 	Thresholds thresholdsDoc     `yaml:"thresholds"`
 	Reject     rejectDoc         `yaml:"reject"`
 	Greylist   greylistDoc       `yaml:"greylist"`
+	Outgoing   outgoingDoc       `yaml:"outgoing"`
 	Zones      []zoneDoc         `yaml:"zones"`
 	Bulk       bulkDoc           `yaml:"bulk"`
 	Lists      entries[*listDoc] `yaml:"lists"`
