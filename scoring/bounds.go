@@ -1,0 +1,280 @@
+package scoring
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"weir/rules"
+)
+
+// Range is what a verdict can still become: no outcome of what is open is below Low or above High. It may be wider than
+// what is possible, never narrower.
+type Range struct{ Low, High Extreme }
+
+// Extreme is one end of a Range. Its action and its points need not go together.
+type Extreme struct {
+	Action rules.Action
+	Points rules.Points
+}
+
+// Certain reports whether every outcome leads to the same action.
+func (r Range) Certain() bool { return r.Low.Action == r.High.Action }
+
+// Bounds is the range of what Judge makes of f and any of the open symbols besides. The features of f must be final.
+func Bounds(set *rules.Set, p *rules.Policy, f Facts, open []string) Range {
+	counted := candidates(set, p, f, presences(set, f, open, nil))
+	r := sums(set.Caps, counted)
+	r.Low.Action, r.High.Action = ActionFor(p.Thresholds, r.Low.Points), ActionFor(p.Thresholds, r.High.Points)
+	switch presenceOf(counted, func(s *rules.Symbol) bool { return ModeUnder(p, s) == rules.Hard }) {
+	case present:
+		r.Low.Action, r.High.Action = rules.Reject, rules.Reject
+	case possible:
+		r.High.Action = rules.Reject
+	}
+	r.greylist(set.Greylist, p, counted)
+	return r
+}
+
+// Refuses reports whether a hard symbol refuses a message of which only client and sender are known, whatever the open
+// symbols and the message turn out to be.
+func Refuses(set *rules.Set, p *rules.Policy, f Facts, open []string) bool {
+	counted := candidates(set, p, f, presences(set, f, open, laterFeatures))
+	return presenceOf(counted, func(s *rules.Symbol) bool { return ModeUnder(p, s) == rules.Hard }) == present
+}
+
+// CouldRefuse reports whether one of symbols could refuse alone under p, or make a condition hold that does.
+func CouldRefuse(set *rules.Set, p *rules.Policy, symbols []string) bool {
+	reached := map[string]bool{}
+	for _, name := range symbols {
+		reached[name] = true
+	}
+	for _, c := range set.Combos {
+		if slices.ContainsFunc(c.When.Symbols, func(name string) bool { return reached[name] }) {
+			reached[c.Symbol] = true
+		}
+	}
+	for name := range reached {
+		if s := set.Symbols[name]; s != nil && ModeUnder(p, s) == rules.Hard {
+			return true
+		}
+	}
+	return false
+}
+
+// laterFeatures are those that are not final before the message has come.
+var laterFeatures = []string{
+	"size", "parts", "attachments", "urls", "recipients", "hops", "rdns", "from_domain", "bulk",
+}
+
+// presence is how sure it is that a symbol holds.
+type presence uint8
+
+const (
+	absent presence = iota
+	possible
+	present
+)
+
+// presences says of every symbol that may hold how sure that is, when the open symbols and the features named in later
+// are not known. It takes them to be independent of each other.
+func presences(set *rules.Set, f Facts, open, later []string) map[string]presence {
+	all := make(map[string]presence, len(f.Hits)+len(open)+4)
+	for _, name := range open {
+		all[name] = possible
+	}
+	for _, h := range f.Hits {
+		all[h.Symbol] = present
+	}
+	for _, c := range set.Combos { // each comes after those it reads
+		if is := outcome(c.When, all, &f.Features, later); is > all[c.Symbol] {
+			all[c.Symbol] = is
+		}
+	}
+	return all
+}
+
+// maxTried bounds the possible symbols of one condition of which all combinations are tried.
+const maxTried = 4
+
+// outcome is whether a condition holds for every, some or no combination of the possible symbols that it reads. One that
+// cannot be evaluated does not hold.
+func outcome(c *rules.Condition, all map[string]presence, f *rules.Features, later []string) presence {
+	var tried []string
+	for _, name := range c.Symbols {
+		if all[name] == possible {
+			tried = append(tried, name)
+		}
+	}
+	isLater := func(feature string) bool { return slices.Contains(later, feature) }
+	if len(tried) > maxTried || len(later) > 0 && slices.ContainsFunc(c.Features(), isLater) {
+		return possible
+	}
+	times := 0
+	for combination := range 1 << len(tried) {
+		holds, err := c.Holds(func(name string) bool {
+			if i := slices.Index(tried, name); i >= 0 {
+				return combination>>i&1 == 1
+			}
+			return all[name] == present
+		}, f)
+		if err == nil && holds {
+			times++
+		}
+	}
+	switch times {
+	case 0:
+		return absent
+	case 1 << len(tried):
+		return present
+	}
+	return possible
+}
+
+// candidate is a symbol that counts if it holds.
+type candidate struct {
+	*rules.Symbol
+	is presence
+}
+
+// candidates are the symbols of set that count under p and may hold, with the points that they have then.
+func candidates(set *rules.Set, p *rules.Policy, f Facts, all map[string]presence) []candidate {
+	counted := make([]candidate, 0, len(all))
+	for name, is := range all {
+		if s := set.Symbols[name]; s != nil && is != absent && ModeUnder(p, s) != rules.Shadow {
+			counted = append(counted, candidate{s.For(&f.Features), is})
+		}
+	}
+	return counted
+}
+
+// presenceOf is how sure it is that one of the wanted symbols holds.
+func presenceOf(counted []candidate, wanted func(*rules.Symbol) bool) presence {
+	is := absent
+	for _, c := range counted {
+		if wanted(c.Symbol) {
+			is = max(is, c.is)
+		}
+	}
+	return is
+}
+
+// span is between which bounds points lie.
+type span struct{ low, high rules.Points }
+
+func (s span) plus(o span) span { return span{s.low + o.low, s.high + o.high} }
+
+// sums is between which points the candidates add up. Points in favour count in full; those against count, family by
+// family, up to the lowest cap, which may depend on a symbol that is only possible.
+func sums(caps []rules.Cap, counted []candidate) Range {
+	var good span
+	against := map[string]span{}
+	for _, g := range groups(counted) {
+		mine, theirs := g.span()
+		good = good.plus(mine)
+		for family, s := range theirs {
+			against[family] = against[family].plus(s)
+		}
+	}
+	lowest, surely := map[string]rules.Points{}, map[string]rules.Points{} // caps that may hold, and that do
+	for _, c := range caps {
+		lower(lowest, c)
+		lower(surely, c)
+	}
+	for _, c := range counted {
+		if c.CapAt != nil {
+			lower(lowest, *c.CapAt)
+			if c.is == present {
+				lower(surely, *c.CapAt)
+			}
+		}
+	}
+	total := good
+	for family := range lowest {
+		against[family] = against[family].plus(span{}) // a cap below zero needs no symbol
+	}
+	for family, s := range against {
+		total = total.plus(span{capAt(s.low, lowest, family), capAt(s.high, surely, family)})
+	}
+	return Range{Low: Extreme{Points: total.low}, High: Extreme{Points: total.high}}
+}
+
+func lower(caps map[string]rules.Points, c rules.Cap) {
+	if old, ok := caps[c.Family]; !ok || c.Points < old {
+		caps[c.Family] = c.Points
+	}
+}
+
+func capAt(p rules.Points, caps map[string]rules.Points, family string) rules.Points {
+	if most, ok := caps[family]; ok {
+		return min(p, most)
+	}
+	return p
+}
+
+// group is symbols of which only the heaviest counts; a symbol without such others is one alone.
+type group []candidate
+
+func groups(counted []candidate) []group {
+	var all []group
+	shared := map[string]group{}
+	for _, c := range counted {
+		if c.OneOf == "" {
+			all = append(all, group{c})
+		} else {
+			shared[c.OneOf] = append(shared[c.OneOf], c)
+		}
+	}
+	return slices.AppendSeq(all, maps.Values(shared))
+}
+
+// span is what the symbol that counts can add in favour, and against by family.
+func (g group) span() (good span, against map[string]span) {
+	can := slices.DeleteFunc(slices.Clone(g), g.outdone)
+	some := slices.ContainsFunc(g, func(c candidate) bool { return c.is == present })
+	within := func(points func(candidate) rules.Points) span {
+		all := make([]rules.Points, 0, len(can)+1)
+		for _, c := range can {
+			all = append(all, points(c))
+		}
+		if !some {
+			all = append(all, 0)
+		}
+		return span{slices.Min(all), slices.Max(all)}
+	}
+	against = map[string]span{}
+	for _, of := range can {
+		if of.Points > 0 {
+			against[of.Family] = within(func(c candidate) rules.Points {
+				if c.Family != of.Family {
+					return 0
+				}
+				return max(c.Points, 0)
+			})
+		}
+	}
+	return within(func(c candidate) rules.Points { return min(c.Points, 0) }), against
+}
+
+// outdone reports whether a symbol that surely holds takes the place of c.
+func (g group) outdone(c candidate) bool {
+	return slices.ContainsFunc(g, func(o candidate) bool {
+		return o.is == present && cmp.Or(cmp.Compare(weight(c.Points), weight(o.Points)), cmp.Compare(c.Points, o.Points), cmp.Compare(o.Name, c.Name)) < 0
+	})
+}
+
+// greylist widens the actions by the deferring of strangers, which happens in a band of the sum.
+func (r *Range) greylist(g *rules.Greylist, p *rules.Policy, counted []candidate) {
+	if g == nil || p.Thresholds.Reject.Off {
+		return
+	}
+	stranger := presenceOf(counted, func(s *rules.Symbol) bool { return s.Name == rules.GreylistNew })
+	good := presenceOf(counted, func(s *rules.Symbol) bool { return s.Zone != "" && s.Points < 0 })
+	switch {
+	case stranger == absent || good == present || r.High.Points < g.From || r.Low.Points >= g.Below:
+		return
+	case stranger == present && good == absent && r.Low.Points >= g.From && r.High.Points < g.Below:
+		r.Low.Action = max(r.Low.Action, rules.Defer)
+	}
+	r.High.Action = max(r.High.Action, rules.Defer)
+}
