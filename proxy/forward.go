@@ -22,7 +22,7 @@ func (t *transaction) offer(to path, params []string) Reply {
 		if len(t.to) > 0 {
 			return t.front(replyRouteSplit)
 		}
-		t.behind.Quit() // nobody was accepted there
+		t.behind.Free() // nobody was accepted there
 		t.behind = nil
 	}
 	if said, ok := route.Unknown(to.wire()); ok {
@@ -38,6 +38,14 @@ func (t *transaction) offer(to path, params []string) Reply {
 		return t.front(replyTooManyRcpts)
 	}
 	said, err := t.behind.Rcpt(to.wire(), taken(params, t.behind.Offer))
+	if errors.Is(err, backend.ErrStale) { // nothing was said on it: once more on a new one
+		t.behind.Close()
+		t.behind = nil
+		if refusal := t.open(route); refusal != nil {
+			return *refusal
+		}
+		said, err = t.behind.Rcpt(to.wire(), taken(params, t.behind.Offer))
+	}
 	if err != nil {
 		return t.failed(err, replyBackendFailed)
 	}
@@ -108,7 +116,7 @@ func (t *transaction) connect(route *backend.Backend) (*backend.Conn, error) {
 		return spare, nil
 	}
 	if spare != nil {
-		spare.Quit()
+		spare.Free()
 	}
 	return route.OpenFor(t.gate.client.ctx, who)
 }

@@ -3,15 +3,37 @@ package proxy
 import (
 	"context"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"weir/proxy/backend"
 )
 
+// Routes say where mail goes: by a domain, by ".domain" for those below it, or by "*" for all others, in lower case.
+type Routes map[string]*backend.Backend
+
+// to is where mail for a domain, in lower case, goes; nil if nothing is said of it. What says most of the domain holds.
+func (r Routes) to(domain string) *backend.Backend {
+	for key := domain; ; {
+		if b := r[key]; b != nil {
+			return b
+		}
+		dot := strings.IndexByte(key[min(1, len(key)):], '.')
+		if dot < 0 {
+			return r["*"]
+		}
+		key = key[dot+1:]
+	}
+}
+
 // route is where mail for a domain, in lower case, goes. That for a <Postmaster> without one goes to Backend.
 func (s *Settings) route(domain string) *backend.Backend {
-	if b := s.Routes[domain]; b != nil {
-		return b
+	if domain == "" {
+		return s.Backend
+	}
+	if b := s.Routes.to(domain); b != nil {
+		return b.For(domain)
 	}
 	return s.Backend
 }
@@ -57,15 +79,18 @@ func (s *Settings) maxRecipients() int {
 	return limit
 }
 
-// Watch looks after the backends in force until ctx ends: which of their servers are up, and what they offer.
+// Watch looks after the backends in force until ctx ends: which of their servers are up, and what they offer. A server
+// that hangs keeps nobody from the others.
 func (s *Server) Watch(ctx context.Context) {
 	tick := time.NewTicker(backend.CheckPeriod)
 	defer tick.Stop()
+	var checks sync.WaitGroup // each ends within a probe's time
+	defer checks.Wait()
 	for {
 		select {
 		case <-tick.C:
 			for _, b := range s.settings().backends() {
-				b.Check(ctx)
+				checks.Go(func() { b.Check(ctx) })
 			}
 		case <-ctx.Done():
 			return

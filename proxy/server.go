@@ -41,7 +41,7 @@ type Server struct {
 // Settings are what a running server can exchange. A session keeps those it began with.
 type Settings struct {
 	Backend  *backend.Backend
-	Routes   map[string]*backend.Backend // by the recipient's domain, lower case; the others go to Backend
+	Routes   Routes // by the recipient's domain; the others go to Backend
 	Limits   Limits
 	Dialogue Dialogue
 	Trusted  []netip.Prefix           // peers that may say by XCLIENT whom they speak for

@@ -86,7 +86,7 @@ func (s *session) Logout() (err error) {
 	defer s.contain(&err)
 	s.end()
 	if s.spare != nil {
-		s.spare.Quit()
+		s.spare.Free()
 		s.spare = nil
 	}
 	return nil

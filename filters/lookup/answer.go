@@ -40,7 +40,7 @@ func interpretMessage(m *dns.Msg, k Kind) (outcome, *Failure) {
 	switch m.Rcode {
 	case dns.RcodeSuccess:
 	case dns.RcodeNameError:
-		return outcome{ttl: negativeTTL(m)}, nil
+		return outcome{answer: Answer{NoName: true}, ttl: negativeTTL(m)}, nil
 	case dns.RcodeServerFailure:
 		return outcome{}, &Failure{Kind: Servfail, Err: errors.New("the server answered SERVFAIL")}
 	case dns.RcodeRefused:
@@ -94,7 +94,7 @@ func followAliases(m *dns.Msg, k Kind) (owner string, ttl time.Duration, err err
 		}
 		owner, ttl = alias.Target, min(ttl, seconds(alias.Hdr.Ttl))
 	}
-	return "", 0, errors.New("the aliases loop, or there are too many")
+	return "", 0, ErrAliases
 }
 
 // collect takes the records of kind k at owner.
@@ -132,7 +132,7 @@ func (o *outcome) collect(records []dns.RR, owner string, k Kind) {
 	}
 	slices.SortStableFunc(best, func(x, y *dns.MX) int { return cmp.Compare(x.Preference, y.Preference) })
 	for _, mx := range best {
-		a.Names = append(a.Names, canonical(mx.Mx))
+		a.Names, a.Ranks = append(a.Names, canonical(mx.Mx)), append(a.Ranks, mx.Preference)
 	}
 	a.Found = len(a.Addrs)+len(a.Texts)+len(a.Names) > 0
 }

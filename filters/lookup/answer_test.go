@@ -3,6 +3,7 @@ package lookup
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,4 +217,17 @@ func FuzzAnswer(f *testing.F) {
 			}
 		}
 	})
+}
+
+// Who routes mail must tell a name that is not there from one without such records, and knows the ranks of exchangers.
+func TestNoSuchNameAndRanks(t *testing.T) {
+	for rcode, want := range map[int]bool{0: false, dns.RcodeNameError: true} {
+		if o, failure := interpret(packed(t, message(t, rcode, "--", "example. 60 IN SOA ns.example. host.example. 1 2 3 4 120")), MX); failure != nil || o.answer.NoName != want || o.answer.Found {
+			t.Errorf("code %d: %+v, %v", rcode, o.answer, failure)
+		}
+	}
+	o, failure := interpret(packed(t, message(t, 0, "x.example. IN MX 20 b.example.", "x.example. IN MX 10 a.example.", "x.example. IN MX 20 .")), MX)
+	if failure != nil || !slices.Equal(o.answer.Names, []string{"a.example", "b.example", ""}) || !slices.Equal(o.answer.Ranks, []uint16{10, 20, 20}) {
+		t.Errorf("%+v, %v", o.answer, failure)
+	}
 }

@@ -42,9 +42,11 @@ func (k Kind) String() string { return dns.Type(k).String() }
 // Answer is what the DNS says. It is shared with the cache: readers must not change the slices.
 type Answer struct {
 	Found  bool          // false: there is no such name, or it has no such records
+	NoName bool          // there is no such name (NXDOMAIN), so it has no records of any kind
 	Addrs  []netip.Addr  // of A and AAAA
 	Texts  []string      // of TXT, the strings of each record joined, as the bytes they are
 	Names  []string      // of PTR, MX (best first), NS and CNAME: lower case, no final dot, odd bytes as \DDD
+	Ranks  []uint16      // of MX, the preference of each of Names
 	Server string        // who said so
 	Took   time.Duration // how long it took to find out, when it was found out
 	Cached bool          // found out before this lookup
@@ -81,6 +83,7 @@ func (f *Failure) Unwrap() error { return f.Err }
 var (
 	ErrOffline = errors.New("lookups are switched off")
 	ErrClosed  = errors.New("the resolver is closed")
+	ErrAliases = errors.New("the aliases loop, or there are too many")
 )
 
 var (

@@ -8,7 +8,7 @@
 //	reply, err = c.Data(headers, message)
 //	c.Rest()                               // between two messages of one client
 //	err = c.Resume()                       // the next one; on error, open another
-//	c.Quit()
+//	c.Free()                               // for other clients, if it can be
 //
 // An error means that the connection is out of step: nothing was promised, and the caller defers the mail. Every
 // read and every write has a deadline; every reply has a bound.
@@ -26,6 +26,7 @@ import (
 
 const (
 	openTimeout = 30 * time.Second // for connecting, greeting and EHLO together, if Timeout is not shorter
+	openFor     = 2 * time.Minute  // for trying one server after another
 	restFor     = 10 * time.Second // how long a connection may rest
 	maxUses     = 100              // transactions on one connection
 	defaultWait = time.Minute
@@ -44,23 +45,42 @@ type Backend struct {
 	TLS        *tls.Config // of which RootCAs, Certificates and ServerName matter; nil for the system's roots and its name in Addrs
 	PassClient PassClient
 	Remember   time.Duration // how long a server's "no such user" is not asked for again; 0: not at all
+	Idle       int           // connections to each server that may wait for another client; 0: none
+	Names      *Names        // how host names are resolved; nil: as the system does
+	Exchange   *Exchange     // the servers are those of each domain, and Addrs and Servers are empty; needs Names. See For
 	Log        *slog.Logger  // nil for none
 
+	domain string // whose servers these are, by Exchange; "" for Addrs and Servers
+	state
+}
+
+// state is what a Backend knows of its servers.
+type state struct {
 	unknown unknown
 	mu      sync.Mutex
-	fates   map[string]*fate // by address
-	said    map[string]bool  // what was logged and need not be again
+	fates   map[string]*fate   // by address
+	waiting map[string][]*Conn // by address; for another client
+	said    map[string]bool    // what was logged and need not be again
 }
 
 // Open returns a new connection on behalf of nobody.
 func (b *Backend) Open(ctx context.Context) (*Conn, error) { return b.OpenFor(ctx, Client{}) }
 
-// OpenFor returns a new connection on behalf of a client, on which no transaction is open. When ctx ends, so does the
-// connection, at once. A *Refusal is the server's word on the client.
+// OpenFor returns a connection on behalf of a client, a new one or one that waits, on which no transaction is open. When
+// ctx ends, so does the connection, at once. A *Refusal is the server's word on the client, or the DNS's on the domain.
 func (b *Backend) OpenFor(ctx context.Context, who Client) (*Conn, error) {
+	addrs, err := b.order(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("finding the servers of %s: %w", b.domain, err)
+	}
 	var failed []error
-	for _, addr := range b.order() {
-		c, err := b.connect(ctx, addr, who)
+	for end := time.Now().Add(openFor); len(addrs) > 0 && time.Now().Before(end); addrs = addrs[1:] {
+		addr := addrs[0]
+		if c := b.take(ctx, addr, who); c != nil {
+			return c, nil
+		}
+		b.try(addr)
+		c, err := b.connect(ctx, addr, who, min(openTimeout, b.wait()))
 		var refusal *Refusal
 		refused := errors.As(err, &refusal)
 		if ctx.Err() == nil {

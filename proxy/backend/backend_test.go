@@ -40,6 +40,18 @@ func open(t testing.TB, b *Backend) *Conn {
 	return c
 }
 
+// until waits for something that another goroutine brings about.
+func until(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(10 * time.Second); !holds(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("no %s", what)
+		}
+	}
+}
+
 func TestAMessageInParts(t *testing.T) {
 	s, b := start(t)
 	for _, parts := range [][]string{
@@ -142,7 +154,7 @@ func TestAnAddressThatIsDownIsAskedLast(t *testing.T) {
 	gone.Close()
 	b.Addrs = []string{gone.Addr(), s.Addr()}
 	open(t, b)
-	if got := b.order(); got[0] != s.Addr() || got[1] != gone.Addr() {
+	if got := ordered(t, b); got[0] != s.Addr() || got[1] != gone.Addr() {
 		t.Errorf("order %v", got)
 	}
 	s.Set(sink.Script{On: map[sink.Stage]sink.Action{sink.Banner: {Kind: sink.Answer, Text: "421 4.3.2 no"}}})

@@ -14,11 +14,14 @@ type PassClient uint8
 
 // The ways. PassXClient and PassXForward are demands: a server that does not take them is not used. PassAuto takes
 // XCLIENT or else XFORWARD where it is offered, and goes on without where it is not or where we are not trusted.
+// PassProxy and PassProxyLine are the PROXY protocol, version 2 and 1, to a server that expects it.
 const (
 	PassAuto PassClient = iota
 	PassXClient
 	PassXForward
 	PassNone
+	PassProxy
+	PassProxyLine
 )
 
 // Client is the true client of a session, as far as a server can be told. The zero Client is nobody: of it nothing
@@ -33,10 +36,11 @@ type Client struct {
 	User      string         // authenticated, "" for none
 }
 
-// Refusal is the error of Open when a server will have nothing of this client, and says so.
+// Refusal is the error of Open when a server will have nothing of this client and says so, or the DNS sends the mail of
+// the domain nowhere.
 type Refusal struct{ Reply Reply }
 
-func (r *Refusal) Error() string { return "the server refuses the client: " + r.Reply.String() }
+func (r *Refusal) Error() string { return "refused: " + r.Reply.String() }
 
 var errNotTold = errors.New("the server does not let us say who the client is")
 
@@ -50,7 +54,7 @@ const unavailable = "[UNAVAILABLE]"
 func (c *Conn) introduce(deadline time.Time) error {
 	pass := c.backend.PassClient
 	switch {
-	case !c.Client.Addr.IsValid(), pass == PassNone, pass == PassXForward && c.Offer.Has("XFORWARD"):
+	case !c.Client.Addr.IsValid(), !pass.asks(), pass == PassXForward && c.Offer.Has("XFORWARD"):
 		return nil
 	case pass == PassXForward, pass == PassXClient && !c.Offer.Has("XCLIENT"):
 		return errNotTold
@@ -74,10 +78,39 @@ func (c *Conn) introduce(deadline time.Time) error {
 			return &Refusal{reply}
 		}
 	}
+	c.named = true
 	if err := c.hello(deadline, c.Client.Hello, c.backend.Hello); err != nil {
 		return fmt.Errorf("after XCLIENT: %w", err)
 	}
 	delete(c.Offer, "XFORWARD")
+	return nil
+}
+
+// asks reports whether the server is to say if it wants to know.
+func (p PassClient) asks() bool { return p == PassAuto || p == PassXClient || p == PassXForward }
+
+// proxied reports whether the server has got a PROXY header, or something it did not expect.
+func (c *Conn) proxied() bool {
+	return c.backend.PassClient == PassProxy || c.backend.PassClient == PassProxyLine
+}
+
+// present sends the PROXY header, where that is how the server learns.
+func (c *Conn) present(deadline time.Time) error {
+	if !c.proxied() {
+		return nil
+	}
+	version := 2
+	if c.backend.PassClient == PassProxyLine {
+		version = 1
+	}
+	c.named = true
+	err := c.tcp.SetWriteDeadline(deadline)
+	if err == nil {
+		_, err = c.tcp.Write(proxyHeader(c.Client, version))
+	}
+	if err != nil {
+		return fmt.Errorf("sending the PROXY header: %w", err)
+	}
 	return nil
 }
 
@@ -94,7 +127,7 @@ func isUntrusting(r Reply) bool {
 // verdict's. On error the connection is out of step.
 func (c *Conn) Trace(id string) error {
 	pass := c.backend.PassClient
-	if !c.Client.Addr.IsValid() || pass == PassNone || pass == PassXClient || !c.Offer.Has("XFORWARD") {
+	if !c.Client.Addr.IsValid() || !pass.asks() || pass == PassXClient || !c.Offer.Has("XFORWARD") {
 		return nil
 	}
 	for _, command := range c.attributes("XFORWARD", id) {

@@ -107,7 +107,7 @@ func TestTheServerRefusesTheClient(t *testing.T) {
 	if !errors.As(err, &refusal) || refusal.Reply.String() != "554 5.7.1 blocked" {
 		t.Errorf("error %v", err)
 	}
-	if other.Conns() != 0 || b.order()[0] != s.Addr() {
+	if other.Conns() != 0 || leader(t, b) != s.Addr() {
 		t.Error("the server counts as down")
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"os"
 	"strings"
 	"time"
 )
@@ -17,6 +18,10 @@ var (
 	errOneOnly = errors.New("LMTP takes one recipient at a time here")
 	errBroken  = errors.New("the connection is out of step")
 )
+
+// ErrStale is the error of Rcpt when a connection that had been used before was lost before the server answered to MAIL.
+// Nothing has happened, and another connection may do better; those that wait have ended too.
+var ErrStale = errors.New("the connection had ended")
 
 // Conn is one connection to the server. One goroutine may use it.
 type Conn struct {
@@ -32,61 +37,88 @@ type Conn struct {
 	ctx     context.Context // of Open
 	untie   func() bool     // ends the tie to the context of Open
 	rest    *time.Timer     // ends a connection at rest
-	uses    int
 	broken  bool
-	owned   bool // an authenticated user's, whom nobody can authenticate again
-	open    transaction
+	mail    transaction
+	life
+}
+
+// life is what has become of a connection so far.
+type life struct {
+	born  time.Time
+	uses  int
+	owned bool // an authenticated user's, whom nobody can authenticate again
+	named bool // the server takes it for the client's own
 }
 
 // transaction is what the connection knows of the one that is open.
 type transaction struct {
-	mail    string // a MAIL command not sent yet
+	command string // MAIL, not sent yet
 	refused *Reply // the refusal of MAIL, which is that of every recipient
 	taken   int    // recipients accepted
 	live    bool   // there is one
 }
 
-// connect opens a connection to addr and greets.
-func (b *Backend) connect(ctx context.Context, addr string, who Client) (*Conn, error) {
-	c, err := b.dial(ctx, addr, who)
+// connect opens a connection to a server, at the first of its places that lets itself be greeted, and all within a time.
+func (b *Backend) connect(ctx context.Context, server string, who Client, within time.Duration) (*Conn, error) {
+	end := time.Now().Add(within)
+	places, err := b.places(ctx, server)
 	if err != nil {
 		return nil, err
 	}
-	err = c.greet(b.Security)
-	if errors.Is(err, errHandshake) && b.Security == Opportunistic && ctx.Err() == nil {
-		c.Close()
-		if c, err = b.dial(ctx, addr, who); err != nil {
-			return nil, err
+	var failed []error
+	for i, p := range places {
+		share := time.Until(end) / time.Duration(len(places)-i)
+		c := &Conn{Addr: server, Client: who, backend: b, life: life{born: time.Now()}}
+		err := c.open(ctx, p, share)
+		if err == nil {
+			return c, nil
 		}
-		err = c.greet(InClear)
+		failed = append(failed, err)
+		var refusal *Refusal
+		if errors.As(err, &refusal) || ctx.Err() != nil {
+			break
+		}
 	}
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	return c, nil
+	return nil, errors.Join(failed...)
 }
 
-// dial connects to HOST:PORT, to any address that the name has, or to unix:/PATH.
-func (b *Backend) dial(ctx context.Context, addr string, who Client) (*Conn, error) {
-	timeout := min(openTimeout, b.wait())
-	network, where := "tcp", addr
-	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
-		network, where = "unix", path
+// open connects to a place and greets. Where TLS is wished for and fails, it tries once more without.
+func (c *Conn) open(ctx context.Context, at place, within time.Duration) error {
+	err := c.dial(ctx, at, within, c.backend.Security)
+	if errors.Is(err, errHandshake) && c.backend.Security == Opportunistic && ctx.Err() == nil {
+		err = c.dial(ctx, at, within, InClear)
 	}
-	d := net.Dialer{Timeout: timeout}
-	nc, err := d.DialContext(ctx, network, where)
+	return err
+}
+
+func (c *Conn) dial(ctx context.Context, at place, within time.Duration, want Security) error {
+	deadline := time.Now().Add(within)
+	d := net.Dialer{Deadline: deadline}
+	nc, err := d.DialContext(ctx, at.network, at.addr)
 	if err != nil {
-		return nil, fmt.Errorf("connecting: %w", err)
+		return fmt.Errorf("connecting: %w", err)
 	}
-	c := &Conn{Addr: addr, Client: who, backend: b, ctx: ctx, tcp: nc, net: nc, r: bufio.NewReaderSize(nc, maxReplyLine)}
-	c.untie = context.AfterFunc(ctx, func() { nc.Close() })
-	return c, nil
+	c.tcp, c.net, c.r, c.broken = nc, nc, bufio.NewReaderSize(nc, maxReplyLine), false
+	c.tie(ctx)
+	if err := c.greet(want, deadline); err != nil {
+		c.Close()
+		return err
+	}
+	return nil
+}
+
+// tie makes the connection end with ctx.
+func (c *Conn) tie(ctx context.Context) {
+	c.ctx = ctx
+	tcp := c.tcp
+	c.untie = context.AfterFunc(ctx, func() { tcp.Close() })
 }
 
 // greet brings the connection to where MAIL can be said.
-func (c *Conn) greet(want Security) error {
-	deadline := time.Now().Add(min(openTimeout, c.backend.wait()))
+func (c *Conn) greet(want Security, deadline time.Time) error {
+	if err := c.present(deadline); err != nil {
+		return err
+	}
 	banner, err := c.read(deadline)
 	if err != nil {
 		return fmt.Errorf("reading the banner: %w", err)
@@ -115,7 +147,7 @@ func (c *Conn) hello(deadline time.Time, names ...string) error {
 	for _, name := range names {
 		commands = append(commands, verb+name+"\r\n")
 	}
-	if !c.backend.LMTP {
+	if !c.backend.LMTP && !c.proxied() { // else a refusal may be of the PROXY header
 		commands = append(commands, "HELO "+c.backend.Hello+"\r\n")
 	}
 	for _, command := range commands {
@@ -157,27 +189,27 @@ func (c *Conn) exchange(command string, deadline time.Time) (Reply, error) {
 // there is one.
 func (c *Conn) Mail(path string, params []string) {
 	c.uses++
-	c.open = transaction{live: true, mail: strings.Join(append([]string{"MAIL FROM:" + path}, params...), " ") + "\r\n"}
+	c.mail = transaction{live: true, command: strings.Join(append([]string{"MAIL FROM:" + path}, params...), " ") + "\r\n"}
 }
 
 // Rcpt adds a recipient, path with its brackets, and returns what the server says. By LMTP there can be one only.
 func (c *Conn) Rcpt(path string, params []string) (Reply, error) {
-	if c.backend.LMTP && c.open.taken > 0 {
+	if c.backend.LMTP && c.mail.taken > 0 {
 		return Reply{}, errOneOnly
 	}
 	reply, err := c.rcpt(strings.Join(append([]string{"RCPT TO:" + path}, params...), " ") + "\r\n")
 	if err == nil && reply.OK() {
-		c.open.taken++
+		c.mail.taken++
 	}
-	if err == nil && c.open.refused == nil {
+	if err == nil && c.mail.refused == nil {
 		c.backend.unknown.learn(path, reply, c.backend.Remember)
 	}
 	return reply, err
 }
 
 func (c *Conn) rcpt(command string) (Reply, error) {
-	mail := c.open.mail
-	c.open.mail = ""
+	mail := c.mail.command
+	c.mail.command = ""
 	together := c.Offer.Has("PIPELINING") // RFC 2920
 	if mail != "" {
 		lines := mail
@@ -186,10 +218,10 @@ func (c *Conn) rcpt(command string) (Reply, error) {
 		}
 		reply, err := c.ask(lines, together)
 		if err != nil {
-			return Reply{}, fmt.Errorf("MAIL: %w", err)
+			return Reply{}, c.stale(fmt.Errorf("MAIL: %w", err))
 		}
 		if !reply.OK() {
-			c.open.refused = &reply
+			c.mail.refused = &reply
 		}
 	}
 	if mail != "" && together {
@@ -197,18 +229,27 @@ func (c *Conn) rcpt(command string) (Reply, error) {
 		if err != nil {
 			return Reply{}, fmt.Errorf("RCPT: %w", err)
 		}
-		if c.open.refused == nil {
+		if c.mail.refused == nil {
 			return reply, nil
 		}
 	}
-	if c.open.refused != nil {
-		return *c.open.refused, nil
+	if c.mail.refused != nil {
+		return *c.mail.refused, nil
 	}
 	reply, err := c.ask(command, false)
 	if err != nil {
 		return Reply{}, fmt.Errorf("RCPT: %w", err)
 	}
 	return reply, nil
+}
+
+// stale makes the loss of a connection while MAIL is answered what it is.
+func (c *Conn) stale(err error) error {
+	if c.uses < 2 || c.ctx.Err() != nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	c.backend.drop(c.Addr)
+	return fmt.Errorf("%w: %w", ErrStale, err)
 }
 
 // ask sends a command and returns its reply, of class 2, 4 or 5. more says that further replies may already be there.
@@ -239,7 +280,7 @@ func (c *Conn) answer(more bool) (Reply, error) {
 // fail marks the connection as out of step. In the middle of a transaction that counts against the server, unless it
 // was us who gave up.
 func (c *Conn) fail() {
-	if !c.broken && c.open.live && c.ctx.Err() == nil {
+	if !c.broken && c.mail.live && c.ctx.Err() == nil {
 		c.backend.strike(c.Addr, true)
 	}
 	c.broken = true
@@ -272,7 +313,7 @@ func (c *Conn) send(command string) error {
 
 // Rest puts the connection aside between two transactions. One that is not resumed within restFor ends by itself.
 func (c *Conn) Rest() {
-	c.open = transaction{}
+	c.mail = transaction{}
 	rest := restFor
 	if c.owned {
 		rest = ownedFor
@@ -283,10 +324,11 @@ func (c *Conn) Rest() {
 // Resume makes a connection at rest ready for another transaction. The server must answer RSET, which proves that it
 // still listens; on error the connection has ended and nothing of the transaction was sent.
 func (c *Conn) Resume() error {
-	err := errBroken
-	if c.rest.Stop() && !c.broken && (c.uses < maxUses || c.owned) {
+	err, rested := errBroken, c.rest.Stop()
+	c.rest = nil
+	if rested && !c.broken && (c.uses < maxUses || c.owned) {
 		var reply Reply
-		reply, err = c.ask("RSET\r\n", false)
+		reply, err = c.exchange("RSET\r\n", time.Now().Add(min(resumeFor, c.backend.wait())))
 		if err == nil && !reply.OK() {
 			err = fmt.Errorf("%w: %s", errCode, reply)
 		}

@@ -12,6 +12,7 @@ const (
 	bodyBuffer = 16 << 10
 	bodyChunk  = 64 << 10 // the largest write under one deadline
 	lastWords  = time.Second
+	longest    = 10 * time.Minute // for a message; a client waits no longer for our answer (RFC 5321 4.5.3.2.6)
 )
 
 var errEarly = errors.New("the server answered before the end of the message")
@@ -45,7 +46,7 @@ func (c *Conn) transfer(parts [][]byte) (Reply, error) {
 		c.fail()
 		return Reply{}, err
 	}
-	w := &bodyWriter{conn: c, spoke: make(chan struct{})}
+	w := &bodyWriter{conn: c, spoke: make(chan struct{}), end: time.Now().Add(longest)}
 	done := make(chan struct{})
 	go func() { // ends with the first byte of the answer, or with the deadline set below
 		defer close(done)
@@ -83,12 +84,17 @@ func (c *Conn) transfer(parts [][]byte) (Reply, error) {
 type bodyWriter struct {
 	conn  *Conn
 	spoke chan struct{}
+	end   time.Time
 }
 
 func (w *bodyWriter) Write(p []byte) (int, error) {
 	n := 0
 	for n < len(p) {
-		if err := w.conn.net.SetWriteDeadline(time.Now().Add(w.conn.backend.wait())); err != nil {
+		deadline := time.Now().Add(w.conn.backend.wait())
+		if w.end.Before(deadline) {
+			deadline = w.end
+		}
+		if err := w.conn.net.SetWriteDeadline(deadline); err != nil {
 			return n, err
 		}
 		select {

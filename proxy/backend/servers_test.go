@@ -17,7 +17,7 @@ func TestTheOrderOfServers(t *testing.T) {
 	}}
 	first := map[string]int{}
 	for range 4000 {
-		all := b.order()
+		all := ordered(t, b)
 		first[all[0]]++
 		if all[2] != "second:25" {
 			t.Fatalf("order %v", all)
@@ -28,7 +28,7 @@ func TestTheOrderOfServers(t *testing.T) {
 	}
 	b.mark("heavy:25", errors.New("gone"))
 	b.mark("light:25", errors.New("gone"))
-	if got := b.order()[0]; got != "second:25" {
+	if got := leader(t, b); got != "second:25" {
 		t.Errorf("first %s", got)
 	}
 }
@@ -37,11 +37,11 @@ func TestWhatIsDownComesBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &Backend{Addrs: []string{"a:25", "b:25"}}
 		b.mark("a:25", errors.New("gone"))
-		if got := b.order()[0]; got != "b:25" {
+		if got := leader(t, b); got != "b:25" {
 			t.Errorf("first %s", got)
 		}
 		time.Sleep(downFor)
-		if got := b.order()[0]; got != "a:25" {
+		if got := leader(t, b); got != "a:25" {
 			t.Errorf("first %s after a while", got)
 		}
 	})
@@ -193,3 +193,15 @@ func TestTheServerIsNotAskedAgainForWhomItDoesNotKnow(t *testing.T) {
 		c.Close()
 	}
 }
+
+// ordered is the order in which servers are asked.
+func ordered(t *testing.T, b *Backend) []string {
+	t.Helper()
+	all, err := b.order(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func leader(t *testing.T, b *Backend) string { return ordered(t, b)[0] }

@@ -34,6 +34,9 @@ func (d *dialogue) run() {
 	if handled, _, err := d.act(Connect); handled || err != nil {
 		return
 	}
+	if script, _ := d.sink.now(); script.Proxy && d.proxied() != nil {
+		return
+	}
 	if d.say(Banner, "220 sink.example ESMTP") != nil {
 		return
 	}

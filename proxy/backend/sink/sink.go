@@ -70,6 +70,7 @@ type Script struct {
 	Users  map[string]string        // who may authenticate, with their passwords
 	NoEHLO bool                     // knows HELO only
 	TLS    *tls.Config              // for STARTTLS, which is offered if it is there; nil for none
+	Proxy  bool                     // a PROXY header comes before all else; without one the connection ends
 }
 
 // Offers are the EHLO keywords of a Script that names none.
@@ -100,6 +101,7 @@ type Sink struct {
 	written  int
 	messages []Message
 	commands []string
+	headers  [][]byte // of the PROXY protocol
 	ended    sync.WaitGroup
 }
 
