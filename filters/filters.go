@@ -34,15 +34,24 @@ func (s Stage) String() string { return stageNames[s] }
 
 // Check is one filter. Checks are literals in one list (cmd/weir/filters.go); there is no registry.
 type Check struct {
-	Name    string   // as in records and rules: "dnsbl"
+	Name    string   // as in records and rules: "dnsbl". Checks that are parts of one share it
+	Rule    string   // the part of the rules that this one alone is about, such as a zone; "" for most
 	Doc     string   // one sentence
 	Stage   Stage    // the earliest at which all that it reads is known
 	Symbols []string // all that it may report
+
+	// Optional says that a verdict need not wait for it once nothing that it may report can change the action. It asks
+	// others, whose answers may never come; no other check reads what it finds, and it keeps no account of messages.
+	Optional bool
 
 	// Run looks at m and reports. It must honour ctx, may be called by many goroutines at once, and must not keep
 	// or change what m points to. What could not be found out is a Problem in the Report; an error or a panic
 	// means the whole check failed and becomes one Problem. Neither is ever a hit.
 	Run func(ctx context.Context, m Mail) (Report, error)
+
+	// Learn, if not nil, counts what became of a message after its answer. It must end soon, and bears on later messages
+	// alone.
+	Learn func(ctx context.Context, m Mail, o Outcome) error
 }
 
 // Hit is a symbol that holds, and the evidence. It has no number: a filter cannot score.

@@ -32,6 +32,7 @@
 //	forward.go      recipients and message passed on; backend/ speaks SMTP there
 //	reply.go        every reply that a client reads
 //	record.go       what the operator reads
+//	learn.go        what later messages and the operator are told of it
 //	ledger.go       and counts: what became of sessions, which limits they met, whether all listeners live
 //
 // # Why a gate

@@ -44,8 +44,8 @@ func (p *paces) within(c *client, perMinute int) bool {
 	return p.change(who, time.Minute, func(p pace) pace { return p.next(now, perMinute) }).ok
 }
 
-// rates are what clients did within the last minute.
-type rates struct{ connections, messages paces }
+// rates are what clients did within the last minute, and of which users the operator was told.
+type rates struct{ connections, messages, told paces }
 
 // roomWait is how long a message waits to be judged, its sender waiting with it.
 const roomWait = 10 * time.Second

@@ -13,6 +13,7 @@ import (
 // record hands over the record of a transaction that ends with this reply to its client.
 func (t *transaction) record(reply Reply) {
 	t.account.done = true
+	t.learn(reply)
 	s := t.gate.server
 	if s.Record == nil {
 		return

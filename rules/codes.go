@@ -61,7 +61,7 @@ var titles = map[string]string{
 	codeList:       "A list is not known or of the wrong type",
 	codeEntry:      "An entry of a list is not of the list's type",
 	codeUnused:     "A list is used by nothing",
-	codeWindow:     "A window of bulk counting makes no sense",
+	codeWindow:     "A window of counting makes no sense",
 	codeMatcher:    "A rule does not say exactly one thing to look for",
 	codeRegex:      "A regular expression is wrong",
 	codeBoundary:   "A word boundary stands beside letters that it does not know",

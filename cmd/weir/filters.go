@@ -12,6 +12,7 @@ import (
 	"weir/filters/hello"
 	"weir/filters/lookup"
 	"weir/filters/manners"
+	"weir/filters/outgoing"
 	"weir/filters/reverse"
 	"weir/filters/store"
 	"weir/filters/structure"
@@ -33,7 +34,8 @@ func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
 	for i := range lists {
 		lists[i] = bounded(p.dnsBudget, lists[i])
 	}
-	return append(lists,
+	all := append(lists, outgoing.New(set.Outgoing, p.store)...)
+	return append(all,
 		bounded(p.dnsBudget, reverse.New(p.resolver)),
 		bounded(p.dnsBudget, auth.NewSPF(p.resolver)),
 		hello.New(),
@@ -41,6 +43,8 @@ func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
 		structure.New(),
 		patterns,
 		bounded(p.dnsBudget, auth.NewDKIM(p.resolver)),
+		bounded(p.dnsBudget, auth.NewARC(p.resolver)),
+		bounded(p.dnsBudget, auth.NewDMARC(set.Sealers, p.resolver)),
 		bulk.New(set.Bulk, p.store),
 		greylist.New(set.Greylist, p.store),
 	)

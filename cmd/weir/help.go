@@ -16,6 +16,7 @@ import (
 	"weir/filters/greylist"
 	"weir/filters/hello"
 	"weir/filters/manners"
+	"weir/filters/outgoing"
 	"weir/filters/pattern"
 	"weir/filters/reverse"
 	"weir/filters/structure"
@@ -61,7 +62,7 @@ func (a *app) helpCode(code string) error {
 func manuals() map[string]string {
 	return map[string]string{
 		"auth": auth.Readme, "spf": auth.Readme, "dkim": auth.Readme, "bulk": bulk.Readme, "dnsbl": dnsbl.Readme,
-		"greylist": greylist.Readme, "hello": hello.Readme, "manners": manners.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
+		"greylist": greylist.Readme, "hello": hello.Readme, "manners": manners.Readme, "outgoing": outgoing.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
 	}
 }
 
