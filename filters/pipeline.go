@@ -1,6 +1,7 @@
 package filters
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -29,12 +30,12 @@ func (p *Pipeline) Checks() []Check { return p.checks }
 
 // Begin starts a pass for one connection. ctx ends every run of it; so does End.
 func (p *Pipeline) Begin(ctx context.Context) *Pass {
-	return p.newPass(ctx, nil)
+	return p.newPass(ctx, make(chan struct{}, 1))
 }
 
-func (p *Pipeline) newPass(ctx context.Context, before []*run) *Pass {
+func (p *Pipeline) newPass(ctx context.Context, news chan struct{}) *Pass {
 	ctx, cancel := context.WithCancel(ctx)
-	return &Pass{pipeline: p, ctx: ctx, cancel: cancel, runs: before}
+	return &Pass{pipeline: p, ctx: ctx, cancel: cancel, news: news}
 }
 
 // Pass is the run of a pipeline over one connection, or over one message of it. One goroutine may use it.
@@ -44,6 +45,7 @@ type Pass struct {
 	cancel   context.CancelFunc
 	reached  [stages]bool
 	runs     []*run
+	news     chan struct{} // holds a token when a check has ended; the connection and its messages share it
 	running  sync.WaitGroup
 }
 
@@ -51,6 +53,7 @@ type Pass struct {
 type run struct {
 	check   *Check
 	started time.Time
+	news    chan<- struct{}
 	done    chan struct{}
 	once    sync.Once
 	result  Result
@@ -58,13 +61,12 @@ type run struct {
 
 // Message starts the pass of one message. It keeps the runs of the Connect stage, which hold for the connection.
 func (x *Pass) Message() *Pass {
-	var kept []*run
+	m := x.pipeline.newPass(x.ctx, x.news)
 	for _, r := range x.runs {
 		if r.check.Stage == Connect {
-			kept = append(kept, r)
+			m.runs = append(m.runs, r)
 		}
 	}
-	m := x.pipeline.newPass(x.ctx, kept)
 	m.reached[Connect] = x.reached[Connect]
 	return m
 }
@@ -85,7 +87,7 @@ func (x *Pass) Reach(s Stage, m Mail) {
 	x.reached[s] = true
 	for i := range x.pipeline.checks {
 		if c := &x.pipeline.checks[i]; c.Stage == s {
-			r := &run{check: c, started: time.Now(), done: make(chan struct{})}
+			r := &run{check: c, started: time.Now(), news: x.news, done: make(chan struct{})}
 			x.runs = append(x.runs, r)
 			x.running.Go(func() { r.perform(x.ctx, x.pipeline.budget, m) })
 		}
@@ -96,35 +98,59 @@ func (x *Pass) Reach(s Stage, m Mail) {
 // of the list of checks. It waits for them, at most the budget and the grace from now; a check that is late or was
 // cancelled is there as a Problem, and stays one for this pass even if it ends later.
 func (x *Pass) Results(s Stage) []Result {
+	done, _ := x.Until(s, nil, func([]Result, []*Check) bool { return false })
+	return done
+}
+
+// Until is Results that waits no longer than until enough says so. enough is asked at once, when a check has ended, and
+// when wake delivers, with the results that are there and the checks that are open; those it saw last are returned. An
+// open check is no Problem: it may run on.
+func (x *Pass) Until(s Stage, wake <-chan time.Time, enough func(done []Result, open []*Check) bool) ([]Result, []*Check) {
 	timer := time.NewTimer(x.pipeline.budget + grace)
 	defer timer.Stop()
-	expired := false
-	var out []Result
+	for {
+		done, open := x.now(s)
+		if len(open) == 0 || enough(done, open) {
+			return done, open
+		}
+		select {
+		case <-x.news:
+			continue
+		case <-wake:
+			continue
+		case <-timer.C:
+		case <-x.ctx.Done():
+		}
+		return x.close(s), nil
+	}
+}
+
+// now is what is there and what is open of the stages up to s.
+func (x *Pass) now(s Stage) (done []Result, open []*Check) {
+	done = make([]Result, 0, len(x.runs))
 	for _, r := range x.runs {
 		if r.check.Stage > s {
 			continue
 		}
-		// An answer that came in time wins over a clock that ran out: the channel is read before the clock.
 		select {
 		case <-r.done:
-			out = append(out, r.result)
-			continue
+			done = append(done, r.result)
 		default:
+			open = append(open, r.check)
 		}
-		if !expired {
-			select {
-			case <-r.done:
-			case <-timer.C:
-				expired = true
-			case <-x.ctx.Done():
-				expired = true
-			}
-		}
-		r.finish(Report{}, context.DeadlineExceeded)
-		<-r.done
-		out = append(out, r.result)
 	}
-	return out
+	return done, open
+}
+
+// close gives up on what is open of the stages up to s. An answer that came in time wins over the clock that ran out.
+func (x *Pass) close(s Stage) []Result {
+	for _, r := range x.runs {
+		if r.check.Stage <= s {
+			r.finish(Report{}, context.DeadlineExceeded)
+		}
+	}
+	done, _ := x.now(s)
+	return done
 }
 
 // perform runs the check in its own goroutine. It is owned by the pass: its context ends with the pass or the budget.
@@ -147,10 +173,15 @@ func (r *run) finish(report Report, err error) {
 			report.Problems = append(report.Problems, problemOf(err))
 		}
 		for i := range report.Problems {
-			report.Problems[i].Check = r.check.Name
+			p := &report.Problems[i]
+			p.Check, p.Rule = r.check.Name, cmp.Or(p.Rule, r.check.Rule)
 		}
 		r.result = Result{Check: r.check.Name, Report: report, Took: time.Since(r.started)}
 		close(r.done)
+		select {
+		case r.news <- struct{}{}:
+		default: // there is news already
+		}
 	})
 }
 

@@ -177,6 +177,46 @@ func TestEndCancelsWhatRuns(t *testing.T) {
 	})
 }
 
+func TestUntilWaitsNoLongerThanIsEnough(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		after := func(d time.Duration, symbol string) Check {
+			return Check{Name: "list", Rule: symbol, Stage: Connect, Symbols: []string{symbol}, Run: func(ctx context.Context, _ Mail) (Report, error) {
+				select {
+				case <-ctx.Done():
+					return Report{}, ctx.Err()
+				case <-time.After(d):
+					return Report{Hits: []Hit{{Symbol: symbol}}}, nil
+				}
+			}}
+		}
+		conn := NewPipeline(8*time.Second, after(time.Second, "A"), after(2*time.Second, "B"), after(time.Hour, "C")).Begin(t.Context())
+		conn.Reach(Connect, Mail{})
+		pass := conn.Message()
+		began := time.Now()
+		asked := 0
+		done, open := pass.Until(Connect, nil, func(done []Result, open []*Check) bool {
+			asked++
+			return slices.Contains(symbols(done), "B")
+		})
+		if took := time.Since(began); took != 2*time.Second || asked > 4 {
+			t.Errorf("waited %v and asked %d times, want 2s and once for each end of a check", took, asked)
+		}
+		if got := symbols(done); !slices.Equal(got, []string{"A", "B"}) || len(problems(done)) > 0 || len(open) != 1 || open[0].Rule != "C" {
+			t.Errorf("there is %v, and open is %v", got, open)
+		}
+		wake := time.After(3 * time.Second)
+		if _, open = pass.Until(Connect, wake, func([]Result, []*Check) bool { return time.Since(began) >= 5*time.Second }); len(open) != 1 || time.Since(began) != 5*time.Second {
+			t.Errorf("woken after %v with %d open", time.Since(began), len(open))
+		}
+		done, open = pass.Until(Connect, nil, func([]Result, []*Check) bool { return false })
+		if p := problems(done); len(open) > 0 || len(p) != 1 || p[0].Kind != KindTimeout || p[0].Rule != "C" {
+			t.Errorf("after the budget problems are %v and open is %v", p, open)
+		}
+		pass.End()
+		conn.End()
+	})
+}
+
 func TestManyPassesAtOnce(t *testing.T) {
 	p := NewPipeline(time.Second, says("a", Connect, "A"), says("b", Body, "B"))
 	var all sync.WaitGroup
