@@ -83,16 +83,21 @@ func (c *command) repeats() bool {
 	return false
 }
 
-// size reads the SIZE parameter (RFC 1870 6.1); a number too large for any machine is the largest.
+// size reads the SIZE parameter (RFC 1870 6.1).
 func (c *command) size() (int64, error) {
 	value, ok := c.param("SIZE")
 	if !ok {
 		return 0, nil
 	}
-	if len(value) == 0 || len(value) > 20 || strings.Trim(value, "0123456789") != "" {
+	return octets(value)
+}
+
+// octets reads how many there are; a number too large for any machine is the largest.
+func octets(s string) (int64, error) {
+	if len(s) == 0 || len(s) > 20 || strings.Trim(s, "0123456789") != "" {
 		return 0, errPath
 	}
-	n, err := strconv.ParseInt(value, 10, 64)
+	n, err := strconv.ParseInt(s, 10, 64)
 	if errors.Is(err, strconv.ErrRange) {
 		return n, nil // the largest
 	}

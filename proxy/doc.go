@@ -19,8 +19,10 @@
 //	etrn.go         a queue started at the server behind
 //	command.go      a command line taken apart
 //	address.go      a path taken apart and written again
+//	transfer.go     a message on its way in: its pace, and how far it is read
 //	body.go         where a message ends, and what must not be in it
 //	mend.go         the same where line ends are mended
+//	chunks.go       a message by BDAT, which becomes one by DATA
 //	session.go      what go-smtp calls: MAIL, RCPT, DATA
 //	transaction.go  one message from MAIL to the last reply
 //	generation.go   its trial by the rules, which needs no SMTP
@@ -43,7 +45,8 @@
 // what is going on, in clear and encrypted alike:
 //
 //   - Read hands over one command, which the gate has looked at first. Commands that go-smtp has no answer or a wrong
-//     one for never reach it (ETRN, BDAT, a second MAIL, a command without its CRLF, control bytes, STARTTLS).
+//     one for never reach it (ETRN, BDAT, a second MAIL, a command without its CRLF, control bytes, STARTTLS). The
+//     first chunk of a message reaches it as DATA, and all of them as one message.
 //   - Write gathers what go-smtp says. The session may say something else instead, such as the server's own words over
 //     several lines; all replies are written together when no command is waiting.
 //   - In a message, Read hands over bytes up to CRLF.CRLF. A bare CR, a bare LF or a NUL ends the session with 550, at

@@ -55,20 +55,12 @@ type state struct {
 	esmtp  bool
 	utf8   bool // SMTPUTF8 was offered
 	sealed bool // REQUIRETLS was offered
+	chunks bool // CHUNKING was offered
 	mail   bool // a transaction is open
 	asUTF8 bool // it is one with SMTPUTF8
 	rcpts  int  // its recipients accepted
 	errors int
 	junk   int // commands that lead nowhere, since the last message
-}
-
-// transfer is one message on its way in.
-type transfer struct {
-	body
-	mender *mender   // instead of body where line ends are mended
-	due    time.Time // by when more must have come, at the slowest rate taken
-	size   int64
-	most   int64 // at which it is not read on
 }
 
 // theMessage stands for a verb while go-smtp has yet to answer what followed 354.
@@ -77,8 +69,6 @@ const theMessage = "message"
 var (
 	errEnded = errors.New("the session has ended")
 	errNoTLS = errors.New("no TLS came about")
-
-	errTooMuch = errors.New("message far larger than the limit")
 )
 
 // Read hands over the rest of a command, the next command, or the next bytes of a message.
@@ -101,6 +91,8 @@ func (g *gate) Read(p []byte) (n int, err error) {
 	}
 	if g.phase == inMessage {
 		n, err = g.readMessage(p)
+	} else if len(g.line) > 0 { // said between two chunks
+		n = g.hand(p)
 	} else if err = g.nextCommand(); err == nil {
 		n = g.hand(p)
 	}
@@ -218,14 +210,23 @@ func (g *gate) secure() error {
 
 // conclude says the reply to the command in hand and moves the state on.
 func (g *gate) conclude() {
+	if g.body.chunks != nil && g.body.chunks.dropped != nil {
+		g.afterDrop()
+		return
+	}
 	reply := g.corrected(g.said)
 	if g.answer != nil {
 		reply = g.answer.wire()
 	}
-	g.out = append(g.out, reply...)
-	g.said, g.answer = g.said[:0], nil
+	code := 0
 	if len(reply) > 3 {
-		code, _ := strconv.Atoi(string(reply[:3])) // our own replies and go-smtp's begin with a code
+		code, _ = strconv.Atoi(string(reply[:3])) // our own replies and go-smtp's begin with a code
+	}
+	if code != 354 || g.cmd.verb != "BDAT" { // which to go-smtp is a DATA
+		g.out = append(g.out, reply...)
+	}
+	g.said, g.answer = g.said[:0], nil
+	if code != 0 {
 		g.advance(code)
 	}
 }
@@ -264,7 +265,9 @@ func (g *gate) advance(code int) {
 	case "HELO", "EHLO":
 		if good {
 			g.state.hello, g.state.esmtp = g.cmd.arg, g.cmd.verb == "EHLO"
-			g.state.utf8, g.state.sealed = g.state.utf8 && g.state.esmtp, g.state.sealed && g.state.esmtp
+			if !g.state.esmtp {
+				g.state.utf8, g.state.sealed, g.state.chunks = false, false, false
+			}
 			g.transaction(false)
 			g.said = nil // the longest reply of most sessions
 		}
@@ -278,15 +281,20 @@ func (g *gate) advance(code int) {
 		}
 	case "DATA":
 		if code == 354 {
-			g.phase, g.body = inMessage, transfer{due: time.Now().Add(g.slack()), most: 2 * g.client.settings.maxSize()}
+			g.phase, g.body = inMessage, g.transfer()
 			if g.client.settings.Dialogue.Mend {
 				g.body.mender = &mender{}
 			}
 			g.cmd = command{verb: theMessage}
 			return
 		}
+	case "BDAT":
+		if code == 354 {
+			g.phase = inMessage
+		}
 	case theMessage:
 		g.transaction(false)
+		g.body = transfer{}
 		if good {
 			g.state.junk = 0
 		}
@@ -299,59 +307,6 @@ func (g *gate) advance(code int) {
 func (g *gate) transaction(open bool) {
 	g.state.mail, g.state.rcpts = open, 0
 	g.setBusy(open)
-}
-
-// readMessage hands over the next bytes of a message, none beyond its end. A message must keep coming, the next bytes
-// within the timeout and none of its minutes slower than the rate wanted, and it must end: one larger than the limit is
-// read as far as twice the limit.
-func (g *gate) readMessage(p []byte) (int, error) {
-	if g.body.size > g.body.most {
-		return 0, errTooMuch
-	}
-	deadline := time.Now().Add(g.idle)
-	if g.body.due.Before(deadline) {
-		deadline = g.body.due
-	}
-	waiting, err := g.some(deadline)
-	if err != nil {
-		return 0, err
-	}
-	handed, n, done, err := g.body.next(p, waiting[:min(len(p), len(waiting))])
-	if err != nil {
-		return 0, err
-	}
-	g.discard(n)
-	g.body.size += int64(n)
-	g.earn(n)
-	if done {
-		g.phase = inCommands
-	}
-	if len(handed) > len(p) {
-		g.line = handed[len(p):]
-	}
-	return copy(p, handed), nil
-}
-
-// slack is how long a message may be slower than the rate that it must come with.
-func (g *gate) slack() time.Duration { return min(time.Minute, g.idle) }
-
-// earn gives a message the time for which n bytes last, and never more than the slack.
-func (g *gate) earn(n int) {
-	due := g.body.due.Add(time.Duration(n) * time.Second / time.Duration(g.client.settings.Limits.minRate()))
-	if most := time.Now().Add(g.slack()); due.After(most) {
-		due = most
-	}
-	g.body.due = due
-}
-
-// next takes the bytes of the message that wait, as far as they belong to it, and returns what is handed on for them:
-// themselves, or what became of them, for which p serves as long as it has room.
-func (t *transfer) next(p, waiting []byte) (handed []byte, n int, done bool, err error) {
-	if t.mender != nil {
-		return t.mender.mend(p[:0:len(p)], waiting)
-	}
-	n, done, err = t.scan(waiting)
-	return waiting[:n], n, done, err
 }
 
 // end makes err the end of the session and tells the client, if anybody still listens.

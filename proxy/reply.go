@@ -60,6 +60,10 @@ var (
 	replyMechanism       = Reply{504, "5.5.4", "Mechanism not available"}
 	replyLoginLost       = Reply{421, "4.4.2", "Mail server lost, connect again"}
 	replyRcptFirst       = Reply{503, "5.5.1", "Say RCPT first"}
+	replyInChunks        = Reply{503, "5.5.1", "A message is coming by BDAT"}
+	replyChunk           = Reply{250, "2.0.0", "Chunk taken"}
+	replyChunkSize       = Reply{501, "5.5.4", "Say how many octets follow; closing"}
+	replyDone            = Reply{250, "2.0.0", "Done"}
 	replyNoRecipients    = Reply{554, "5.5.1", "No valid recipients"}
 	replyForbidden       = Reply{550, "5.7.0", "You may not use this command"}
 	replyTLSOn           = Reply{503, "5.5.1", "TLS is on already"}

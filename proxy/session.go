@@ -59,6 +59,9 @@ func (s *session) Data(r io.Reader) (err error) {
 	tx.trial.Recipients(&filters.Envelope{From: tx.from.address, To: tx.to})
 	message, err := receive(r, s.gate.client.settings.maxSize(), s.gate.server.TempDir)
 	defer tx.free(message)
+	if c := s.gate.body.chunks; c != nil && err == nil {
+		err = c.dropped
+	}
 	if err != nil {
 		return s.reply(tx.notReceived(err))
 	}

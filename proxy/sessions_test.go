@@ -31,8 +31,8 @@ import (
 //	            pause DURATION
 //	rules.yaml  the rules; without the file, none
 //	zone        what the DNS says; without the file it is offline
-//	backend     what the backend says otherwise: STAGE REPLY (banner, ehlo, mail, rcpt, data, dot), or RCPT ADDRESS REPLY;
-//	            \n in a reply is a line break
+//	backend     what the backend says otherwise: STAGE REPLY (banner, ehlo, mail, rcpt, data, dot), RCPT ADDRESS REPLY, or
+//	            OFFER KEYWORD besides the usual; \n in a reply is a line break
 //	dialogue    C: a line of the client    C+ "bytes" a Go string, as it is    TLS the handshake
 //	            S: a line of ours, an expression that must match it whole    END the connection ends
 //	mail        the message as the backend must have it, without our headers; `none` if it must have none
@@ -61,14 +61,16 @@ func play(t *testing.T, a *txtar.Archive) {
 		part[f.Name] = string(f.Data)
 	}
 	gen := loadGeneration(t, part)
+	behind := script(part["backend"])
 	f := newFront(t, func(f *front) {
+		f.sink.Set(sink.Script{Offers: behind.Offers})
 		f.Current = always(gen)
 		f.listener.Proxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		for _, line := range lines(part["front"]) {
 			f.set(line)
 		}
 	})
-	f.sink.Set(script(part["backend"]))
+	f.sink.Set(behind)
 	c := f.connect()
 	c.send(proxyHeader(part["front"]))
 	for _, line := range lines(part["dialogue"]) {
@@ -157,6 +159,10 @@ func script(text string) sink.Script {
 	byRcpt := map[string]string{}
 	for _, line := range lines(text) {
 		stage, reply, _ := strings.Cut(line, " ")
+		if stage == "OFFER" {
+			s.Offers = append(append(s.Offers, reply), sink.Offers...)
+			continue
+		}
 		reply = strings.ReplaceAll(reply, `\n`, "\n")
 		if stage == "RCPT" {
 			address, reply, _ := strings.Cut(reply, " ")

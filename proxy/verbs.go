@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -15,7 +14,8 @@ const (
 	maxHello  = 255
 )
 
-// nextCommand reads commands until one is for go-smtp, and puts what go-smtp is to read into line.
+// nextCommand reads commands until one is for go-smtp, and puts what go-smtp is to read into line; between the chunks of
+// a message, until there is another.
 func (g *gate) nextCommand() error {
 	for {
 		if g.closing() {
@@ -50,7 +50,7 @@ func (g *gate) nextCommand() error {
 			return g.hangUp(replyNotSMTP)
 		}
 		g.watch()
-		if err := g.screen(); err != nil || len(g.line) > 0 {
+		if err := g.screen(); err != nil || g.cmd.verb != "" {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func (g *gate) screen() error {
 	case "AUTH":
 		return g.auth()
 	case "BDAT":
-		return g.refuseChunk()
+		return g.bdat()
 	case "RSET", "QUIT":
 		if refusal = &replyNoArgument; g.cmd.arg == "" {
 			refusal = nil
@@ -140,7 +140,7 @@ func (g *gate) screen() error {
 		g.junk()
 	case "NOOP":
 		g.junk()
-		g.pass("NOOP\r\n")
+		refusal = &replyDone
 	default:
 		g.junk()
 		refusal = g.elsewhere()
@@ -222,6 +222,9 @@ func (g *gate) rcpt() *Reply {
 	if !g.state.mail {
 		return &replyMailFirst
 	}
+	if g.phase == inMessage {
+		return &replyInChunks
+	}
 	if err := g.cmd.readPath("TO"); err != nil || g.cmd.path.address == "" {
 		return &replyBadRecipient
 	}
@@ -245,6 +248,8 @@ func (g *gate) data() *Reply {
 		return &replyMailFirst
 	case g.state.rcpts == 0:
 		return &replyNoRecipients
+	case g.phase == inMessage:
+		return &replyInChunks
 	}
 	g.pass("DATA\r\n")
 	return nil
@@ -257,6 +262,8 @@ func (g *gate) upgrade() error {
 	switch {
 	case g.cmd.arg != "":
 		refusal = replyNoArgument
+	case g.phase == inMessage:
+		refusal = replyInChunks
 	case g.tlsState() != nil:
 		refusal = replyTLSOn
 	case g.client.listener.TLS != StartTLS:
@@ -277,27 +284,6 @@ func (g *gate) upgrade() error {
 	return nil
 }
 
-// refuseChunk answers BDAT, which we do not offer, and takes the bytes that follow it, lest they be read as commands
-// (RFC 3030 2).
-func (g *gate) refuseChunk() error {
-	size, _, _ := strings.Cut(g.cmd.arg, " ")
-	n, err := strconv.ParseInt(size, 10, 64)
-	if err != nil || n < 0 || n > g.client.settings.maxSize() {
-		return g.hangUp(replyNotDone)
-	}
-	if err := g.flush(); err != nil {
-		return err
-	}
-	if err := g.arm(time.Now().Add(g.idle)); err != nil {
-		return err
-	}
-	if _, err := io.CopyN(io.Discard, g.in, n); err != nil {
-		return err
-	}
-	g.say(replyNotDone)
-	return nil
-}
-
 // offer is the reply to EHLO: what we and the server behind can both take.
 func (g *gate) offer() []byte {
 	behind := g.client.settings.offers()
@@ -306,12 +292,12 @@ func (g *gate) offer() []byte {
 		"SIZE " + strconv.FormatInt(g.client.settings.maxSize(), 10),
 		"LIMITS RCPTMAX=" + strconv.Itoa(g.client.settings.maxRecipients()),
 	}
-	for _, keyword := range []string{"SMTPUTF8", "DSN"} {
+	for _, keyword := range []string{"CHUNKING", "SMTPUTF8", "DSN"} {
 		if behind.Has(keyword) {
 			lines = append(lines, keyword)
 		}
 	}
-	g.state.utf8 = behind.Has("SMTPUTF8")
+	g.state.utf8, g.state.chunks = behind.Has("SMTPUTF8"), behind.Has("CHUNKING")
 	g.state.sealed = behind.Has("REQUIRETLS") && g.tlsState() != nil // RFC 8689 2
 	if g.state.sealed {
 		lines = append(lines, "REQUIRETLS")
