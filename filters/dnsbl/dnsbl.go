@@ -8,7 +8,6 @@ import (
 	"context"
 	_ "embed"
 	"slices"
-	"sync"
 
 	"weir/filters"
 	"weir/filters/lookup"
@@ -38,28 +37,19 @@ func Names() []string {
 	return names
 }
 
-// New makes the checks of zones: one for each stage at which there is something to ask. Their symbols are those of the
-// zones' answers. g, if not nil, watches over the zones.
+// New makes the checks of zones: for each one for every stage at which it is asked, so that nobody waits for a list whose
+// answer changes nothing. Their symbols are those of the zone's answers. g, if not nil, watches over the zones.
 func New(zones []rules.Zone, r *lookup.Resolver, g *Guards) []filters.Check {
 	var all []filters.Check
 	share := shareOf(zones)
 	for stage, c := range checks {
-		l := &lists{resolver: r, guards: g, share: share}
-		var symbols []string
 		for i := range zones {
-			asks := asksAt(&zones[i], filters.Stage(stage))
-			if len(asks) == 0 {
+			z := zone{&zones[i], asksAt(&zones[i], filters.Stage(stage))}
+			if len(z.asks) == 0 {
 				continue
 			}
-			l.zones = append(l.zones, zone{&zones[i], asks})
-			for _, a := range zones[i].Answers {
-				if a.Ask == nil || slices.ContainsFunc(a.Ask, func(k rules.Ask) bool { return slices.Contains(asks, k) }) {
-					symbols = append(symbols, a.Symbol)
-				}
-			}
-		}
-		if len(l.zones) > 0 {
-			all = append(all, filters.Check{Name: c.name, Doc: c.doc, Stage: filters.Stage(stage), Symbols: symbols, Run: l.run})
+			l := &listing{zone: z, resolver: r, guards: g, share: share, explains: len(all) < maxExplaining}
+			all = append(all, filters.Check{Name: c.name, Rule: z.ID, Doc: c.doc, Stage: filters.Stage(stage), Symbols: z.symbols(), Optional: true, Run: l.run})
 		}
 	}
 	return all
@@ -96,14 +86,15 @@ func stageOf(z *rules.Zone, a rules.Ask) filters.Stage {
 
 // Bounds of what one message costs. The rules see to it that the keys of which a message has one do not use all up.
 const (
-	maxQueries = 64
-	maxEach    = 20 // links or signers asked of one zone
+	maxQueries    = 64
+	maxEach       = 20 // links or signers asked of one zone
+	maxExplaining = 10 // checks that ask for reasons
 )
 
 // shareOf is how many links or signers each zone may be asked for, so that all queries of a message stay within
-// maxQueries whatever it holds, reasons included. It is shared out beforehand, since the stages do not know of each other.
+// maxQueries whatever it holds, reasons included. It is shared out beforehand, since the checks do not know of each other.
 func shareOf(zones []rules.Zone) int {
-	left, many := maxQueries-maxReasons*len(checks), 0
+	left, many := maxQueries-maxReasons*maxExplaining, 0
 	for i := range zones {
 		for _, a := range zones[i].Ask {
 			if a.Many() {
@@ -116,12 +107,13 @@ func shareOf(zones []rules.Zone) int {
 	return min(maxEach, max(0, left)/max(1, many))
 }
 
-// lists asks zones at one stage.
-type lists struct {
-	zones    []zone
+// listing asks one zone at one stage.
+type listing struct {
+	zone
 	resolver *lookup.Resolver
 	guards   *Guards
 	share    int
+	explains bool
 }
 
 // zone is a list and what it is asked for.
@@ -130,52 +122,40 @@ type zone struct {
 	asks []rules.Ask
 }
 
-// run asks everything at once and waits for all answers, or for the end of ctx. Authenticated users are not asked for.
-func (l *lists) run(ctx context.Context, m filters.Mail) (filters.Report, error) {
+// symbols are those of the answers that count for what is asked.
+func (z zone) symbols() []string {
+	var all []string
+	for _, a := range z.Answers {
+		if a.Ask == nil || slices.ContainsFunc(a.Ask, func(k rules.Ask) bool { return slices.Contains(z.asks, k) }) {
+			all = append(all, a.Symbol)
+		}
+	}
+	return all
+}
+
+// run asks all questions at once and waits for the answers, or for the end of ctx. Authenticated users are not asked for.
+func (l *listing) run(ctx context.Context, m filters.Mail) (report filters.Report, err error) {
 	if m.Session == nil || m.Session.User != "" {
-		return filters.Report{}, nil
+		return report, nil
 	}
-	talks := make([]talk, len(l.zones))
-	var work sync.WaitGroup
-	for i, z := range l.zones {
-		t := &talks[i]
-		if t.questions, t.left = z.questions(m, l.share); len(t.questions) > 0 {
-			work.Go(func() { t.hold(ctx, l, z.Zone) })
-		}
+	all, left := l.questions(m, l.share)
+	if len(all) == 0 {
+		return report, nil
 	}
-	work.Wait()
-	var all []*question
-	for i := range talks {
-		all = append(all, talks[i].questions...)
+	if p, ok := l.guards.of(l.Zone).admit(ctx, l.Zone); !ok {
+		report.Problems = append(report.Problems, p)
+		return report, nil
 	}
-	explain(ctx, all, l.resolver)
-	var report filters.Report
-	for i, z := range l.zones {
-		t := &talks[i]
-		report.Problems = append(report.Problems, t.problems...)
-		if t.left > 0 && t.problems == nil {
-			report.Problems = append(report.Problems, tooMany(z.Zone, len(t.questions), t.left))
-		}
-		tell(&report, z.Zone, t.questions)
-	}
-	return report, nil
-}
-
-// talk is what one list is asked about one message.
-type talk struct {
-	questions []*question
-	left      int // questions that are not asked
-	problems  []filters.Problem
-}
-
-// hold asks the list z, if its guard lets it. A list whose first test takes long keeps nobody from asking the others.
-func (t *talk) hold(ctx context.Context, l *lists, z *rules.Zone) {
-	if p, ok := l.guards.of(z).admit(ctx, z); !ok {
-		t.questions, t.problems = nil, []filters.Problem{p}
-		return
-	}
-	ask(ctx, t.questions, l.resolver.Lookup)
-	for _, q := range t.questions {
+	ask(ctx, all, l.resolver.Lookup)
+	for _, q := range all {
 		l.guards.saw(q)
 	}
+	if l.explains {
+		explain(ctx, all, l.resolver)
+	}
+	if left > 0 {
+		report.Problems = append(report.Problems, tooMany(l.Zone, len(all), left))
+	}
+	tell(&report, l.Zone, all)
+	return report, nil
 }

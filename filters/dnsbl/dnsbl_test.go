@@ -2,11 +2,13 @@ package dnsbl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -72,7 +74,7 @@ func TestCases(t *testing.T) {
 	filtertest.Run(t, func(r *lookup.Resolver) filters.Check { return together(New(zones, r, nil)) })
 }
 
-// together runs checks one after another, as if they were one.
+// together runs checks at once, as if they were one.
 func together(checks []filters.Check) filters.Check {
 	var all filters.Check
 	for _, c := range checks {
@@ -80,15 +82,17 @@ func together(checks []filters.Check) filters.Check {
 	}
 	all.Run = func(ctx context.Context, m filters.Mail) (filters.Report, error) {
 		var sum filters.Report
-		for _, c := range checks {
-			r, err := c.Run(ctx, m)
-			if err != nil {
-				return sum, err
-			}
+		reports, errs := make([]filters.Report, len(checks)), make([]error, len(checks))
+		var work sync.WaitGroup
+		for i, c := range checks {
+			work.Go(func() { reports[i], errs[i] = c.Run(ctx, m) })
+		}
+		work.Wait()
+		for _, r := range reports {
 			sum.Hits = append(sum.Hits, r.Hits...)
 			sum.Problems = append(sum.Problems, r.Problems...)
 		}
-		return sum, nil
+		return sum, errors.Join(errs...)
 	}
 	return all
 }

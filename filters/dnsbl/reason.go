@@ -12,7 +12,7 @@ import (
 
 // Bounds of asking why something is listed.
 const (
-	maxReasons = 2 // asked for by one check
+	maxReasons = 1 // asked for by one check
 	reasonTime = 500 * time.Millisecond
 	maxReason  = 160 // letters that are shown
 )

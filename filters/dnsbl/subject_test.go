@@ -224,7 +224,8 @@ func TestStages(t *testing.T) {
 	for _, c := range New(append(zones, back), lookup.Offline(), nil) {
 		names = append(names, c.Stage.String()+" "+c.Name+" "+strings.Join(c.Symbols, ","))
 	}
-	want := []string{"connect dnsbl P_X", "sender dnsbl_sender P_X,H_X,BACK_X", "recipients dnsbl_rdns P_X", "body dnsbl_body P_X,H_X", "proven dnsbl_signer P_X"}
+	want := []string{"connect dnsbl P_X", "sender dnsbl_sender P_X", "sender dnsbl_sender H_X", "sender dnsbl_sender BACK_X",
+		"recipients dnsbl_rdns P_X", "body dnsbl_body P_X", "body dnsbl_body H_X", "proven dnsbl_signer P_X"}
 	if !slices.Equal(names, want) {
 		t.Errorf("checks %q, want %q", names, want)
 	}
@@ -282,7 +283,23 @@ func TestEvidenceIsBounded(t *testing.T) {
 	}
 }
 
-// A list's reasons are shown with its hits: cut, on one line, asked for once, and for a few hits only.
+// Of however many lists, a bounded number is asked for reasons.
+func TestReasonsOfManyLists(t *testing.T) {
+	var zones []rules.Zone
+	for i := range 30 {
+		zones = append(zones, list(fmt.Sprintf("Z%d", i), fmt.Sprintf("z%d.test", i), "X 127.0.0.2"))
+	}
+	b := newBench(t, 10*time.Second, zones...)
+	client := b.client()
+	for _, z := range zones {
+		b.say(t, client, z.Zone, "127.0.0.2", "TXT seen")
+	}
+	if hits, _ := b.run(t, client); len(hits) != 30 || b.resolver.Stats().Sent != 30+maxExplaining*maxReasons {
+		t.Errorf("%d hits by %d queries", len(hits), b.resolver.Stats().Sent)
+	}
+}
+
+// A list's reasons are shown with its hits: cut, on one line, asked for once, and of each list for one hit only.
 func TestReasons(t *testing.T) {
 	z := list("U", "u.test", "X 127.0.0.0/8")
 	z.Ask = []rules.Ask{rules.AskURLHost}
@@ -302,7 +319,7 @@ func TestReasons(t *testing.T) {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	reason := "(see ?[31mhttps://u.test/? " + strings.Repeat("x", 133) + "…)"
-	if want := "l0.example -> 127.0.0.2 " + reason + "; l1.example -> 127.0.0.2 " + reason + "; l2.example -> 127.0.0.2; 1 more"; r.Hits[0].Detail != want {
+	if want := "l0.example -> 127.0.0.2 " + reason + "; l1.example -> 127.0.0.2; l2.example -> 127.0.0.2; 1 more"; r.Hits[0].Detail != want {
 		t.Errorf("detail\n%s\nwant\n%s", r.Hits[0].Detail, want)
 	}
 	if n := b.resolver.Stats().Sent; n != 4+maxReasons {
