@@ -87,6 +87,9 @@ func healthOf(z *rules.Zone, found dnsbl.Health) listHealth {
 	return h
 }
 
+// took is the time of the slowest answer.
+func (h listHealth) took() string { return tookText(time.Duration(h.TookUS) * time.Microsecond) }
+
 func (a *app) printHealth(all []listHealth) error {
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	wrong, silent := 0, 0
@@ -104,7 +107,7 @@ func (a *app) printHealth(all []listHealth) error {
 			continue
 		}
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", h.Zone, h.Name, h.State, cmp.Or(h.Server, "-"),
-			tookText(time.Duration(h.TookUS)*time.Microsecond), h.Detail)
+			h.took(), h.Detail)
 	}
 	if err := table.Flush(); err != nil {
 		return exit{exitIO, fmt.Errorf("writing the answer: %w", err)}

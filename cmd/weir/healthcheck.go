@@ -56,29 +56,36 @@ func (a *app) healthcheck(ctx context.Context, c config) error {
 
 // greets reports why a client of l is not greeted, nil if it is.
 func (l listen) greets(ctx context.Context, proxies []netip.Prefix) error {
+	_, err := l.greeting(ctx, proxies)
+	return err
+}
+
+// greeting is what a client of l is greeted with, without the code.
+func (l listen) greeting(ctx context.Context, proxies []netip.Prefix) (string, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", l.Addr)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer conn.Close()
 	if deadline, ok := ctx.Deadline(); ok {
 		if err := conn.SetDeadline(deadline); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if l.ProxyProtocol && within(conn.LocalAddr(), proxies) {
 		if _, err := io.WriteString(conn, "PROXY UNKNOWN\r\n"); err != nil {
-			return err
+			return "", err
 		}
 	}
 	if l.TLS == tlsImplicit {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // whether it serves, not who it is
 	}
 	text := textproto.NewConn(conn)
-	if _, _, err := text.ReadResponse(220); err != nil {
-		return fmt.Errorf("reading the greeting: %w", err)
+	_, greeting, err := text.ReadResponse(220)
+	if err != nil {
+		return "", fmt.Errorf("reading the greeting: %w", err)
 	}
-	return text.PrintfLine("QUIT")
+	return greeting, text.PrintfLine("QUIT")
 }
 
 // within reports whether a is in one of the networks.

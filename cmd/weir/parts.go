@@ -50,15 +50,19 @@ func (c config) relays() func(domain string) bool {
 
 // resolver makes the resolver of the servers named, or of the system's.
 func (c dnsConfig) resolver() (*lookup.Resolver, error) {
-	servers := c.Servers
-	if len(servers) == 0 {
-		servers = systemServers("/etc/resolv.conf")
-	}
-	r, err := lookup.New(lookup.Options{Servers: servers, Timeout: c.Timeout, Budget: c.Budget, Cache: c.Cache})
+	r, err := lookup.New(lookup.Options{Servers: c.servers(), Timeout: c.Timeout, Budget: c.Budget, Cache: c.Cache})
 	if err != nil {
 		return nil, exit{exitConfig, fmt.Errorf("dns.servers: %w", err)}
 	}
 	return r, nil
+}
+
+// servers are the servers named, or the system's.
+func (c dnsConfig) servers() []string {
+	if len(c.Servers) > 0 {
+		return c.Servers
+	}
+	return systemServers("/etc/resolv.conf")
 }
 
 // systemServers reads the name servers of a resolv.conf; without any it is the local one.

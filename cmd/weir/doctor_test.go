@@ -1,0 +1,449 @@
+package main
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/filters/lookup"
+	"weir/filters/lookup/lookuptest"
+	"weir/proxy/backend/sink"
+)
+
+// ward is a machine with all that weir stands on, as the doctor finds it. All is well until a test changes it.
+type ward struct {
+	t       *testing.T
+	dir     string
+	config  string
+	rules   string
+	records map[string][]string
+	twists  map[string]lookuptest.Twist // of answers below a name
+	sink    *sink.Sink
+	script  sink.Script
+	args    []string
+}
+
+func authentic(packet []byte, _ bool) [][]byte {
+	p := bytes.Clone(packet)
+	p[3] |= 0x20 // AD
+	return [][]byte{p}
+}
+
+func overUDPOnly(packet []byte, tcp bool) [][]byte {
+	if tcp {
+		return nil
+	}
+	return authentic(packet, tcp)
+}
+
+func newWard(t *testing.T) *ward {
+	t.Helper()
+	s, err := sink.Listen("127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	w := &ward{t: t, dir: t.TempDir(), sink: s}
+	cert, key := filepath.Join(w.dir, "cert.pem"), filepath.Join(w.dir, "key.pem")
+	selfSigned(t, "mx1.test", cert, key)
+	w.mode("key.pem", 0o600)
+	w.config = fmt.Sprintf(`version: 1
+hostname: mx1.test
+listen:
+  - { name: smtp, addr: "127.0.0.1:0", tls: starttls, proxy_protocol: true }
+tls: { cert: cert.pem, key: key.pem }
+trusted: { proxies: [10.0.0.0/8] }
+backend: { addrs: ["%s"], timeout: 2s }
+rules: rules.yaml
+verdicts: { dir: verdicts, max_size: 1MiB }
+store: { memory: { snapshot: memory.snap } }
+`, s.Addr())
+	w.rules = `version: 1
+thresholds: { tag: 6, reject: 15 }
+zones:
+  - { id: BL, zone: bl.test, ask: client_ip, answers: [{ id: BAD, is: 127.0.0.2, score: 4 }], errors: [{ is: 127.255.255.254, means: asked through a public resolver }] }
+caps: { dns_ip: 10 }
+`
+	w.records = map[string][]string{
+		"org": {"NS a.nic.test."}, "dnssec-failed.org": {"SERVFAIL"}, "mx1.test": {"192.0.2.25"},
+		"25.2.0.192.in-addr.arpa": {"PTR mx1.test."}, "2.0.0.127.bl.test": {"127.0.0.2"},
+	}
+	w.twists = map[string]lookuptest.Twist{"org": authentic}
+	w.script = sink.Script{
+		Offers: []string{"PIPELINING", "SIZE 52428800", "XCLIENT NAME ADDR", "XFORWARD NAME ADDR"},
+		Rcpt:   func(string) string { return "554 5.7.1 relay access denied" },
+	}
+	w.args = []string{"--address", "192.0.2.25"}
+	return w
+}
+
+// visit runs the doctor and returns its exit code and what it printed.
+func (w *ward) visit(args ...string) (code int, out, errs string) {
+	w.t.Helper()
+	z, err := lookup.MapZone(w.records)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	server, err := lookup.Serve("127.0.0.1:0", z)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer server.Close()
+	server.Twist(lookuptest.Below(w.twists))
+	w.sink.Set(w.script)
+	write(w.t, filepath.Join(w.dir, "weir.yaml"), w.config)
+	write(w.t, filepath.Join(w.dir, "rules.yaml"), w.rules)
+	var stdout, stderr strings.Builder
+	all := slices.Concat([]string{"doctor", "-c", filepath.Join(w.dir, "weir.yaml"), "--dns", server.Addr()}, w.args, args)
+	code = run(w.t.Context(), all, streams{strings.NewReader(""), &stdout, &stderr})
+	return code, w.anonymous(stdout.String(), server.Addr()), w.anonymous(stderr.String(), server.Addr())
+}
+
+var (
+	aDuration = regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b`)
+	aTime     = regexp.MustCompile(`\d{4}-\d\d-\d\d(T[\d:]+Z)?`)
+	someMiB   = regexp.MustCompile(`\d+ MiB are free`)
+)
+
+// anonymous takes out of a text what is another each time.
+func (w *ward) anonymous(text, server string) string {
+	text = strings.NewReplacer(server, "RESOLVER", w.sink.Addr(), "BACKEND", w.dir, "DIR").Replace(text)
+	return someMiB.ReplaceAllString(aTime.ReplaceAllString(aDuration.ReplaceAllString(text, "TIME"), "DAY"), "N MiB are free")
+}
+
+// findings runs the doctor and returns what it has found of each check.
+func (w *ward) findings() (code int, all []diagnosis) {
+	w.t.Helper()
+	code, out, errs := w.visit("--json")
+	for line := range strings.Lines(out) {
+		var d diagnosis
+		if err := json.Unmarshal([]byte(line), &d); err != nil {
+			w.t.Fatalf("%v in %s%s", err, line, errs)
+		}
+		all = append(all, d)
+	}
+	return code, all
+}
+
+// change replaces a part of the configuration, which must be there.
+func (w *ward) change(old, with string) {
+	w.t.Helper()
+	if !strings.Contains(w.config, old) {
+		w.t.Fatalf("no %q in the configuration", old)
+	}
+	w.config = strings.Replace(w.config, old, with, 1)
+}
+
+// The clock is the machine's that the test runs on; what is found of it is tested for itself.
+func isClock(d diagnosis) bool { return d.Check == "clock" }
+
+func TestDoctorFindsAllWell(t *testing.T) {
+	w := newWard(t)
+	code, found := w.findings()
+	for _, d := range slices.DeleteFunc(found, isClock) {
+		if d.State != sound && d.Check != "certificate" { // it lives for an hour
+			t.Errorf("%+v", d)
+		}
+	}
+	if code != exitOK || len(found) < 15 {
+		t.Errorf("exit %d, %d findings", code, len(found))
+	}
+	if messages := w.sink.Messages(); len(messages) != 0 || slices.Contains(w.sink.Commands(), "DATA") {
+		t.Errorf("it sent mail: %q", w.sink.Commands())
+	}
+	if !slices.Contains(w.sink.Commands(), "RSET") {
+		t.Errorf("no RSET: %q", w.sink.Commands())
+	}
+}
+
+func TestDoctorPrints(t *testing.T) {
+	w := newWard(t)
+	w.twists["invalid"] = func(packet []byte, tcp bool) [][]byte { return authentic(packet, tcp) }
+	w.records["*.com"] = []string{"198.51.100.80"}
+	w.change("trusted: { proxies: [10.0.0.0/8] }", "trusted: { proxies: [0.0.0.0/0] }")
+	code, out, _ := w.visit()
+	out, clock, _ := strings.Cut(out, "  clock  ")
+	if code != exitNo || clock == "" {
+		t.Errorf("exit %d, the clock: %q", code, clock)
+	}
+	out = out[:strings.LastIndex(out, "\n")+1]
+	golden(t, "doctor.golden", out)
+}
+
+func TestDoctorFinds(t *testing.T) {
+	for _, c := range []struct {
+		about  string
+		change func(*ward)
+		check  string
+		state  string
+		seen   string // a part
+		advice string // a part
+	}{
+		{"a resolver that is silent", func(w *ward) { w.twists["org"] = lookuptest.Silent }, "resolver", ill, "does not answer", "unbound"},
+		{"one that does not serve us", func(w *ward) { w.twists["org"] = lookuptest.Code(lookuptest.Refused) }, "resolver", ill, "REFUSED", "let it answer"},
+		{"one that changes letters", func(w *ward) { w.twists["org"] = lookuptest.WrongCase }, "letters", ill, "letters", "another resolver"},
+		{"no TCP", func(w *ward) { w.twists["org"] = overUDPOnly }, "TCP", doubtful, "not answer over TCP", "TCP port 53"},
+		{"invented names", func(w *ward) { w.records["*.invalid"] = []string{"198.51.100.80"} }, "rewriting", ill, "below invalid that do not exist have the address 198.51.100.80", "rewriting of answers"},
+		{"a failure is no invention", func(w *ward) { w.twists["com"] = lookuptest.Code(lookuptest.Servfail) }, "rewriting", doubtful, "could not be found out", ""},
+		{"forged names", func(w *ward) { w.records["dnssec-failed.org"] = []string{"192.0.2.9"} }, "validating", doubtful, "wrong signatures, and it gives", "let it validate"},
+		{"nobody vouches", func(w *ward) { delete(w.twists, "org") }, "validating", doubtful, "does not say of org", "let it validate"},
+		{"no test name", func(w *ward) { delete(w.records, "dnssec-failed.org") }, "validating", doubtful, "could not be found out", ""},
+		{"asked from elsewhere", func(w *ward) {
+			w.records["who.test"], w.args = []string{`TXT "198.51.100.9"`}, append(w.args, "--who-asks", "who.test")
+		}, "who asks", doubtful, "198.51.100.9, which is not this machine", "unbound"},
+		{"asked from Google", func(w *ward) {
+			w.records["who.test"], w.args = []string{"8.8.8.9"}, append(w.args, "--who-asks", "who.test")
+		}, "who asks", ill, "of Google", "unbound"},
+		{"asked from here", func(w *ward) {
+			w.records["who.test"], w.args = []string{"192.0.2.25"}, append(w.args, "--who-asks", "who.test")
+		}, "who asks", sound, "this machine", ""},
+
+		{"a list that does not serve public resolvers", func(w *ward) { w.records["2.0.0.127.bl.test"] = []string{"127.255.255.254"} }, "list", ill, "public resolver", "unbound"},
+		{"a list that has moved", func(w *ward) { w.listsAll("198.51.100.80") }, "list", ill, "198.51.100.80", "sold"},
+		{"a dead list", func(w *ward) { w.listsAll("127.0.0.2") }, "list", ill, "lists 127.0.0.1", "take it out"},
+		{"a list without test points", func(w *ward) { delete(w.records, "2.0.0.127.bl.test") }, "list", doubtful, "does not list its test point", "web page"},
+		{"a silent list", func(w *ward) { w.twists["bl.test"] = lookuptest.Code(lookuptest.Servfail) }, "list", doubtful, "nothing is known", "resolver first"},
+		{"no lists", func(w *ward) { w.rules = "version: 1\nthresholds: { tag: 6, reject: 15 }\n" }, "list", sound, "no list", ""},
+		{"a list of the catalogue", func(w *ward) {
+			w.args, w.records["2.0.0.127.bl.spamcop.net"] = append(w.args, "--catalogue"), []string{"127.0.0.2"}
+		}, "catalogue", sound, "would work from here", ""},
+		{"a list of the catalogue that does not serve us", func(w *ward) {
+			w.args, w.records["2.0.0.127.psbl.surriel.com"] = append(w.args, "--catalogue"), []string{"127.255.255.254"}
+		}, "catalogue", doubtful, "127.255.255.254", "unbound"},
+
+		{"a short name", func(w *ward) { w.change("mx1.test", "mx1") }, "hostname", doubtful, "not a name that others know", "full name"},
+		{"an unknown name", func(w *ward) { w.change("mx1.test", "mx2.test") }, "hostname", doubtful, "has no address", "AAAA record"},
+		{"another's name", func(w *ward) { w.records["mx1.test"] = []string{"198.51.100.1"} }, "hostname", doubtful, "this machine's is 192.0.2.25", "AAAA record"},
+		{"a name that fails", func(w *ward) { w.records["mx1.test"] = []string{"SERVFAIL"} }, "hostname", doubtful, "could not be found out", ""},
+		{"no reverse name", func(w *ward) { delete(w.records, "25.2.0.192.in-addr.arpa") }, "reverse name", doubtful, "has no reverse name", "mx1.test"},
+		{"a reverse name that leads away", func(w *ward) { w.records["25.2.0.192.in-addr.arpa"] = []string{"PTR liar.test."} }, "reverse name", doubtful, "does not lead back", "liar.test"},
+		{"another reverse name", func(w *ward) {
+			w.records["25.2.0.192.in-addr.arpa"], w.records["mail.test"] = []string{"PTR mail.test."}, []string{"192.0.2.25"}
+		}, "reverse name", doubtful, "greets as mx1.test", "hostname: mail.test"},
+
+		{"no backend", func(w *ward) { w.change(`"`+w.sink.Addr()+`"`, `"127.0.0.1:1"`) }, "backend", ill, "connecting", "start it"},
+		{"a backend that is not ready", func(w *ward) { w.answers(sink.Banner, "421 4.3.2 later") }, "backend", ill, "421 4.3.2 later", "start it"},
+		{"no pipelining", func(w *ward) { w.script.Offers = []string{"SIZE 1000"} }, "backend", doubtful, "offers SIZE", "PIPELINING"},
+		{"a small backend", func(w *ward) { w.script.Offers = []string{"SIZE 1000"} }, "backend size", doubtful, "up to 1000 bytes", "limits.message_size: 1000"},
+		{"TLS that cannot be had", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, tls: opportunistic") }, "backend TLS", doubtful, "cannot be had", "STARTTLS"},
+		{"TLS that must be had", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, tls: required") }, "backend TLS", ill, "TLS", "deferred"},
+		{"TLS by chance", func(w *ward) { w.encrypts(); w.change("timeout: 2s", "timeout: 2s, tls: opportunistic") }, "backend TLS", sound, "not verified", ""},
+		{"TLS that is verified", func(w *ward) {
+			w.encrypts()
+			w.change("timeout: 2s", "timeout: 2s, tls: required, tls_ca: cert.pem, tls_name: mx1.test")
+		}, "backend TLS", sound, "who it should be", ""},
+		{"TLS of somebody else", func(w *ward) {
+			w.encrypts()
+			w.change("timeout: 2s", "timeout: 2s, tls: required, tls_ca: cert.pem, tls_name: other.test")
+		}, "backend TLS", ill, "certificate", "tls_name"},
+		{"XCLIENT", func(*ward) {}, "pass_client", sound, "takes XCLIENT", ""},
+		{"XCLIENT refused", func(w *ward) { w.answers(sink.Client, "550 5.7.0 not you") }, "pass_client", sound, "takes XFORWARD", ""},
+		{"neither", func(w *ward) { w.script.Offers = []string{"PIPELINING"} }, "pass_client", doubtful, "neither", "smtpd_authorized_xclient_hosts"},
+		{"XCLIENT demanded", func(w *ward) {
+			w.answers(sink.Client, "550 5.7.0 not you")
+			w.change("timeout: 2s", "timeout: 2s, pass_client: xclient")
+		}, "pass_client", ill, "550 5.7.0 not you", "smtpd_authorized_xclient_hosts"},
+		{"XFORWARD demanded", func(w *ward) {
+			w.script.Offers = []string{"XCLIENT ADDR"}
+			w.change("timeout: 2s", "timeout: 2s, pass_client: xforward")
+		}, "pass_client", ill, "pass_client is xforward", "smtpd_authorized_xforward_hosts"},
+		{"XFORWARD wanted", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, pass_client: xforward") }, "pass_client", sound, "takes XFORWARD", ""},
+		{"nothing passed", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, pass_client: none") }, "pass_client", sound, "pass_client: none", ""},
+		{"a stranger refused", func(w *ward) { w.answers(sink.Client, "554 5.7.1 blocked") }, "pass_client", sound, "takes XCLIENT", ""},
+		{"an open relay", func(w *ward) { w.script.Rcpt = nil }, "open relay", ill, "takes mail for example.org", "relay_domains"},
+		{"an open relay behind relay_domains", func(w *ward) { w.script.Rcpt = nil; w.change("rules:", "relay_domains: [mx1.test]\nrules:") },
+			"open relay", sound, "relay_domains keeps", ""},
+		{"a relay that does not decide", func(w *ward) { w.script.Rcpt = func(string) string { return "450 4.7.1 later" } }, "open relay", doubtful, "450 4.7.1 later", ""},
+		{"a relay that refuses strangers at once", func(w *ward) { w.answers(sink.Client, "554 5.7.1 blocked") }, "open relay", sound, "refuses strangers", ""},
+
+		{"a listener of others", func(w *ward) { w.change(`"127.0.0.1:0"`, `"`+w.greeter("220 other.test ESMTP")+`"`) }, "listener", ill, "other.test", "stop it"},
+		{"a listener of ours", func(w *ward) { w.change(`"127.0.0.1:0"`, `"`+w.greeter("220 mx1.test ESMTP")+`"`) }, "listener", sound, "mx1.test ESMTP", ""},
+		{"an address of others", func(w *ward) { w.change(`"127.0.0.1:0"`, `"203.0.113.77:25"`) }, "listener", ill, "", "addr"},
+		{"everybody is trusted", func(w *ward) { w.change("10.0.0.0/8", "0.0.0.0/0") }, "trusted.proxies", ill, "any client", "your own proxies"},
+		{"everybody by IPv6", func(w *ward) { w.change("10.0.0.0/8", "2000::/3") }, "trusted.proxies", ill, "any client", "your own proxies"},
+		{"many are trusted", func(w *ward) { w.change("10.0.0.0/8", "203.0.0.0/12") }, "trusted.proxies", doubtful, "any client", "your own proxies"},
+		{"a few are trusted", func(w *ward) { w.change("10.0.0.0/8", "203.0.113.0/24") }, "trusted.proxies", sound, "may say", ""},
+		{"no certificate", func(w *ward) {
+			w.change("tls: { cert: cert.pem, key: key.pem }\n", "")
+			w.change("tls: starttls, ", "")
+		}, "certificate", doubtful, "in clear", "cert: FILE"},
+		{"another key", func(w *ward) {
+			selfSigned(w.t, "mx1.test", filepath.Join(w.dir, "other.pem"), filepath.Join(w.dir, "key.pem"))
+		}, "certificate", ill, "private key does not match", "belongs to it"},
+		{"a key for all to read", func(w *ward) { w.mode("key.pem", 0o644) }, "secret", ill, "everybody", "chmod o-rwx"},
+		{"a key for others to change", func(w *ward) { w.mode("key.pem", 0o660) }, "secret", doubtful, "can change", "chmod go-w"},
+		{"a folder that is a file", func(w *ward) { write(w.t, filepath.Join(w.dir, "verdicts"), "") }, "verdicts.dir", ill, "no folder", "make the folder"},
+	} {
+		t.Run(c.about, func(t *testing.T) {
+			w := newWard(t)
+			c.change(w)
+			code, found := w.findings()
+			at := slices.IndexFunc(found, func(d diagnosis) bool {
+				return d.Check == c.check && d.State == c.state && strings.Contains(d.Seen, c.seen) && strings.Contains(d.Change, c.advice)
+			})
+			if at < 0 {
+				t.Errorf("not found in\n%+v", found)
+			}
+			bad := slices.ContainsFunc(found, func(d diagnosis) bool { return d.State == ill })
+			if bad != (code == exitNo) || !bad && code != exitOK {
+				t.Errorf("exit %d", code)
+			}
+		})
+	}
+}
+
+// listsAll makes the list answer so whatever it is asked for.
+func (w *ward) listsAll(code string) {
+	delete(w.records, "2.0.0.127.bl.test")
+	w.records["*.bl.test"] = []string{code}
+}
+
+// answers makes the server behind answer otherwise at a stage.
+func (w *ward) answers(stage sink.Stage, text string) {
+	w.script.On = map[sink.Stage]sink.Action{stage: {Kind: sink.Answer, Text: text}}
+}
+
+// encrypts gives the server behind a certificate, for mx1.test.
+func (w *ward) encrypts() {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(w.dir, "cert.pem"), filepath.Join(w.dir, "key.pem"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.script.TLS = &tls.Config{Certificates: []tls.Certificate{pair}}
+}
+
+func (w *ward) mode(file string, mode os.FileMode) {
+	if err := os.Chmod(filepath.Join(w.dir, file), mode); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// greeter listens and greets with a line; it returns its address.
+func (w *ward) greeter(line string) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return // the listener is closed
+			}
+			fmt.Fprintf(conn, "%s\r\n", line)
+			conn.Close()
+		}
+	}()
+	return l.Addr().String()
+}
+
+func TestDoctorExits(t *testing.T) {
+	for _, c := range []struct {
+		about  string
+		change func(*ward)
+		code   int
+	}{
+		{"a broken configuration", func(w *ward) { w.config += "colour: red\n" }, exitConfig},
+		{"broken rules", func(w *ward) { w.rules += "colour: red\n" }, exitConfig},
+		{"no address", func(w *ward) { w.args = []string{"--address", "here"} }, exitUsage},
+		{"a word too many", func(w *ward) { w.args = []string{"now"} }, exitUsage},
+		{"help", func(w *ward) { w.args = []string{"--help"} }, exitOK},
+	} {
+		w := newWard(t)
+		c.change(w)
+		if code, out, errs := w.visit(); code != c.code {
+			t.Errorf("%s: exit %d, want %d\n%s%s", c.about, code, c.code, out, errs)
+		}
+	}
+}
+
+// Without a network what cannot be found out is said to be so; nothing is taken for bad.
+func TestDoctorOffline(t *testing.T) {
+	var out, errs strings.Builder
+	code := run(t.Context(), []string{"doctor", "--offline", "--address", "192.0.2.25"}, streams{strings.NewReader(""), &out, &errs})
+	if code != exitOK || strings.Contains(out.String(), "bad") || strings.Count(out.String(), "could not be found out") < 2 {
+		t.Errorf("exit %d\n%s", code, out.String())
+	}
+}
+
+func TestKnownResolvers(t *testing.T) {
+	for prefix := range public {
+		if p, err := netip.ParsePrefix(prefix); err != nil || p != p.Masked() {
+			t.Errorf("%s: %v", prefix, err)
+		}
+	}
+	stub := filepath.Join(t.TempDir(), "resolv.conf")
+	write(t, stub, "nameserver 8.8.4.4\n")
+	for server, want := range map[string]string{
+		"8.8.8.8:53": ill, "[2606:4700:4700::1111]:53": ill, "[::ffff:9.9.9.9]:53": ill, "192.0.2.53:53": sound, "127.0.0.1:53": sound, "127.0.0.53:53": ill,
+	} {
+		if got := isPublic(server, stub); got[0].State != want {
+			t.Errorf("%s: %+v", server, got)
+		}
+	}
+}
+
+func TestJudgeCertificate(t *testing.T) {
+	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		name       string
+		begin, end time.Duration
+		state      string
+		seen       string
+	}{
+		{"mx1.test", -day, 60 * day, sound, "until 2027-01-23"},
+		{"*.test", -day, 60 * day, sound, "until 2027-01-23"},
+		{"www.test", -day, 60 * day, doubtful, "for www.test, and not for mx1.test"},
+		{"mx1.test", -day, 13 * day, doubtful, "expires on 2026-12-07"},
+		{"mx1.test", -9 * day, -day, ill, "expired on 2026-11-23"},
+		{"mx1.test", day, 60 * day, ill, "begins on 2026-11-25"},
+	} {
+		var d diagnosis
+		d.judge(&x509.Certificate{DNSNames: []string{c.name}, NotBefore: now.Add(c.begin), NotAfter: now.Add(c.end)}, "mx1.test", now)
+		if d.State != c.state || !strings.Contains(d.Seen, c.seen) || (d.Change == "") != (c.state == sound) {
+			t.Errorf("%+v: got %+v", c, d)
+		}
+	}
+}
+
+func TestJudgeClock(t *testing.T) {
+	now := time.Now()
+	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		began, now, written time.Time
+		state               string
+	}{
+		{now, now.Add(time.Second), now, sound},
+		{at, at, at.Add(time.Hour), ill},
+		{at.AddDate(-9, 0, 0), at.AddDate(-9, 0, 0), time.Time{}, ill},
+		{now.Add(time.Hour).Round(0), now, time.Time{}, sound}, // without a monotonic reading nothing is known
+	} {
+		if got := judgeClock(c.began, c.now, c.written); got.State != c.state {
+			t.Errorf("%+v: got %+v", c, got)
+		}
+	}
+}
+
+func TestSpaceFor(t *testing.T) {
+	for _, c := range []struct {
+		free, wanted int64
+		state        string
+	}{{10 << 30, 5 << 30, sound}, {1 << 30, 5 << 30, doubtful}, {1 << 20, 0, ill}, {1 << 30, -5, sound}} {
+		if got := spaceFor("/", c.free, c.wanted); got.State != c.state {
+			t.Errorf("%+v: got %+v", c, got)
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing/fstest"
+
+	"weir/filters/dnsbl"
+	"weir/rules"
+)
+
+// remedies are what to do about a list that must not be asked, by a part of what its test has found.
+var remedies = []struct{ seen, change string }{
+	{"public resolver", ownResolver},
+	{"127.255.255.254", ownResolver},
+	{"127.255.255.255", "it is asked too often for free use: get a key or a contract, or take it out of the rules"},
+	{"127.255.255.252", "look at the name of the zone: it is mistyped"},
+	{"no list answers so", "its domain was sold, or the resolver invents answers (see rewriting): take it out, or " + ownResolver},
+	{"which no working list does", "it lists everybody, as lists do that have ended: take it out of the rules"},
+}
+
+// lists tests each list of the rules.
+func (d *doctor) lists(ctx context.Context) []diagnosis {
+	const check = "list"
+	if len(d.set.Zones) == 0 {
+		return []diagnosis{{Check: check, State: sound, Seen: "the rules ask no list"}}
+	}
+	return each(d.set.Zones, func(z rules.Zone) []diagnosis {
+		one := d.list(ctx, &z)
+		one.Check = check
+		return []diagnosis{one}
+	})
+}
+
+// list is how a list fares, and how long its slowest answer took.
+func (d *doctor) list(ctx context.Context, z *rules.Zone) diagnosis {
+	h := healthOf(z, dnsbl.Test(ctx, d.resolver, z))
+	one := diagnosis{Of: z.ID + " " + z.Display, State: sound, Seen: cmp.Or(h.Detail, "it lists its test point") + ", in " + h.took()}
+	switch h.State {
+	case listUntested:
+		one.State = doubtful
+		one.Change = "if its web page says that it has test points, the resolver is not served: " + ownResolver
+	case listSilent:
+		one.State, one.Seen = doubtful, "nothing is known of it: "+h.Detail
+		one.Change = "look at the resolver first; if only this list is silent, see its web page for whether it has ended"
+	case listWrong:
+		one.State, one.Seen = ill, h.Detail
+		one.Change = "weir does not ask it; see its terms of use with `weir dns catalogue`"
+		for _, r := range slices.Backward(remedies) {
+			if strings.Contains(h.Detail, r.seen) {
+				one.Change = r.change
+			}
+		}
+	}
+	return one
+}
+
+// catalogue tests what the rules do not name of the lists that are built in.
+func (d *doctor) catalogue(ctx context.Context) []diagnosis {
+	const check = "catalogue"
+	return each(d.unused(), func(l rules.Listing) []diagnosis {
+		one := diagnosis{Check: check, Of: l.Name, State: sound, Seen: "it needs a key"}
+		if l.Zone != "" {
+			z, err := catalogued(l.Name)
+			if err != nil {
+				return []diagnosis{unknownYet(check, l.Name, err)}
+			}
+			one = d.list(ctx, z)
+			one.Check, one.Of = check, l.Name
+		}
+		if one.State == ill {
+			one.State = doubtful // nobody asks it
+		} else if one.State == sound && l.Zone != "" {
+			one.Seen = "it would work from here: " + one.Seen
+		}
+		one.Seen += " (" + l.Terms + ")"
+		return []diagnosis{one}
+	})
+}
+
+// unused are the lists of the catalogue that the rules do not name.
+func (d *doctor) unused() []rules.Listing {
+	return slices.DeleteFunc(rules.Catalogue(), func(l rules.Listing) bool {
+		return slices.ContainsFunc(d.set.Zones, func(z rules.Zone) bool {
+			return z.ID == l.ID || z.Zone == l.Zone || z.Display == l.Keyed
+		})
+	})
+}
+
+// catalogued is a list of the catalogue as rules have it.
+func catalogued(name string) (*rules.Zone, error) {
+	text := fmt.Sprintf("version: 1\nzones: [{ use: %s }]\n", name)
+	set, findings := rules.Load(fstest.MapFS{"rules": {Data: []byte(text)}}, "rules", known())
+	if err := findings.Err(); err != nil {
+		return nil, err
+	}
+	return &set.Zones[0], nil
+}
