@@ -104,11 +104,37 @@ func octets(s string) (int64, error) {
 	return n, err
 }
 
-// line writes a MAIL or RCPT command for go-smtp, whose own parser knows neither <Postmaster> nor the case.
+// hasBadOriginal reports whether ORCPT is there and no kind with an address in xtext (RFC 3461 4.2). An address beyond
+// ASCII may stand there as it is, in the escapes of RFC 6533 3, or, as Postfix writes it, in those of xtext.
+func (c *command) hasBadOriginal() bool {
+	value, given := c.param("ORCPT")
+	kind, address, _ := strings.Cut(value, ";")
+	return given && (!isXtext(kind) || !isXtext(address))
+}
+
+// isXtext reports whether s, which has no control bytes, is xtext (RFC 3461 4) of something.
+func isXtext(s string) bool {
+	for i := range len(s) {
+		hex := s[i+1:]
+		if s[i] == '=' || s[i] == '+' && (len(hex) < 2 || strings.Trim(hex[:2], "0123456789ABCDEF") != "") {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// line writes a MAIL or RCPT command for go-smtp, whose own parser knows neither <Postmaster> nor the case, nor all that
+// may be an ORCPT.
 func (c *command) line(keyword, host string) string {
 	wire := c.path.wire()
 	if c.path.bare {
 		wire = "<postmaster@" + host + ">"
 	}
-	return strings.Join(append([]string{c.verb + " " + keyword + ":" + wire}, c.params...), " ") + "\r\n"
+	words := []string{c.verb + " " + keyword + ":" + wire}
+	for _, p := range c.params {
+		if key, _, _ := strings.Cut(p, "="); !strings.EqualFold(key, "ORCPT") {
+			words = append(words, p)
+		}
+	}
+	return strings.Join(words, " ") + "\r\n"
 }

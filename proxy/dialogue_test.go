@@ -131,6 +131,9 @@ func TestPathsAndParameters(t *testing.T) {
 		"RCPT TO:<bob@weir.example> FOO=BAR":                "555",
 		"RCPT TO:<bob@weir.example> NOTIFY=NEVER,SUCCESS":   "501",
 		"RCPT TO:<bob@weir.example> ORCPT=bob@weir.example": "501",
+		"RCPT TO:<bob@weir.example> ORCPT=rfc822;":          "501",
+		"RCPT TO:<bob@weir.example> ORCPT=rfc822;b+2b":      "501",
+		"RCPT TO:<bob@weir.example> ORCPT=rfc822;b=2B":      "501",
 		"RCPT TO:<bob@weir.example>\rDATA":                  "500",
 		"RCPT TO:<\xd0\xbf@weir.example>":                   "553 5.6.7",
 	} {
@@ -175,6 +178,15 @@ func TestParametersThatTheBackendOffersArePassedOn(t *testing.T) {
 	c.cmd("MAIL FROM:<ann@client.example> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=QQ+2B1", "250")
 	c.cmd("RCPT TO:<bob@weir.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;bob@weir.example", "250")
 	c.data(note, "250")
+	for _, original := range []string{"utf-8;j+C3+BCrgen@weir.example", `utf-8;j\x{FC}rgen@weir.example`, "x400;c+3Dde"} {
+		c.cmd("MAIL FROM:<ann@client.example>", "250")
+		c.cmd("RCPT TO:<bob@weir.example> ORCPT="+original, "250")
+		c.data(note, "250")
+		all := f.taken()
+		if got := all[len(all)-1].Rcpts[0]; got != "TO:<bob@weir.example> ORCPT="+original {
+			t.Errorf("RCPT %s", got)
+		}
+	}
 	m := f.taken()[0]
 	if m.Mail != "FROM:<ann@client.example> SIZE=100 BODY=8BITMIME RET=HDRS ENVID=QQ+2B1" {
 		t.Errorf("MAIL %s", m.Mail)

@@ -231,7 +231,7 @@ func (g *gate) rcpt() *Reply {
 	switch {
 	case !g.state.asUTF8 && !isASCII(g.cmd.arg):
 		return &replyNotASCII
-	case g.cmd.repeats():
+	case g.cmd.repeats(), g.cmd.hasBadOriginal():
 		return &replyArgument
 	case g.state.rcpts >= g.client.settings.Limits.recipients():
 		return &replyTooManyRcpts
