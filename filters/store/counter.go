@@ -9,14 +9,14 @@ import (
 // is old, so that any window can be answered from a few dozen of them (an exponential histogram).
 type counter struct {
 	life    uint32 // seconds
-	spans   []span // by time, oldest first
+	spans   []Span // by time, oldest first
 	members members
 }
 
-// span is what was added from the second first to the second last.
-type span struct {
-	first, last uint32
-	n           int64
+// Span is what was added from the second First to the second Last.
+type Span struct {
+	First, Last uint32
+	N           int64
 }
 
 // edge is the finest share of a window that a span may take: spans older than edge times their length are merged.
@@ -24,7 +24,7 @@ const edge = 12
 
 // Bytes of a counter beside its spans and members: its struct, the list element and the map entry that hold it.
 const (
-	counterBytes = 216
+	counterBytes = 240
 	spanBytes    = 16
 )
 
@@ -34,12 +34,14 @@ func sizeOf(key string, c *counter) int64 { return counterBytes + int64(len(key)
 func (c *counter) size() int64 { return int64(cap(c.spans))*spanBytes + c.members.size() }
 
 func (c *counter) clone() *counter {
-	return &counter{c.life, slices.Clone(c.spans), members{slices.Clone(c.members.recent), slices.Clone(c.members.sample), c.members.level}}
+	copied := c.members
+	copied.recent, copied.sample, copied.sizes = slices.Clone(copied.recent), slices.Clone(copied.sample), slices.Clone(copied.sizes)
+	return &counter{c.life, slices.Clone(c.spans), copied}
 }
 
 // expired reports whether nothing of c counts any more.
 func (c *counter) expired(now uint32) bool {
-	return len(c.spans) == 0 || before(c.spans[len(c.spans)-1].last, now, c.life)
+	return len(c.spans) == 0 || before(c.spans[len(c.spans)-1].Last, now, c.life)
 }
 
 // before reports whether t lies more than window seconds before now.
@@ -49,16 +51,16 @@ func before(t, now, window uint32) bool { return now > t && now-t >= window }
 // they fall in or follow.
 func (c *counter) number(now uint32, n int64) {
 	i := len(c.spans) - 1
-	for i > 0 && c.spans[i].first > now {
+	for i > 0 && c.spans[i].First > now {
 		i--
 	}
 	switch {
-	case i < 0 || i == len(c.spans)-1 && now > c.spans[i].last:
-		c.spans = append(c.spans, span{now, now, n})
+	case i < 0 || i == len(c.spans)-1 && now > c.spans[i].Last:
+		c.spans = append(c.spans, Span{now, now, n})
 		c.merge(now)
 	default:
 		s := &c.spans[i]
-		s.first, s.last, s.n = min(s.first, now), max(s.last, now), s.n+n
+		s.First, s.Last, s.N = min(s.First, now), max(s.Last, now), s.N+n
 	}
 }
 
@@ -66,11 +68,11 @@ func (c *counter) number(now uint32, n int64) {
 func (c *counter) merge(now uint32) {
 	kept := c.spans[:0]
 	for _, s := range c.spans {
-		if before(s.last, now, c.life) {
+		if before(s.Last, now, c.life) {
 			continue
 		}
-		if k := len(kept) - 1; k >= 0 && uint64(s.last-kept[k].first)*edge < uint64(now-min(now, s.last)) {
-			kept[k].last, kept[k].n = s.last, kept[k].n+s.n
+		if k := len(kept) - 1; k >= 0 && uint64(s.Last-kept[k].First)*edge < uint64(now-min(now, s.Last)) {
+			kept[k].Last, kept[k].N = s.Last, kept[k].N+s.N
 			continue
 		}
 		kept = append(kept, s)
@@ -82,14 +84,14 @@ func (c *counter) merge(now uint32) {
 func (c *counter) within(now, window uint32) Counter {
 	var out Counter
 	for _, s := range c.spans {
-		if before(s.first, now, window) {
+		if before(s.First, now, window) {
 			continue
 		}
 		if out.Since.IsZero() {
-			out.Since = time.Unix(int64(s.first), 0).UTC()
+			out.Since = time.Unix(int64(s.First), 0).UTC()
 		}
-		out.Last = time.Unix(int64(s.last), 0).UTC()
-		out.N += s.n
+		out.Last = time.Unix(int64(s.Last), 0).UTC()
+		out.N += s.N
 	}
 	out.Distinct = c.members.within(now, window)
 	return out

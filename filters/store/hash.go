@@ -61,6 +61,9 @@ func (h Hasher) Sum(b []byte) uint64 {
 	return s.end()
 }
 
+// Member returns the hash by which a member of a set is known.
+func (h Hasher) Member(s string) uint32 { return uint32(h.Sum([]byte(s)) >> 32) }
+
 // Pair returns the hash of two values in their order. It is cheaper than Sum and meant for values that are hashes.
 func (h Hasher) Pair(a, b uint64) uint64 {
 	return fold(fold(a^h.k0, b^h.k1)^h.k1, h.k0|1)

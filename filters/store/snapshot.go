@@ -51,7 +51,7 @@ const piece = 1024
 func (m *Memory) Save(w io.Writer) error {
 	sum := sha256.New()
 	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)
-	h := header{Version: snapshotVersion, Secret: m.secret, Max: m.size}
+	h := header{Version: snapshotVersion, Secret: m.Secret(), Max: m.size}
 	copy(h.Magic[:], snapshotMagic)
 	b, err := binary.Append(nil, binary.LittleEndian, h)
 	if err != nil {
@@ -100,12 +100,12 @@ func appendCounter(b []byte, key string, c *counter) []byte {
 	b = append(le.AppendUint32(b, c.life), c.members.level)
 	b = le.AppendUint16(b, uint16(len(c.spans)))
 	for _, s := range c.spans {
-		b = le.AppendUint64(le.AppendUint32(le.AppendUint32(b, s.first), s.last), uint64(s.n))
+		b = le.AppendUint64(le.AppendUint32(le.AppendUint32(b, s.First), s.Last), uint64(s.N))
 	}
-	for _, set := range [][]seen{c.members.recent, c.members.sample} {
+	for _, set := range [][]Seen{c.members.recent, c.members.sample} {
 		b = le.AppendUint16(b, uint16(len(set)))
 		for _, s := range set {
-			b = le.AppendUint32(le.AppendUint32(b, s.member), s.at)
+			b = le.AppendUint32(le.AppendUint32(b, s.Member), s.At)
 		}
 	}
 	return b
@@ -288,7 +288,7 @@ func (d *decoder) counter(m *Memory) {
 		if d.err != nil {
 			return
 		}
-		c.spans = append(c.spans, span{d.number(), d.number(), int64(d.long())})
+		c.spans = append(c.spans, Span{d.number(), d.number(), int64(d.long())})
 	}
 	c.members.recent = d.seen(exact)
 	c.members.sample = d.seen(sampled)
@@ -301,15 +301,15 @@ func (d *decoder) counter(m *Memory) {
 	}
 }
 
-func (d *decoder) seen(most int) []seen {
+func (d *decoder) seen(most int) []Seen {
 	n := d.short()
 	if n > most {
 		d.fail("%d members", n)
 		return nil
 	}
-	var set []seen
+	var set []Seen
 	for range n {
-		set = append(set, seen{d.number(), d.number()})
+		set = append(set, Seen{d.number(), d.number()})
 	}
 	return slices.Clip(set)
 }

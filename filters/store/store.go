@@ -82,7 +82,14 @@ func NewSeeded(maxBytes int64, secret [16]byte) *Memory {
 
 // Hasher returns the keyed hash that everybody who shares this memory uses. Who does not know the secret cannot
 // foresee or aim its values.
-func (m *Memory) Hasher() Hasher { return m.hasher }
+func (m *Memory) Hasher() Hasher {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.hasher
+}
+
+// Sync does nothing: nobody else tells this memory anything.
+func (m *Memory) Sync(context.Context, time.Time, func() []string) error { return nil }
 
 // Add makes all additions and returns each counter as it is then, within its lifetime. It fails only when ctx has ended.
 func (m *Memory) Add(ctx context.Context, at time.Time, deltas ...Delta) ([]Counter, error) {
@@ -94,11 +101,11 @@ func (m *Memory) Add(ctx context.Context, at time.Time, deltas ...Delta) ([]Coun
 	defer m.mu.Unlock()
 	now := secondsOf(at)
 	for i, d := range deltas {
-		c := m.counter(d, now)
+		c := m.counter(d.Key, d.Life, now)
 		before := c.size()
 		c.number(now, d.N)
 		if d.Member != "" {
-			c.members.add(uint32(m.hasher.Sum([]byte(d.Member))>>32), now, now-min(now, c.life))
+			c.members.add(m.hasher.Member(d.Member), now, now-min(now, c.life))
 		}
 		m.used += c.size() - before
 		out[i] = c.within(now, c.life)
@@ -107,18 +114,18 @@ func (m *Memory) Add(ctx context.Context, at time.Time, deltas ...Delta) ([]Coun
 	return out, nil
 }
 
-// counter returns the live counter of d, a new one if need be. m.mu is held.
-func (m *Memory) counter(d Delta, now uint32) *counter {
-	c, found := m.counters.Get(d.Key)
+// counter returns the live counter named key, a new one if need be. m.mu is held.
+func (m *Memory) counter(key string, life time.Duration, now uint32) *counter {
+	c, found := m.counters.Get(key)
 	if found && !c.expired(now) {
 		return c
 	}
 	if found {
-		m.used -= sizeOf(d.Key, c)
+		m.used -= sizeOf(key, c)
 	}
-	c = &counter{life: uint32(min(max(d.Life/time.Second, 1), math.MaxUint32))}
-	m.counters.Add(d.Key, c)
-	m.used += sizeOf(d.Key, c)
+	c = &counter{life: secondsIn(life)}
+	m.counters.Add(key, c)
+	m.used += sizeOf(key, c)
 	return c
 }
 
@@ -144,7 +151,7 @@ func (m *Memory) Within(ctx context.Context, at time.Time, over time.Duration, k
 		}
 		window := c.life
 		if over > 0 {
-			window = min(window, uint32(min(max(over/time.Second, 1), math.MaxUint32)))
+			window = min(window, secondsIn(over))
 		}
 		out[i] = c.within(now, window)
 	}
@@ -193,13 +200,18 @@ func (m *Memory) Forget(owner uint32, keys ...string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, key := range keys {
-		if c, found := m.counters.Peek(key); found {
-			m.counters.Remove(key)
-			m.used -= sizeOf(key, c)
-		}
+		m.drop(key)
 	}
 	m.lists.forget(owner)
 	m.points.forget(owner)
+}
+
+// drop forgets the counter named key. m.mu is held.
+func (m *Memory) drop(key string) {
+	if c, found := m.counters.Peek(key); found {
+		m.counters.Remove(key)
+		m.used -= sizeOf(key, c)
+	}
 }
 
 // Usage returns how many counters there are and the estimated bytes in use.
@@ -208,6 +220,9 @@ func (m *Memory) Usage() (counters int, bytes int64) {
 	defer m.mu.Unlock()
 	return m.counters.Len(), m.used + m.lists.bytes() + int64(len(m.points.spots))*spotBytes
 }
+
+// secondsIn is a duration as the store keeps it, at least a second.
+func secondsIn(d time.Duration) uint32 { return uint32(min(max(d/time.Second, 1), math.MaxUint32)) }
 
 // secondsOf is t as the store keeps it: seconds since 1970, until 2106.
 func secondsOf(t time.Time) uint32 { return uint32(min(max(t.Unix(), 0), math.MaxUint32)) }
