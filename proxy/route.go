@@ -80,7 +80,7 @@ func (s *Settings) maxRecipients() int {
 }
 
 // Watch looks after the backends in force until ctx ends: which of their servers are up, and what they offer. A server
-// that hangs keeps nobody from the others.
+// that hangs keeps nobody from the others. Then it ends the connections that wait.
 func (s *Server) Watch(ctx context.Context) {
 	tick := time.NewTicker(backend.CheckPeriod)
 	defer tick.Stop()
@@ -93,6 +93,9 @@ func (s *Server) Watch(ctx context.Context) {
 				checks.Go(func() { b.Check(ctx) })
 			}
 		case <-ctx.Done():
+			for _, b := range s.settings().backends() {
+				b.Close()
+			}
 			return
 		}
 	}

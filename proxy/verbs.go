@@ -287,11 +287,13 @@ func (g *gate) upgrade() error {
 // offer is the reply to EHLO: what we and the server behind can both take.
 func (g *gate) offer() []byte {
 	behind := g.client.settings.offers()
-	lines := []string{
-		g.server.Hostname, "PIPELINING", "ENHANCEDSTATUSCODES", "8BITMIME",
-		"SIZE " + strconv.FormatInt(g.client.settings.maxSize(), 10),
-		"LIMITS RCPTMAX=" + strconv.Itoa(g.client.settings.maxRecipients()),
+	lines := []string{g.server.Hostname, "PIPELINING", "ENHANCEDSTATUSCODES"}
+	if behind.Has("8BITMIME") {
+		lines = append(lines, "8BITMIME")
 	}
+	lines = append(lines,
+		"SIZE "+strconv.FormatInt(g.client.settings.maxSize(), 10),
+		"LIMITS RCPTMAX="+strconv.Itoa(g.client.settings.maxRecipients()))
 	for _, keyword := range []string{"CHUNKING", "SMTPUTF8", "DSN"} {
 		if behind.Has(keyword) {
 			lines = append(lines, keyword)

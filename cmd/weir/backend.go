@@ -12,7 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"weir/proxy"
 	"weir/proxy/backend"
+	"weir/rules/strict"
 )
 
 // This file is the server behind: what weir.yaml says of it, and what that becomes.
@@ -22,12 +24,6 @@ type behindConfig struct {
 	Backend    backendConfig    `yaml:"backend"`
 	Routes     []routeConfig    `yaml:"routes"`
 	Recipients recipientsConfig `yaml:"recipients"`
-}
-
-// routeConfig is a backend for the mail of some domains. What it does not say of the backend has the default.
-type routeConfig struct {
-	Domains []string      `yaml:"domains"`
-	Backend backendConfig `yaml:"backend"`
 }
 
 type recipientsConfig struct {
@@ -52,6 +48,7 @@ type backendConfig struct {
 	TLSCert    string         `yaml:"tls_cert"` // ours, if the server wants one
 	TLSKey     string         `yaml:"tls_key"`
 	Timeout    time.Duration  `yaml:"timeout"`
+	Idle       int            `yaml:"idle_connections"` // to each server that may wait for another client
 }
 
 func defaultBehind() behindConfig {
@@ -59,27 +56,38 @@ func defaultBehind() behindConfig {
 }
 
 func defaultBackend() backendConfig {
-	return backendConfig{Protocol: "smtp", PassClient: "auto", TLS: tlsOff, Timeout: time.Minute}
+	return backendConfig{Protocol: "smtp", PassClient: "auto", TLS: tlsOff, Timeout: time.Minute, Idle: 10}
 }
 
 var passClients = map[string]backend.PassClient{
 	"auto": backend.PassAuto, "xclient": backend.PassXClient, "xforward": backend.PassXForward, "none": backend.PassNone,
+	"proxy": backend.PassProxy, "proxy_v1": backend.PassProxyLine,
 }
 
+// tlsOpportunistic is a word for the way to a server.
+const tlsOpportunistic = "opportunistic"
+
 var securities = map[string]backend.Security{
-	tlsOff: backend.InClear, "opportunistic": backend.Opportunistic, "required": backend.Required,
+	tlsOff: backend.InClear, tlsOpportunistic: backend.Opportunistic, "required": backend.Required,
 }
 
 var protocols = map[string]bool{"smtp": false, "lmtp": true} // whether it is LMTP
 
 // complete fills in what the routes do not say, and makes the paths of files relative to the configuration file.
-func (c *behindConfig) complete(configFile string) {
+func (c *behindConfig) complete(configFile string, doc *strict.Document) {
 	usual := defaultBackend()
 	all := []*backendConfig{&c.Backend}
 	for i := range c.Routes {
-		b := &c.Routes[i].Backend
+		r := &c.Routes[i]
+		b, way := &r.Backend, usual.TLS
+		if r.MX {
+			way = tlsOpportunistic // as between strangers it is everywhere
+		}
 		b.Protocol, b.PassClient = cmp.Or(b.Protocol, usual.Protocol), cmp.Or(b.PassClient, usual.PassClient)
-		b.TLS, b.Timeout = cmp.Or(b.TLS, usual.TLS), cmp.Or(b.Timeout, usual.Timeout)
+		b.TLS, b.Timeout = cmp.Or(b.TLS, way), cmp.Or(b.Timeout, usual.Timeout)
+		if _, said := doc.At(fmt.Sprintf("routes[%d].backend.idle_connections", i)); !said {
+			b.Idle = usual.Idle
+		}
 		all = append(all, b)
 	}
 	for _, b := range all {
@@ -91,19 +99,7 @@ func (c *behindConfig) complete(configFile string) {
 func (c config) findBehind(f *finder) {
 	c.findInBackend(f, "backend", c.Backend)
 	f.want(c.Recipients.Cache >= 0, "recipients.cache", "must not be less than nothing")
-	seen := map[string]bool{}
-	for i, r := range c.Routes {
-		key := fmt.Sprintf("routes[%d]", i)
-		c.findInBackend(f, key+".backend", r.Backend)
-		f.want(len(r.Domains) > 0, key, "no mail goes here: domains: [DOMAIN]")
-		f.want(len(r.Backend.addrs()) > 0, key, "there is no backend")
-		for j, domain := range r.Domains {
-			at := fmt.Sprintf("%s.domains[%d]", key, j)
-			f.want(isHostname(domain), at, "%q is not a domain", domain)
-			f.want(!seen[strings.ToLower(domain)], at, "%s has another route", domain)
-			seen[strings.ToLower(domain)] = true
-		}
-	}
+	c.findInRoutes(f)
 }
 
 // addrs are the addresses of all servers.
@@ -140,6 +136,7 @@ func (c config) findInBackend(f *finder, key string, b backendConfig) {
 	_, known = protocols[b.Protocol]
 	f.want(known, key+".protocol", "want %s", names(protocols))
 	f.want(b.Timeout > 0, key+".timeout", "must be more than nothing")
+	f.want(b.Idle >= 0, key+".idle_connections", "must not be less than 0")
 	b.findInTLS(f, key)
 }
 
@@ -180,20 +177,25 @@ func (c behindConfig) hasFiles() bool {
 }
 
 // behind makes the clients of the servers behind: the one for most mail, and those of the routes by domain.
-func (c config) behind(log *slog.Logger) (*backend.Backend, map[string]*backend.Backend, error) {
+func (c config) behind(log *slog.Logger, ask *backend.Names) (*backend.Backend, proxy.Routes, error) {
 	usual, err := c.backend(c.Backend, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	routes := map[string]*backend.Backend{}
+	usual.Names = ask
+	routes := proxy.Routes{}
 	for _, r := range c.Routes {
 		b, err := c.backend(r.Backend, log)
 		if err != nil {
 			return nil, nil, err
 		}
+		b.Names, b.Exchange = ask, r.exchange(c)
 		for _, domain := range r.Domains {
 			routes[strings.ToLower(domain)] = b
 		}
+	}
+	if all := routes[everyOther]; all != nil && len(c.Backend.addrs()) == 0 {
+		usual = all
 	}
 	return usual, routes, nil
 }
@@ -205,7 +207,7 @@ func (c config) backend(b backendConfig, log *slog.Logger) (*backend.Backend, er
 	}
 	made := &backend.Backend{
 		Addrs: b.Addrs, Timeout: b.Timeout, Hello: c.Hostname, Log: log, Remember: c.Recipients.Cache,
-		LMTP: protocols[b.Protocol], PassClient: passClients[b.PassClient], Security: securities[b.TLS], TLS: config,
+		Idle: b.Idle, LMTP: protocols[b.Protocol], PassClient: passClients[b.PassClient], Security: securities[b.TLS], TLS: config,
 	}
 	for _, s := range b.Servers {
 		made.Servers = append(made.Servers, backend.Server(s))

@@ -132,7 +132,7 @@ func (a *app) config() (config, error) {
 			l.Name, l.TLS = cmp.Or(l.Name, "smtp"), cmp.Or(l.TLS, tlsOff)
 			l.Role = cmp.Or(l.Role, roleInbound)
 		}
-		c.complete(a.configFile)
+		c.complete(a.configFile, doc)
 		findings = merge(findings, c.findings())
 	}
 	if err := findings.Err(); err != nil {

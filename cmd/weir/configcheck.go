@@ -95,7 +95,7 @@ func (f *finder) want(ok bool, key, format string, args ...any) {
 func (c config) runnable() error {
 	f := finder{doc: c.doc}
 	f.want(len(c.Listen) > 0, "listen", "there is no listener")
-	f.want(len(c.Backend.addrs()) > 0, "backend.addrs", "there is no backend")
+	f.want(len(c.Backend.addrs()) > 0 || c.hasOthers(), "backend.addrs", "there is no backend")
 	_, err := c.certificate()
 	f.want(err == nil, "tls.cert", "%v", err)
 	c.missing(&f)

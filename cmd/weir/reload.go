@@ -29,7 +29,7 @@ type reloadable struct {
 	level   *slog.LevelVar
 	server  *proxy.Server
 	behind  *backend.Backend // made, with routes, from named
-	routes  map[string]*backend.Backend
+	routes  proxy.Routes
 	named   behindConfig
 
 	gen  atomic.Pointer[proxy.Generation]
@@ -64,7 +64,7 @@ func (r *reloadable) load(ctx context.Context, c config) error {
 func (r *reloadable) settings(c config) (proxy.Settings, error) {
 	c.Hostname = r.running.Hostname
 	if r.behind == nil || c.hasFiles() || !reflect.DeepEqual(r.named, c.behindConfig) {
-		behind, routes, err := c.behind(r.log)
+		behind, routes, err := c.behind(r.log, askDNS(r.loader.resolver))
 		if err != nil {
 			return proxy.Settings{}, err
 		}

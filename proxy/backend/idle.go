@@ -93,6 +93,11 @@ func (b *Backend) drop(addr string) {
 
 // Close ends all connections that wait. Those in use go on.
 func (b *Backend) Close() {
+	if b.Exchange != nil && b.domain == "" {
+		for _, d := range b.Exchange.domains() {
+			d.Close()
+		}
+	}
 	b.mu.Lock()
 	all := b.waiting
 	b.waiting = nil

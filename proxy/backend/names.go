@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -87,6 +88,13 @@ func (b *Backend) For(domain string) *Backend {
 		Idle: b.Idle, Log: b.Log, Names: b.Names, Exchange: x, domain: cmp.Or(domain, "."),
 	}
 	return x.known[domain]
+}
+
+// domains are the Backends that For has made and not forgotten.
+func (x *Exchange) domains() []*Backend {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return slices.Collect(maps.Values(x.known))
 }
 
 // exchangers finds the servers of b.domain, without those that lead back to us and all that come after these (RFC 5321
