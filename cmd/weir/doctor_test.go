@@ -112,7 +112,7 @@ func (w *ward) visit(args ...string) (code int, out, errs string) {
 
 var (
 	aDuration = regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b`)
-	aTime     = regexp.MustCompile(`\d{4}-\d\d-\d\d(T[\d:]+Z)?`)
+	aTime     = regexp.MustCompile(`\d{4}-\d\d-\d\d([T ][\d:]+Z?)?`)
 	someMiB   = regexp.MustCompile(`\d+ MiB are free`)
 )
 

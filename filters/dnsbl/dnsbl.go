@@ -8,6 +8,7 @@ import (
 	"context"
 	_ "embed"
 	"slices"
+	"time"
 
 	"weir/filters"
 	"weir/filters/lookup"
@@ -147,6 +148,7 @@ func (l *listing) run(ctx context.Context, m filters.Mail) (report filters.Repor
 		return report, nil
 	}
 	ask(ctx, all, l.resolver.Lookup)
+	report.Facts.Zones = map[string]time.Duration{l.ID: slowest(all)}
 	for _, q := range all {
 		l.guards.saw(q)
 	}
@@ -158,4 +160,14 @@ func (l *listing) run(ctx context.Context, m filters.Mail) (report filters.Repor
 	}
 	tell(&report, l.Zone, all)
 	return report, nil
+}
+
+// slowest is how long the slowest question took, 0 if all answers were known from before.
+func slowest(all []*question) (took time.Duration) {
+	for _, q := range all {
+		if !q.answer.Cached {
+			took = max(took, q.took)
+		}
+	}
+	return took
 }

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"weir/filters"
 	"weir/filters/lookup"
@@ -23,7 +24,8 @@ type question struct {
 	key     string      // as it is asked, without the zone
 	answer  lookup.Answer
 	err     error
-	reason  string // what the list says of its answer, if it was asked
+	took    time.Duration // until it was answered, or given up
+	reason  string        // what the list says of its answer, if it was asked
 }
 
 // name is what the DNS is asked for.
@@ -79,10 +81,15 @@ func askFor(ctx context.Context, all []*question, k lookup.Kind, find finder) {
 		return
 	}
 	var work sync.WaitGroup
-	for _, q := range all[1:] {
-		work.Go(func() { q.answer, q.err = find(ctx, q.name(), k) })
+	one := func(q *question) {
+		began := time.Now()
+		q.answer, q.err = find(ctx, q.name(), k)
+		q.took = time.Since(began)
 	}
-	all[0].answer, all[0].err = find(ctx, all[0].name(), k)
+	for _, q := range all[1:] {
+		work.Go(func() { one(q) })
+	}
+	one(all[0])
 	work.Wait()
 }
 

@@ -24,7 +24,7 @@ func Compose(m filters.Mail, results []filters.Result, v scoring.Verdict) Record
 		Hits:    orEmpty(v.Why),
 		Shadow:  orEmpty(v.Shadow),
 		Errors:  problemsOf(results, v),
-		Outcome: Outcome{Facts: factsOf(m, results, v), Bulk: facts.Bulk, Timing: Timing{Checks: checkTimes(results)}},
+		Outcome: Outcome{Facts: factsOf(m, results, v), Bulk: facts.Bulk, Timing: Timing{Checks: checkTimes(results), Zones: zoneTimes(facts.Zones)}},
 	}
 	if m.Session != nil {
 		r.Session = sessionOf(m.Session, facts.Reverse)
@@ -129,7 +129,18 @@ func problemsOf(results []filters.Result, v scoring.Verdict) []filters.Problem {
 func checkTimes(results []filters.Result) map[string]int64 {
 	times := make(map[string]int64, len(results))
 	for _, r := range results {
-		times[r.Check] = Micros(r.Took)
+		times[r.Check] = max(times[r.Check], Micros(r.Took)) // several checks may have one name
+	}
+	return times
+}
+
+func zoneTimes(took map[string]time.Duration) map[string]int64 {
+	var times map[string]int64
+	for id, d := range took {
+		if times == nil {
+			times = make(map[string]int64, len(took))
+		}
+		times[id] = Micros(d)
 	}
 	return times
 }

@@ -182,6 +182,7 @@ type Timing struct {
 	DNS     int64            `json:"dns"`     // the slowest check that asks DNS
 	Parse   int64            `json:"parse"`
 	Checks  map[string]int64 `json:"checks"`
+	Zones   map[string]int64 `json:"zones,omitempty"` // of each DNS list that was asked; 0 if its answers were known from before
 	Backend int64            `json:"backend"`
 	Total   int64            `json:"total"` // from MAIL to the final reply
 }
