@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"weir/filters"
 	"weir/rules"
@@ -15,6 +17,10 @@ type Generation struct {
 	Number int
 	Rules  *rules.Set
 	Checks *filters.Pipeline
+
+	// Patience is how long a message that is delivered in any case waits at the end of DATA for what could still change
+	// its score. One that is refused in any case does not wait.
+	Patience time.Duration
 }
 
 // Trial is the way of one message through a generation, from its sender to its verdict. A session makes one for each
@@ -23,6 +29,8 @@ type Generation struct {
 type Trial struct {
 	Mail   filters.Mail
 	Policy *rules.Policy // of the recipients so far; nil before the first
+	Shadow bool          // nothing is refused, so that all is delivered
+	Whole  bool          // all checks are waited for: the same message always has the same verdict and record
 	gen    *Generation
 	pass   *filters.Pass
 }
@@ -40,6 +48,7 @@ type Judged struct {
 	scoring.Verdict
 	Mail    filters.Mail
 	Results []filters.Result
+	Final   bool // nothing that was not waited for, nor at RCPT the message itself, can change the action
 }
 
 // Record composes the verdict record; the caller adds what only it knows.
@@ -62,32 +71,94 @@ func (t *Trial) Accepts(rcpt string) bool {
 	return t.Policy == p
 }
 
-// AtRcpt waits for what is known of client and sender, and judges it under the policy of the recipients. Only a hard
-// refusal (scoring.ByHard) is to be acted on now; the rest is weighed at the end of DATA.
+// AtRcpt judges what is known of client and sender under the policy of the recipients. It waits only for checks that
+// could refuse alone, and not for those once one has. Only a final refusal is to be acted on now; the rest is weighed at
+// the end of DATA.
 func (t *Trial) AtRcpt() Judged {
-	results := t.pass.Results(filters.Sender)
+	var refusers map[string]bool
+	refuses := func(symbol string) bool { return refusers[symbol] }
+	results, open := t.pass.Until(filters.Sender, nil, func(done []filters.Result, open []*filters.Check) bool {
+		if refusers == nil {
+			refusers = scoring.Refusers(t.gen.Rules, t.Policy)
+		}
+		awaited := func(c *filters.Check) bool { return slices.ContainsFunc(c.Symbols, refuses) }
+		return !t.Whole && (!slices.ContainsFunc(open, awaited) || t.refused(done, open))
+	})
 	t.know(results)
-	return t.judge(results)
+	j := t.judge(results, open)
+	j.Final = j.By == scoring.ByHard && t.refused(results, open)
+	return j
+}
+
+// refused reports whether a hard symbol refuses, whatever else follows.
+func (t *Trial) refused(done []filters.Result, open []*filters.Check) bool {
+	later := symbolsOf(open)
+	for _, c := range t.gen.Checks.Checks() {
+		if c.Stage > filters.Sender {
+			later = append(later, c.Symbols...)
+		}
+	}
+	return scoring.Refuses(t.gen.Rules, t.Policy, scoring.FactsOf(t.Mail, done), later)
 }
 
 // Recipients starts what waits for the envelope to be complete.
 func (t *Trial) Recipients(e *filters.Envelope) {
 	t.Mail.Envelope = e
-	t.know(t.pass.Results(filters.Sender))
+	t.know(t.needed(filters.Sender))
 	t.pass.Reach(filters.Recipients, t.Mail)
 }
 
 // AtData judges the whole message. auth, if not nil, is taken as proven instead of what the checks find.
+//
+// When all that is open could come out either way and the action would still be the same, the verdict does not wait for
+// it: at once if the message is refused, else when the generation's Patience is over. Only optional checks can be left
+// open. What others read (who is proven to have sent it) and what counts messages (bulk, greylisting) is always waited
+// for, since a message that is not counted would make the counts of the next one wrong.
 func (t *Trial) AtData(msg *filters.Message, auth *filters.Auth) Judged {
 	t.Mail.Message = msg
 	t.pass.Reach(filters.Body, t.Mail)
-	t.know(t.pass.Results(filters.Body))
+	t.know(t.needed(filters.Body))
 	if auth != nil {
 		t.Mail.Auth = auth
 	}
 	t.pass.Reach(filters.Proven, t.Mail)
-	results := t.pass.Results(filters.Proven)
-	return t.judge(results)
+	began, patience := time.Now(), time.NewTimer(t.gen.Patience)
+	defer patience.Stop()
+	t.know(t.needed(filters.Proven))
+	if auth != nil {
+		t.Mail.Auth = auth
+	}
+	results, open := t.pass.Until(filters.Proven, patience.C, func(done []filters.Result, open []*filters.Check) bool {
+		r := t.bounds(done, open)
+		refused := r.Low.Action >= rules.Defer && !t.Shadow
+		return !t.Whole && r.Certain() && (refused || time.Since(began) >= t.gen.Patience)
+	})
+	j := t.judge(results, open)
+	j.Final = true
+	return j
+}
+
+// needed waits for the checks of the stages up to s that are not optional.
+func (t *Trial) needed(s filters.Stage) []filters.Result {
+	results, _ := t.pass.Until(s, nil, func(_ []filters.Result, open []*filters.Check) bool {
+		return !slices.ContainsFunc(open, isNeeded)
+	})
+	return results
+}
+
+func isNeeded(c *filters.Check) bool { return !c.Optional }
+
+// bounds is what the verdict can still become.
+func (t *Trial) bounds(done []filters.Result, open []*filters.Check) scoring.Range {
+	return scoring.Bounds(t.gen.Rules, t.Policy, scoring.FactsOf(t.Mail, done), symbolsOf(open))
+}
+
+func symbolsOf(checks []*filters.Check) []string {
+	var all []string
+	for _, c := range checks {
+		all = append(all, c.Symbols...)
+	}
+	return all
 }
 
 // End stops what still runs for this message.
@@ -109,9 +180,17 @@ func (t *Trial) know(results []filters.Result) {
 	}
 }
 
-func (t *Trial) judge(results []filters.Result) Judged {
-	v := scoring.Judge(t.gen.Rules, t.Policy, scoring.FactsOf(t.Mail, results))
-	return Judged{Verdict: v, Mail: t.Mail, Results: results}
+// judge judges what is there, and says of what is open what it could have changed.
+func (t *Trial) judge(done []filters.Result, open []*filters.Check) Judged {
+	v := scoring.Judge(t.gen.Rules, t.Policy, scoring.FactsOf(t.Mail, done))
+	if len(open) > 0 {
+		r := t.bounds(done, open)
+		v.Early = &scoring.Early{Low: r.Low.Points, High: r.High.Points}
+		for _, c := range open {
+			v.Early.Open = append(v.Early.Open, scoring.Open{Check: c.Name, Rule: c.Rule, Symbols: c.Symbols})
+		}
+	}
+	return Judged{Verdict: v, Mail: t.Mail, Results: done}
 }
 
 // DNSTime is the time of the slowest check of client and sender, which have only DNS to wait for; took is by check.

@@ -60,6 +60,7 @@ func newTransaction(g *gate, spare *backend.Conn) *transaction {
 	t.trial = NewTrial(g.client.gen, g.client.pass, filters.Mail{
 		At: now, Session: facts, Envelope: &filters.Envelope{From: t.from.address},
 	})
+	t.trial.Shadow = g.server.Shadow
 	return t
 }
 
@@ -81,9 +82,9 @@ func (t *transaction) rcpt(to path, params []string) Reply {
 		judged := t.trial.AtRcpt()
 		t.judged = &judged
 	}
-	if v := &t.judged.Verdict; v.By == scoring.ByHard && v.Action == rules.Reject && !s.Shadow {
+	if t.judged.Final && !s.Shadow {
 		t.account.by = ""
-		return RefusalFor(t.gate.client.gen.Rules, v, t.id)
+		return RefusalFor(t.gate.client.gen.Rules, &t.judged.Verdict, t.id)
 	}
 	reply := t.offer(to, params)
 	if reply.Code/100 == 2 {

@@ -23,7 +23,7 @@ func (r Range) Certain() bool { return r.Low.Action == r.High.Action }
 
 // Bounds is the range of what Judge makes of f and any of the open symbols besides. The features of f must be final.
 func Bounds(set *rules.Set, p *rules.Policy, f Facts, open []string) Range {
-	counted := candidates(set, p, f, presences(set, f, open, nil))
+	counted := candidates(set, p, f, presences(set, f, open, true))
 	r := sums(set.Caps, counted)
 	r.Low.Action, r.High.Action = ActionFor(p.Thresholds, r.Low.Points), ActionFor(p.Thresholds, r.High.Points)
 	switch presenceOf(counted, func(s *rules.Symbol) bool { return ModeUnder(p, s) == rules.Hard }) {
@@ -39,33 +39,28 @@ func Bounds(set *rules.Set, p *rules.Policy, f Facts, open []string) Range {
 // Refuses reports whether a hard symbol refuses a message of which only client and sender are known, whatever the open
 // symbols and the message turn out to be.
 func Refuses(set *rules.Set, p *rules.Policy, f Facts, open []string) bool {
-	counted := candidates(set, p, f, presences(set, f, open, laterFeatures))
+	counted := candidates(set, p, f, presences(set, f, open, false))
 	return presenceOf(counted, func(s *rules.Symbol) bool { return ModeUnder(p, s) == rules.Hard }) == present
 }
 
-// CouldRefuse reports whether one of symbols could refuse alone under p, or make a condition hold that does.
-func CouldRefuse(set *rules.Set, p *rules.Policy, symbols []string) bool {
-	reached := map[string]bool{}
-	for _, name := range symbols {
-		reached[name] = true
-	}
-	for _, c := range set.Combos {
-		if slices.ContainsFunc(c.When.Symbols, func(name string) bool { return reached[name] }) {
-			reached[c.Symbol] = true
+// Refusers are the symbols that refuse alone under p, and those on which a condition depends that does.
+func Refusers(set *rules.Set, p *rules.Policy) map[string]bool {
+	all := map[string]bool{}
+	for name, s := range set.Symbols {
+		if ModeUnder(p, s) == rules.Hard {
+			all[name] = true
 		}
 	}
-	for name := range reached {
-		if s := set.Symbols[name]; s != nil && ModeUnder(p, s) == rules.Hard {
-			return true
+	for _, c := range slices.Backward(set.Combos) { // each comes after those it reads
+		for _, name := range c.When.Symbols {
+			all[name] = all[name] || all[c.Symbol]
 		}
 	}
-	return false
+	return all
 }
 
-// laterFeatures are those that are not final before the message has come.
-var laterFeatures = []string{
-	"size", "parts", "attachments", "urls", "recipients", "hops", "rdns", "from_domain", "bulk",
-}
+// earlyFeatures are those that are final before the message has come.
+var earlyFeatures = []string{"user", "helo", "tls", "from", "listener"}
 
 // presence is how sure it is that a symbol holds.
 type presence uint8
@@ -76,9 +71,9 @@ const (
 	present
 )
 
-// presences says of every symbol that may hold how sure that is, when the open symbols and the features named in later
-// are not known. It takes them to be independent of each other.
-func presences(set *rules.Set, f Facts, open, later []string) map[string]presence {
+// presences says of every symbol that may hold how sure that is, when the open symbols are not known, nor the features of
+// the message if it has not come whole. It takes them to be independent of each other.
+func presences(set *rules.Set, f Facts, open []string, whole bool) map[string]presence {
 	all := make(map[string]presence, len(f.Hits)+len(open)+4)
 	for _, name := range open {
 		all[name] = possible
@@ -87,7 +82,7 @@ func presences(set *rules.Set, f Facts, open, later []string) map[string]presenc
 		all[h.Symbol] = present
 	}
 	for _, c := range set.Combos { // each comes after those it reads
-		if is := outcome(c.When, all, &f.Features, later); is > all[c.Symbol] {
+		if is := outcome(c.When, all, &f.Features, whole); is > all[c.Symbol] {
 			all[c.Symbol] = is
 		}
 	}
@@ -99,15 +94,15 @@ const maxTried = 4
 
 // outcome is whether a condition holds for every, some or no combination of the possible symbols that it reads. One that
 // cannot be evaluated does not hold.
-func outcome(c *rules.Condition, all map[string]presence, f *rules.Features, later []string) presence {
+func outcome(c *rules.Condition, all map[string]presence, f *rules.Features, whole bool) presence {
 	var tried []string
 	for _, name := range c.Symbols {
 		if all[name] == possible {
 			tried = append(tried, name)
 		}
 	}
-	isLater := func(feature string) bool { return slices.Contains(later, feature) }
-	if len(tried) > maxTried || len(later) > 0 && slices.ContainsFunc(c.Features(), isLater) {
+	isLater := func(feature string) bool { return !slices.Contains(earlyFeatures, feature) }
+	if len(tried) > maxTried || !whole && slices.ContainsFunc(c.Features(), isLater) {
 		return possible
 	}
 	times := 0
@@ -277,4 +272,18 @@ func (r *Range) greylist(g *rules.Greylist, p *rules.Policy, counted []candidate
 		r.Low.Action = max(r.Low.Action, rules.Defer)
 	}
 	r.High.Action = max(r.High.Action, rules.Defer)
+}
+
+// Early is what a verdict did not wait for, and between which sums it would have come to lie.
+type Early struct {
+	Open []Open       `json:"open"`
+	Low  rules.Points `json:"low"`
+	High rules.Points `json:"high"`
+}
+
+// Open is a check that had not answered, and all that it might have reported.
+type Open struct {
+	Check   string   `json:"check"`
+	Rule    string   `json:"rule,omitempty"` // the zone, if it is one of several
+	Symbols []string `json:"symbols"`
 }

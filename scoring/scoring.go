@@ -42,6 +42,7 @@ type Verdict struct {
 	By         By
 	Reasons    []string          // public texts of the heaviest symbols, at most three, for the reply
 	Problems   []filters.Problem // expressions that could not be evaluated; they count as false
+	Early      *Early            // nil if every answer was waited for
 }
 
 // Facts are all that a verdict depends on besides the rules.

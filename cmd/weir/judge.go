@@ -8,7 +8,6 @@ import (
 	"weir/filters"
 	"weir/proxy"
 	"weir/rules"
-	"weir/scoring"
 	"weir/scoring/verdictlog"
 )
 
@@ -50,6 +49,7 @@ func judge(ctx context.Context, g *proxy.Generation, s submission) outcome {
 	envelope := filters.Envelope{From: s.from}
 	mail.Envelope = &filters.Envelope{From: s.from}
 	trial := proxy.NewTrial(g, conn, mail)
+	trial.Whole = true
 	defer trial.End()
 	for _, rcpt := range s.to {
 		if trial.Accepts(rcpt) {
@@ -62,7 +62,7 @@ func judge(ctx context.Context, g *proxy.Generation, s submission) outcome {
 	trial.Mail.Envelope = &envelope
 
 	o := outcome{Judged: trial.AtRcpt(), at: verdictlog.AtRcpt, id: id}
-	if o.By != scoring.ByHard && s.raw != nil {
+	if !o.Final && s.raw != nil {
 		trial.Recipients(&envelope)
 		parsing := time.Now()
 		msg := filters.ParseMessage(s.raw)
