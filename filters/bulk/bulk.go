@@ -36,10 +36,10 @@ var Readme string
 // New makes the check "bulk". It counts each message once, in memory, and reports how many alike messages there were,
 // itself included: Facts.Bulk, the symbols of the windows that are reached, and of the exemptions that hold. A message
 // with nothing to compare is not counted.
-func New(cfg rules.Bulk, memory *store.Memory) filters.Check {
+func New(cfg rules.Bulk, memory store.Store) filters.Check {
 	folder := newFolder()
 	b := &bulk{cfg: cfg, campaigns: campaigns{memory: memory, votes: map[id]float64{}}}
-	b.readers.New = func() any { return &reader{lexer: lexer{folder: folder}, hasher: memory.Hasher()} }
+	b.readers.New = func() any { return &reader{lexer: lexer{folder: folder}} }
 	return filters.Check{
 		Name:    "bulk",
 		Doc:     "Counts alike messages in the proxy's own stream, and how widely each campaign is dispersed.",
@@ -73,23 +73,51 @@ func (b *bulk) run(ctx context.Context, m filters.Mail) (filters.Report, error) 
 		return filters.Report{}, nil
 	}
 	x := b.readers.Get().(*reader)
+	x.hasher = b.campaigns.memory.Hasher()
 	p := x.read(m)
 	b.readers.Put(x)
 	if p.empty() {
 		return filters.Report{}, nil
 	}
+	apart := b.campaigns.memory.Sync(ctx, m.At, func() []string { return b.wanted(ctx, m, p) })
 	c, err := b.count(ctx, m, &p)
 	if err != nil {
 		return filters.Report{}, fmt.Errorf("counting alike messages: %w", err)
 	}
-	return b.report(ctx, m, c)
+	r, err := b.report(ctx, m, c)
+	if apart != nil {
+		r.Problems = append(r.Problems, filters.Problem{Kind: filters.KindFailed, Detail: "counted by this process alone: " + apart.Error()})
+	}
+	return r, err
+}
+
+// wanted names the counters that count will read: those of the campaigns that p may belong to, and of a new one.
+func (b *bulk) wanted(ctx context.Context, m filters.Mail, p print) []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.campaigns.spare(ctx, m.At, senderOf(m), &p); err != nil {
+		return nil // count meets the same error and says so
+	}
+	near, err := b.campaigns.recall(ctx, m.At, &p)
+	if err != nil {
+		return nil // likewise
+	}
+	out := []string{id(b.campaigns.memory.Hasher().Pair(p.exact, 0)).networks()}
+	for _, c := range b.campaigns.nominate(near) {
+		out = append(out, c.id.networks(), c.id.senders(), c.id.recipients())
+	}
+	return out
 }
 
 // count adds the message to its campaign, a new one if need be, and returns the campaign's counters.
 func (b *bulk) count(ctx context.Context, m filters.Mail, p *print) (counted, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.campaigns.spare(ctx, m.At, senderOf(m), p); err != nil {
+	from, whole := senderOf(m), *p
+	if err := b.campaigns.spare(ctx, m.At, from, p); err != nil {
+		return counted{}, err
+	}
+	if err := b.campaigns.say(ctx, m.At, from, &whole); err != nil {
 		return counted{}, err
 	}
 	c, sure, err := b.campaigns.find(ctx, m.At, p)

@@ -40,7 +40,7 @@ const candidates = 4
 
 // campaigns finds the campaign of a message. One goroutine may use it; its buffers are used again for each message.
 type campaigns struct {
-	memory *store.Memory
+	memory store.Store
 	keys   []uint64
 	lists  []store.Postings
 	votes  map[id]float64
@@ -49,13 +49,7 @@ type campaigns struct {
 
 // find returns the campaign that p belongs to, and how surely; unlike if there is none.
 func (c *campaigns) find(ctx context.Context, at time.Time, p *print) (candidate, grade, error) {
-	c.keys = p.features(c.keys[:0])
-	lists, err := c.memory.Marked(ctx, at, c.lists[:0], c.keys...)
-	if err != nil {
-		return candidate{}, unlike, err
-	}
-	c.lists = lists
-	near, err := c.near(ctx, at, p)
+	near, err := c.recall(ctx, at, p)
 	if err != nil {
 		return candidate{}, unlike, err
 	}
@@ -71,6 +65,17 @@ func (c *campaigns) find(ctx context.Context, at time.Time, p *print) (candidate
 		}
 	}
 	return chosen, sure, nil
+}
+
+// recall reads who has marked the features of p, and returns the campaign with the picture most like one of p's.
+func (c *campaigns) recall(ctx context.Context, at time.Time, p *print) (store.Neighbour, error) {
+	c.keys = p.features(c.keys[:0])
+	lists, err := c.memory.Marked(ctx, at, c.lists[:0], c.keys...)
+	if err != nil {
+		return store.Neighbour{}, err
+	}
+	c.lists = lists
+	return c.near(ctx, at, p)
 }
 
 // near returns the campaign with the picture most like one of p's.
@@ -121,7 +126,7 @@ func (c *campaigns) nominate(near store.Neighbour) []candidate {
 
 // know reads what is known of a candidate.
 func (c *campaigns) know(ctx context.Context, at time.Time, b *candidate) error {
-	counters, err := c.memory.Get(ctx, at, b.id.networks(), b.id.recipients())
+	counters, err := c.memory.Within(ctx, at, 0, b.id.networks(), b.id.recipients())
 	if err != nil {
 		return err
 	}
@@ -175,7 +180,7 @@ func (c *campaigns) fresh(ctx context.Context, at time.Time, p *print) (id, erro
 		if name == 0 {
 			continue
 		}
-		taken, err := c.memory.Get(ctx, at, name.networks())
+		taken, err := c.memory.Within(ctx, at, 0, name.networks())
 		if err != nil || taken[0].N == 0 {
 			return name, err
 		}

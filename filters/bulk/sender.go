@@ -72,12 +72,12 @@ func organisation(domain string) string {
 }
 
 // spare takes out of p what its sender has said before: his footers, disclaimers and forms are no evidence that two of
-// his messages are alike. A message that brings nothing new stays whole. What p holds is remembered as said.
+// his messages are alike. A message that brings nothing new stays whole.
 func (c *campaigns) spare(ctx context.Context, at time.Time, from sender, p *print) error {
 	if from.name == "" {
 		return nil
 	}
-	said := said{memory: c.memory, at: at, who: c.memory.Hasher().Sum([]byte(from.name))}
+	said := c.said(at, from)
 	pairs, err := said.unsaid(ctx, p.pairs)
 	if err != nil {
 		return err
@@ -101,9 +101,25 @@ func (c *campaigns) spare(ctx context.Context, at time.Time, from sender, p *pri
 	}
 	p.pairs, p.terms, p.payload = pairs, terms, payload
 	for _, n := range p.numbers {
-		p.exact = c.memory.Hasher().Pair(p.exact, n)
+		p.exact = said.hasher.Pair(p.exact, n)
 	}
 	return nil
+}
+
+// say remembers what p holds as said by its sender.
+func (c *campaigns) say(ctx context.Context, at time.Time, from sender, p *print) error {
+	if from.name == "" {
+		return nil
+	}
+	said := c.said(at, from)
+	c.keys = c.keys[:0]
+	for _, features := range [][]uint64{p.pairs, p.terms, p.payload} {
+		c.keys = said.appendKeys(c.keys, features)
+	}
+	if from.proven {
+		c.keys = said.appendKeys(c.keys, p.numbers)
+	}
+	return c.memory.Mark(ctx, at, life, anybody, c.keys...)
 }
 
 // isCopy reports whether a message with these new pairs and numbers brings nothing new.
@@ -134,17 +150,28 @@ func passage(all, some []uint64) int {
 
 // said is what one sender has said.
 type said struct {
-	memory *store.Memory
+	memory store.Store
+	hasher store.Hasher
 	at     time.Time
 	who    uint64
 }
 
-// unsaid returns those features that the sender had not said, and marks all of them as said.
-func (s said) unsaid(ctx context.Context, features []uint64) ([]uint64, error) {
-	keys := make([]uint64, len(features))
-	for i, f := range features {
-		keys[i] = s.memory.Hasher().Pair(s.who, f)
+func (c *campaigns) said(at time.Time, from sender) said {
+	h := c.memory.Hasher()
+	return said{c.memory, h, at, h.Sum([]byte(from.name))}
+}
+
+// appendKeys appends the keys of features that the sender has said.
+func (s said) appendKeys(keys, features []uint64) []uint64 {
+	for _, f := range features {
+		keys = append(keys, s.hasher.Pair(s.who, f))
 	}
+	return keys
+}
+
+// unsaid returns those features that the sender had not said.
+func (s said) unsaid(ctx context.Context, features []uint64) ([]uint64, error) {
+	keys := s.appendKeys(make([]uint64, 0, len(features)), features)
 	lists, err := s.memory.Marked(ctx, s.at, make([]store.Postings, 0, len(keys)), keys...)
 	if err != nil {
 		return nil, err
@@ -155,5 +182,5 @@ func (s said) unsaid(ctx context.Context, features []uint64) ([]uint64, error) {
 			kept = append(kept, features[i])
 		}
 	}
-	return kept, s.memory.Mark(ctx, s.at, life, anybody, keys...)
+	return kept, nil
 }

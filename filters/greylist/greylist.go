@@ -28,7 +28,7 @@ var Readme string
 const maxDomains = 8
 
 // New makes the check of cfg; with nil it reports nothing. What it knows of senders is in s.
-func New(cfg *rules.Greylist, s *store.Memory) filters.Check {
+func New(cfg *rules.Greylist, s store.Store) filters.Check {
 	g := &greylist{cfg, s}
 	c := filters.Check{Name: "greylist", Doc: "Whether a sender is a stranger who has not waited yet.", Stage: filters.Proven, Run: g.run}
 	if cfg != nil {
@@ -39,7 +39,7 @@ func New(cfg *rules.Greylist, s *store.Memory) filters.Check {
 
 type greylist struct {
 	*rules.Greylist
-	store *store.Memory
+	store store.Store
 }
 
 func (g *greylist) run(ctx context.Context, m filters.Mail) (filters.Report, error) {
@@ -51,8 +51,15 @@ func (g *greylist) run(ctx context.Context, m filters.Mail) (filters.Report, err
 		return filters.Report{}, nil
 	}
 	var deltas []store.Delta
+	var keys []string
 	for _, domain := range domains(m.Envelope.To) {
-		deltas = append(deltas, store.Delta{Key: g.key(client, m.Envelope.From, domain), N: 1, Life: g.Expire})
+		key := g.key(client, m.Envelope.From, domain)
+		keys = append(keys, key)
+		deltas = append(deltas, store.Delta{Key: key, N: 1, Life: g.Expire})
+	}
+	var report filters.Report
+	if err := g.store.Sync(ctx, m.At, func() []string { return keys }); err != nil {
+		report.Problems = append(report.Problems, filters.Problem{Kind: filters.KindFailed, Detail: "known to this process alone: " + err.Error()})
 	}
 	seen, err := g.store.Add(ctx, m.At, deltas...)
 	if err != nil {
@@ -63,10 +70,11 @@ func (g *greylist) run(ctx context.Context, m filters.Mail) (filters.Report, err
 		longest = max(longest, m.At.Sub(c.Since))
 	}
 	if longest >= g.Wait || len(seen) == 0 {
-		return filters.Report{}, nil
+		return report, nil
 	}
 	detail := fmt.Sprintf("%s has sent for this sender and recipient for %s, wanted is %s", client, longest.Round(time.Second), g.Wait)
-	return filters.Report{Hits: []filters.Hit{{Symbol: rules.GreylistNew, Detail: detail}}}, nil
+	report.Hits = []filters.Hit{{Symbol: rules.GreylistNew, Detail: detail}}
+	return report, nil
 }
 
 // trusted reports whether the sender need not wait: he has logged in, or is proven. A pool of servers that the sender's

@@ -88,7 +88,8 @@ func (m *Memory) Begin(secret [16]byte) {
 	empty := NewSeeded(m.size, secret)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.secret, m.hasher = empty.secret, empty.hasher
+	m.secret = secret
+	m.hasher.Store(empty.hasher.Load())
 	m.counters, m.used, m.lists, m.points = empty.counters, 0, empty.lists, empty.points
 }
 

@@ -50,7 +50,7 @@ func TestSnapshotHoldsAll(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if back.hasher != m.hasher || !reflect.DeepEqual(back.lists, m.lists) {
+		if back.Secret() != m.Secret() || !reflect.DeepEqual(back.lists, m.lists) {
 			t.Error("the secret or the marks differ")
 		}
 		keys := m.Keys("")

@@ -19,6 +19,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/golang-lru/v2/simplelru"
@@ -42,8 +43,8 @@ type Counter struct {
 
 // Memory keeps counters and posting lists in this process. It is safe for any number of goroutines.
 type Memory struct {
-	hasher Hasher
-	secret [16]byte // of hasher
+	hasher atomic.Pointer[Hasher]
+	secret [16]byte // of hasher; guarded by mu
 	size   int64    // in bytes, as it was made
 
 	mu       sync.Mutex
@@ -69,8 +70,7 @@ func NewSeeded(maxBytes int64, secret [16]byte) *Memory {
 		panic(err) // cannot happen: the size is positive
 	}
 	spots := min(max(maxBytes/64/spotBytes, 1), mostSpots)
-	return &Memory{
-		hasher:   NewHasher(secret),
+	m := &Memory{
 		secret:   secret,
 		size:     maxBytes,
 		counters: counters,
@@ -78,14 +78,14 @@ func NewSeeded(maxBytes int64, secret [16]byte) *Memory {
 		lists:    newLists(maxBytes / 2),
 		points:   points{max: int(spots)},
 	}
+	m.hasher.Store(new(NewHasher(secret)))
+	return m
 }
 
 // Hasher returns the keyed hash that everybody who shares this memory uses. Who does not know the secret cannot
 // foresee or aim its values.
 func (m *Memory) Hasher() Hasher {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.hasher
+	return *m.hasher.Load()
 }
 
 // Sync does nothing: nobody else tells this memory anything.
@@ -99,13 +99,13 @@ func (m *Memory) Add(ctx context.Context, at time.Time, deltas ...Delta) ([]Coun
 	out := make([]Counter, len(deltas))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := secondsOf(at)
+	now, hasher := secondsOf(at), m.Hasher()
 	for i, d := range deltas {
 		c := m.counter(d.Key, d.Life, now)
 		before := c.size()
 		c.number(now, d.N)
 		if d.Member != "" {
-			c.members.add(m.hasher.Member(d.Member), now, now-min(now, c.life))
+			c.members.add(hasher.Member(d.Member), now, now-min(now, c.life))
 		}
 		m.used += c.size() - before
 		out[i] = c.within(now, c.life)
