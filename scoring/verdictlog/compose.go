@@ -68,6 +68,7 @@ func verdictOf(v scoring.Verdict) Verdict {
 		},
 		Policy: v.Policy,
 		By:     v.By,
+		Early:  v.Early,
 	}
 }
 
@@ -79,7 +80,6 @@ func pointsOf(t rules.Threshold) *rules.Points {
 }
 
 func sessionOf(s *filters.Session, reverse *filters.Reverse) Session {
-		Early:  v.Early,
 	out := Session{
 		ID: s.ID, Listener: s.Listener, Proto: s.Proto, TLS: s.TLS, User: s.User, Helo: s.Hello,
 		Client: Client{Port: s.Addr.Port(), RDNS: s.ReverseName, RDNSOK: s.ReverseOK},

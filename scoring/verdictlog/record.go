@@ -142,15 +142,15 @@ type Verdict struct {
 	By         scoring.By   `json:"by"`
 	Shadow     bool         `json:"shadow"` // decided, but not enforced
 	Reply      Reply        `json:"reply"`
+
+	// Early is what the verdict did not wait for; nil if nothing was left open. At RCPT, where only a hard refusal is
+	// decided, the rest may change the action; after DATA nothing that was open can.
+	Early *scoring.Early `json:"early,omitempty"`
 }
 
 // Stages of a dialogue at which a verdict falls, for Verdict.At.
 const (
 	AtConnect = "connect"
-
-	// Early is what the verdict did not wait for; nil if nothing was left open. At RCPT, where only a hard refusal is
-	// decided, the rest may change the action; after DATA nothing that was open can.
-	Early *scoring.Early `json:"early,omitempty"`
 	AtRcpt    = "rcpt"
 	AtData    = "data"
 )
