@@ -4,19 +4,31 @@ GO ?= go
 REPORT ?=
 SHARED ?= ../shared
 
-.PHONY: build check test parts bench fuzz demo torture campaign
+.PHONY: build check test parts exim bench fuzz demo torture campaign
 
 build:
 	$(GO) build -trimpath -o weir ./cmd/weir
 
 # What the integration tests need. Installed when we may; a test whose part is missing says so and is skipped.
-PARTS := redis-server:/usr/bin/redis-server postfix:/usr/sbin/postfix rbldnsd:/usr/sbin/rbldnsd unbound:/usr/sbin/unbound swaks:/usr/bin/swaks haproxy:/usr/sbin/haproxy dovecot-lmtpd:/usr/sbin/dovecot openssl:/usr/bin/openssl
-parts:
+PARTS := redis-server:/usr/bin/redis-server postfix:/usr/sbin/postfix rbldnsd:/usr/sbin/rbldnsd unbound:/usr/sbin/unbound swaks:/usr/bin/swaks haproxy:/usr/sbin/haproxy dovecot-lmtpd:/usr/sbin/dovecot openssl:/usr/bin/openssl \
+	msmtp:/usr/bin/msmtp python3:/usr/bin/python3 libnet-ssleay-perl:/usr/share/doc/libnet-ssleay-perl
+parts: exim
 	@missing=; for p in $(PARTS); do [ -x "$${p#*:}" ] || missing="$$missing $${p%%:*}"; done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "installing$$missing"; apt-get update -qq >/dev/null; \
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	elif [ -n "$$missing" ]; then echo "not installed, tests that need them are skipped:$$missing"; fi
+
+# Exim's package would put Postfix's out, so its program alone is installed, with the libraries and the user that it needs.
+EXIM := /usr/local/sbin/exim4
+exim:
+	@[ ! -x $(EXIM) ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
+	echo "installing exim4"; dir="$$(mktemp -d)"; trap 'rm -rf "$$dir"' EXIT; cd "$$dir"; \
+	apt-get update -qq >/dev/null; apt-get download -qq exim4-daemon-light 2>/dev/null; dpkg -x exim4-daemon-light_*.deb .; \
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+	  $$(dpkg-deb -f exim4-daemon-light_*.deb Depends | tr , '\n' | sed -nE 's/^ *(lib[^ |]*).*/\1/p') >/dev/null; \
+	id -u Debian-exim >/dev/null 2>&1 || useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin Debian-exim; \
+	install usr/sbin/exim4 $(EXIM)
 
 check:
 	@unformatted="$$(gofmt -l cmd proxy filters scoring rules .ci)"; [ -z "$$unformatted" ] || { echo "not gofmt'd: $$unformatted"; exit 1; }

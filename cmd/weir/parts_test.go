@@ -136,6 +136,11 @@ proxymap  unix  - - n - - proxymap
 error     unix  - - n - - error
 retry     unix  - - n - - error
 virtual   unix  - n n - - virtual
+smtp      unix  - - n - - smtp
+pickup    unix  n - n 60 1 pickup
+scache    unix  - - n - 1 scache
+tlsproxy  unix  - - n - 0 tlsproxy
+tlsmgr    unix  - - n 1000? 1 tlsmgr
 anvil     unix  - - n - 1 anvil
 postlog   unix-dgram n - n - 1 postlogd
 `
