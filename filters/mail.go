@@ -56,6 +56,8 @@ type Reverse struct {
 type Auth struct {
 	SPF     SPF
 	DKIM    []Signature
+	ARC     ARC      `json:",omitzero"`
+	DMARC   DMARC    `json:",omitzero"`
 	Domains []string // lower case, proven: passing SPF or DKIM domains, aligned with the From header's domain
 }
 
@@ -67,10 +69,35 @@ type SPF struct {
 
 // Signature is one DKIM signature and its outcome (RFC 6376, results as in RFC 8601).
 type Signature struct {
-	Domain   string `json:"domain"`
-	Selector string `json:"selector,omitempty"`
-	Result   string `json:"result"` // pass fail temperror permerror neutral
-	Reason   string `json:"reason,omitempty"`
+	Domain    string `json:"domain"`
+	Selector  string `json:"selector,omitempty"`
+	Algorithm string `json:"algorithm,omitempty"` // as the signature names it: rsa-sha256
+	Begins    string `json:"b,omitempty"`         // how the signature itself begins, to tell two of one domain apart
+	Result    string `json:"result"`              // pass fail temperror permerror neutral
+	Reason    string `json:"reason,omitempty"`
+}
+
+// ARC is the outcome of the chain of those who passed a message on (RFC 8617).
+type ARC struct {
+	Result string `json:"result"` // none pass fail temperror; "" if not checked
+	Reason string `json:"reason,omitempty"`
+	Oldest int    `json:"oldest,omitempty"` // of a valid chain, the first set after which nothing was changed; 0 if nothing ever was
+	Sealed []Seal `json:"sealed,omitempty"` // of a valid chain, the newest first
+}
+
+// Seal is one who passed a message on, and what he says of it as it came to him.
+type Seal struct {
+	Domain string `json:"domain"`
+	DMARC  string `json:"dmarc,omitempty"`  // the result that he found, "" if he does not say
+	Author string `json:"author,omitempty"` // the From header's domain that it was for, "" if he does not say
+}
+
+// DMARC is the outcome of RFC 9989 for the author in the From header.
+type DMARC struct {
+	Result string `json:"result"`           // pass fail none temperror permerror; "" if not checked or not known
+	Domain string `json:"domain,omitempty"` // the author's; of several, the one whose policy holds
+	Policy string `json:"policy,omitempty"` // what its owner asks to do with a failure: none quarantine reject; "" without a record
+	Spared string `json:"spared,omitempty"` // who vouches for a failure: the domain of a trusted sealer
 }
 
 // Proves reports whether domain, or a domain it lies under, is proven to have sent the message. domain is in lower case.
@@ -80,13 +107,29 @@ func (a *Auth) Proves(domain string) bool {
 	})
 }
 
+// BestSignature is the best result of all signatures: "pass" if one holds, whoever signed, and "none" without any.
+func (a *Auth) BestSignature() string {
+	for _, result := range []string{"pass", "temperror", "fail", "permerror", "neutral"} {
+		if slices.ContainsFunc(a.DKIM, func(s Signature) bool { return s.Result == result }) {
+			return result
+		}
+	}
+	return "none"
+}
+
 func (a *Auth) merge(more *Auth) *Auth {
 	if a == nil {
 		return more
 	}
-	sum := Auth{SPF: a.SPF, DKIM: slices.Concat(a.DKIM, more.DKIM), Domains: slices.Clone(a.Domains)}
+	sum := Auth{SPF: a.SPF, DKIM: slices.Concat(a.DKIM, more.DKIM), ARC: a.ARC, DMARC: a.DMARC, Domains: slices.Clone(a.Domains)}
 	if more.SPF.Result != "" {
 		sum.SPF = more.SPF
+	}
+	if more.ARC.Result != "" {
+		sum.ARC = more.ARC
+	}
+	if more.DMARC.Result != "" {
+		sum.DMARC = more.DMARC
 	}
 	for _, d := range more.Domains {
 		if !slices.Contains(sum.Domains, d) {

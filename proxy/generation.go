@@ -126,7 +126,9 @@ func (t *Trial) AtData(msg *filters.Message, auth *filters.Auth) Judged {
 	defer patience.Stop()
 	t.know(t.needed(filters.Proven))
 	if auth != nil {
-		t.Mail.Auth = auth
+		given := *auth
+		given.DMARC = t.Mail.Auth.DMARC
+		t.Mail.Auth = &given
 	}
 	results, open := t.pass.Until(filters.Proven, patience.C, func(done []filters.Result, open []*filters.Check) bool {
 		r := t.bounds(done, open)

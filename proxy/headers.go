@@ -43,7 +43,7 @@ func Headers(h HeaderInput) []byte {
 	}
 	f.field("X-Weir-Verdict: id="+h.ID+";", "action="+v.Action.String()+";", "policy="+harmless(v.Policy))
 	if h.Mail.Auth != nil {
-		f.field("Authentication-Results: "+h.Hostname+";", authResults(h.Mail.Auth)...)
+		f.field("Authentication-Results: "+h.Hostname+";", authResults(h.Mail)...)
 	}
 	f.field("Received: from "+helo(h.Mail.Session), received(h)...)
 	return f.end()
@@ -95,28 +95,6 @@ func literal(a netip.Addr) string {
 		return "IPv6:" + a.String()
 	}
 	return a.String()
-}
-
-// authResults are the words of Authentication-Results after our name (RFC 8601 2.2).
-func authResults(a *filters.Auth) []string {
-	var all []string
-	if r := a.SPF.Result; r != "" {
-		all = append(all, "spf="+harmless(r)+" smtp.mailfrom="+harmless(a.SPF.Domain))
-	}
-	for _, s := range a.DKIM {
-		result := "dkim=" + harmless(s.Result) + " header.d=" + harmless(s.Domain)
-		if s.Selector != "" {
-			result += " header.s=" + harmless(s.Selector)
-		}
-		all = append(all, result)
-	}
-	if len(all) == 0 {
-		return []string{"none"}
-	}
-	for i := range len(all) - 1 {
-		all[i] += ";"
-	}
-	return all
 }
 
 // harmless replaces all but the characters of host names and address literals.

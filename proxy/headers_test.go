@@ -32,9 +32,15 @@ func input() HeaderInput {
 func TestHeaders(t *testing.T) {
 	in := input()
 	in.Mail.Auth = &filters.Auth{
-		SPF:  filters.SPF{Result: "pass", Domain: "example.com"},
-		DKIM: []filters.Signature{{Domain: "example.com", Selector: "s1", Result: "pass"}, {Domain: "x.example", Result: "fail"}},
+		SPF: filters.SPF{Result: "pass", Domain: "example.com"},
+		DKIM: []filters.Signature{
+			{Domain: "example.com", Selector: "s1", Algorithm: "rsa-sha256", Begins: "aB/d+f8w", Result: "pass"},
+			{Domain: "x.example", Result: "fail"},
+		},
+		DMARC: filters.DMARC{Result: "pass", Domain: "example.com", Policy: "reject"},
+		ARC:   filters.ARC{Result: "pass", Oldest: 2},
 	}
+	in.Mail.Session.ReverseKnown = true
 	const want = "X-Spam-Flag: YES\r\n" +
 		"X-Spam-Status: Yes, score=14.30 required=6.00 tests=ZEN_SBL,BULK_MANY\r\n" +
 		"\tautolearn=no version=weir-1.0.0\r\n" +
@@ -42,8 +48,10 @@ func TestHeaders(t *testing.T) {
 		"X-Spam-Level: **************\r\n" +
 		"X-Weir-Verdict: id=01JD3K7Q2W8N5T; action=tag; policy=default\r\n" +
 		"Authentication-Results: mx1.example.org; spf=pass smtp.mailfrom=example.com;\r\n" +
-		"\tdkim=pass header.d=example.com header.s=s1;\r\n" +
-		"\tdkim=fail header.d=x.example\r\n" +
+		"\tdkim=pass header.d=example.com header.s=s1 header.a=rsa-sha256\r\n" +
+		"\theader.b=\"aB/d+f8w\"; dkim=fail header.d=x.example; dmarc=pass\r\n" +
+		"\theader.from=example.com policy.dmarc=reject; arc=pass\r\n" +
+		"\theader.oldest-pass=2; iprev=pass policy.iprev=192.0.2.7\r\n" +
 		"Received: from mail.example.com (mail.example.com [192.0.2.7])\r\n" +
 		"\tby mx1.example.org with ESMTPS id 01JD3K7Q2W8N5T;\r\n" +
 		"\tSun, 22 Nov 2026 10:00:00 +0000\r\n"
@@ -90,6 +98,29 @@ func TestHeadersHaveNoLongLineAndAtMostFiftyStars(t *testing.T) {
 	}
 }
 
+// What others have chosen must not end a value, a field or a comment, whoever reads it.
+func TestAuthenticationResultsOfOddNames(t *testing.T) {
+	for _, c := range []struct {
+		auth filters.Auth
+		from string
+		want string
+	}{
+		{filters.Auth{}, "a@b.example", "none"},
+		{filters.Auth{SPF: filters.SPF{Result: "pass", Domain: "host.example"}}, "", "spf=pass smtp.helo=host.example"},
+		{filters.Auth{SPF: filters.SPF{Result: "pass", Domain: "bank.example(.evil.example"}}, "a@b", `spf=pass smtp.mailfrom="bank.example?.evil.example"`},
+		{filters.Auth{SPF: filters.SPF{Result: "fail", Domain: `a"; dmarc=pass header.from=bank.example; x="`}}, "a@b",
+			`spf=fail smtp.mailfrom="a???dmarc?pass?header.from?bank.example??x??"`},
+		{filters.Auth{DKIM: []filters.Signature{{Domain: "bank.example'a.evil.example", Selector: "s\r\n\x00", Result: "fail"}}}, "a@b",
+			`dkim=fail header.d="bank.example?a.evil.example" header.s="s???"`},
+		{filters.Auth{DMARC: filters.DMARC{Result: "permerror"}, ARC: filters.ARC{Result: "fail"}}, "a@b", "dmarc=permerror; arc=fail"},
+	} {
+		words := authResults(filters.Mail{Auth: &c.auth, Envelope: &filters.Envelope{From: c.from}})
+		if got := strings.Join(words, " "); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
 func FuzzHeaders(f *testing.F) {
 	f.Add("mail.example", "host.example", "d.example", "sel")
 	f.Add("x\r\nX-Evil: 1", "a\nb", ";\r\n\r\n", "(")
@@ -97,8 +128,9 @@ func FuzzHeaders(f *testing.F) {
 		in := input()
 		in.Mail.Session = &filters.Session{Hello: hello, ReverseName: rdns, ReverseOK: true, Proto: "ESMTP"}
 		in.Mail.Auth = &filters.Auth{
-			SPF:  filters.SPF{Result: "pass", Domain: domain},
-			DKIM: []filters.Signature{{Domain: domain, Selector: selector, Result: "pass"}},
+			SPF:   filters.SPF{Result: "pass", Domain: domain},
+			DKIM:  []filters.Signature{{Domain: domain, Selector: selector, Algorithm: selector, Begins: domain, Result: "pass"}},
+			DMARC: filters.DMARC{Result: "fail", Domain: domain, Policy: "none"},
 		}
 		got := string(Headers(in))
 		fields := 0
@@ -136,6 +168,12 @@ func TestForeignCopiesOfOurHeadersAreCut(t *testing.T) {
 		{"Authentication-Results: (ha(ha)) \"mx.weir.example\"; dkim=pass\r\n\r\n", "\r\n", 1},
 		{"Authentication-Results: mx.weir.example\r\n\t; dkim=pass\r\n\r\n", "\r\n", 1},
 		{"Authentication-Results: m\\x.weir.example; dkim=pass\r\n\r\n", "\r\n", 1},
+		{"Authentication-Results: mx.weir.example.; dkim=pass\r\n\r\n", "\r\n", 1},
+		{"Authentication-Results: \x0bmx.weir.example; dkim=pass\r\n\r\n", "\r\n", 1},
+		{"Authentication-Results: \"mx.weir.example\"1 ; dkim=pass\r\n\r\n", "Authentication-Results: \"mx.weir.example\"1 ; dkim=pass\r\n\r\n", 0},
+		{"Authentication-Results: \" mx.weir.example \"; dkim=pass\r\n\r\n", "\r\n", 1},
+		{"Authentication-Results: (\\)mx.weir.example;)mx.weir.example\r\n\t(x)1; dkim=pass\r\n\r\n", "\r\n", 1},
+		{"ARC-Authentication-Results: i=1; mx.weir.example; dkim=pass\r\n\r\n", "ARC-Authentication-Results: i=1; mx.weir.example; dkim=pass\r\n\r\n", 0},
 		{"Authentication-Results: xmx.weir.example; dkim=pass\r\n\r\n", "Authentication-Results: xmx.weir.example; dkim=pass\r\n\r\n", 0},
 		{"\r\nX-Spam-Flag: NO\r\n", "\r\nX-Spam-Flag: NO\r\n", 0},
 		{"X-Spam-Flag: NO", "", 1},

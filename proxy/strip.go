@@ -61,10 +61,11 @@ func isOurs(field []byte, hostname string) bool {
 	return key == "x-spam" || strings.HasPrefix(key, "x-spam-") || strings.HasPrefix(key, "x-weir-")
 }
 
-// authservID is the first word of an Authentication-Results field, without comments and quotes (RFC 8601 2.2).
+// authservID is the first word of an Authentication-Results field, without comments, quotes, control characters and a
+// final dot (RFC 8601 §2.2): all that a reader could still take for our name.
 func authservID(value string) string {
 	var id strings.Builder
-	depth := 0
+	depth, quoted := 0, false
 	for i := 0; i < len(value); i++ {
 		c := value[i]
 		switch {
@@ -73,20 +74,23 @@ func authservID(value string) string {
 			if depth == 0 {
 				id.WriteByte(value[i])
 			}
-		case c == '(':
+		case c == '(' && !quoted:
 			depth++
 		case c == ')' && depth > 0:
 			depth--
-		case depth > 0 || c == '"' || c == '\r' || c == '\n':
+		case depth > 0:
+		case c == '"':
+			quoted = !quoted
 		case c == ' ' || c == '\t':
-			if id.Len() > 0 {
-				return id.String()
+			if id.Len() > 0 && !quoted {
+				return strings.TrimSuffix(id.String(), ".")
 			}
-		case c == ';':
-			return id.String()
+		case c < ' ' || c == 0x7f:
+		case c == ';' && !quoted:
+			return strings.TrimSuffix(id.String(), ".")
 		default:
 			id.WriteByte(c)
 		}
 	}
-	return id.String()
+	return strings.TrimSuffix(id.String(), ".")
 }

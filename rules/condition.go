@@ -94,6 +94,10 @@ func collectFeatures(all map[string]feature, t reflect.Type, group string, index
 		field := t.Field(i)
 		name := group + field.Tag.Get("expr")
 		at := append(index[:len(index):len(index)], i)
+		if field.Anonymous {
+			collectFeatures(all, field.Type, group, at)
+			continue
+		}
 		if field.Type.Kind() == reflect.Struct {
 			collectFeatures(all, field.Type, name+".", at)
 			continue

@@ -29,6 +29,7 @@ func TestConditions(t *testing.T) {
 	f := &Features{
 		Size: 300 << 10, URLs: 3, User: "ann", Helo: "Почта.example", RDNS: "host-1-2-3.isp.example", TLS: true,
 		FromDomain: "example.org", Bulk: BulkFeatures{Alike: 42, Networks: 9},
+		SenderFeatures: SenderFeatures{SPF: "softfail", DMARC: "fail", Auth: AuthFeatures{Aligned: true, ARC: "pass", Sealer: "list.example"}},
 	}
 	for when, want := range map[string]bool{
 		"A":                                    true,
@@ -56,6 +57,10 @@ func TestConditions(t *testing.T) {
 		"urls % 2 == 1":                        true,
 		"size / 1024 == 300":                   true,
 		"recipients == 0 and hops < 1":         true,
+		"dmarc == 'fail' && auth.aligned":      true,
+		"spf in ['pass', 'neutral']":           false,
+		"auth.sealer endsWith '.example'":      true,
+		"auth.policy == '' && auth.arc == spf": false,
 	} {
 		got, err := condition(t, when).Holds(func(s string) bool { return s == "A" }, f)
 		if err != nil || got != want {

@@ -17,6 +17,23 @@ type Features struct {
 	FromDomain  string       `json:"from_domain,omitzero" expr:"from_domain"` // of the From header
 	Listener    string       `json:"listener,omitzero" expr:"listener"`
 	Bulk        BulkFeatures `json:"bulk,omitzero" expr:"bulk"`
+	SenderFeatures
+}
+
+// SenderFeatures are what was found out about who has sent a message. A result is "" if it was not looked for.
+type SenderFeatures struct {
+	SPF   string       `json:"spf,omitzero" expr:"spf"`     // none neutral pass fail softfail temperror permerror
+	DMARC string       `json:"dmarc,omitzero" expr:"dmarc"` // none pass fail temperror permerror
+	Auth  AuthFeatures `json:"auth,omitzero" expr:"auth"`
+}
+
+// AuthFeatures are the rest of it.
+type AuthFeatures struct {
+	Aligned bool   `json:"aligned,omitzero" expr:"aligned"` // a proven domain belongs to the author's organisation
+	DKIM    string `json:"dkim,omitzero" expr:"dkim"`       // the best result of all signatures, "none" without one
+	ARC     string `json:"arc,omitzero" expr:"arc"`         // none pass fail temperror
+	Policy  string `json:"policy,omitzero" expr:"policy"`   // what the author's domain asks for: none quarantine reject
+	Sealer  string `json:"sealer,omitzero" expr:"sealer"`   // who sealed a valid ARC chain last
 }
 
 // BulkFeatures are the counts of alike messages.

@@ -255,6 +255,7 @@ func (l *loading) build() {
 	for _, doc := range l.files {
 		l.zones(doc)
 		l.bulk(doc)
+		l.auth(doc)
 		l.outgoing(doc)
 		l.rules(doc)
 	}

@@ -144,13 +144,19 @@ type Set struct {
 	Bulk     Bulk               // for filters/bulk
 	Greylist *Greylist          // for filters/greylist and scoring; nil for none
 	Outgoing Outgoing           // for filters/outgoing
+	Sealers  *List              // for filters/auth: whose ARC seals are believed; nil for nobody's
 	Lists    map[string]*List
 	Caps     []Cap
 	Policies []*Policy // first match wins; the last is the default
-	Proofs   []Proof   // the hit/miss tests beside each rule
-	Tests    []Test    // the whole-message tests
-	Files    []string  // every file read, in order; "builtin:NAME" is in the binary
-	reject   *message  // the text of refusals; nil for the default
+	Selftests
+	Files  []string // every file read, in order; "builtin:NAME" is in the binary
+	reject *message // the text of refusals; nil for the default
+}
+
+// Selftests are the tests that stand in the rules themselves.
+type Selftests struct {
+	Proofs []Proof // the hit/miss tests beside each rule
+	Tests  []Test  // the whole-message tests
 }
 
 // Combo is a `when:` rule: a symbol that holds when an expression over other symbols and features does.

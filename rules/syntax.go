@@ -53,21 +53,27 @@ func (all *entries[T]) DecodeYAML(v strict.Value) error {
 }
 
 type fileDoc struct {
-	Self       strict.Value      `yaml:",self"`
-	Version    said[int]         `yaml:"version"`
-	Include    []said[string]    `yaml:"include"`
-	Thresholds thresholdsDoc     `yaml:"thresholds"`
-	Reject     rejectDoc         `yaml:"reject"`
-	Greylist   greylistDoc       `yaml:"greylist"`
-	Outgoing   outgoingDoc       `yaml:"outgoing"`
-	Zones      []zoneDoc         `yaml:"zones"`
-	Bulk       bulkDoc           `yaml:"bulk"`
+	Self       strict.Value   `yaml:",self"`
+	Version    said[int]      `yaml:"version"`
+	Include    []said[string] `yaml:"include"`
+	Thresholds thresholdsDoc  `yaml:"thresholds"`
+	Reject     rejectDoc      `yaml:"reject"`
+	checksDoc  `yaml:",inline"`
 	Lists      entries[*listDoc] `yaml:"lists"`
 	Caps       entries[Points]   `yaml:"caps"`
 	Rules      []ruleDoc         `yaml:"rules"`
 	Override   []overrideDoc     `yaml:"override"`
 	Policies   []policyDoc       `yaml:"policies"`
 	Tests      []testDoc         `yaml:"tests"`
+}
+
+// checksDoc are the sections of single checks.
+type checksDoc struct {
+	Greylist greylistDoc `yaml:"greylist"`
+	Outgoing outgoingDoc `yaml:"outgoing"`
+	Zones    []zoneDoc   `yaml:"zones"`
+	Bulk     bulkDoc     `yaml:"bulk"`
+	Auth     authDoc     `yaml:"auth"`
 }
 
 type thresholdsDoc struct {

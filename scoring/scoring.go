@@ -61,6 +61,16 @@ func FactsOf(m filters.Mail, results []filters.Result) Facts {
 	return f
 }
 
+func senderFeatures(a *filters.Auth) rules.SenderFeatures {
+	f := rules.SenderFeatures{SPF: a.SPF.Result, DMARC: a.DMARC.Result, Auth: rules.AuthFeatures{
+		Aligned: len(a.Domains) > 0, DKIM: a.BestSignature(), ARC: a.ARC.Result, Policy: a.DMARC.Policy,
+	}}
+	if len(a.ARC.Sealed) > 0 {
+		f.Auth.Sealer = a.ARC.Sealed[0].Domain
+	}
+	return f
+}
+
 func features(m filters.Mail, facts filters.Facts) rules.Features {
 	var f rules.Features
 	if s := m.Session; s != nil {
@@ -76,6 +86,9 @@ func features(m filters.Mail, facts filters.Facts) rules.Features {
 		f.Size, f.Parts, f.URLs = msg.Size(), len(msg.Parts()), len(msg.URLs())
 		f.Attachments, f.Hops = msg.Attachments(), len(msg.Header("Received"))
 		f.FromDomain = msg.FromDomain()
+	}
+	if a := m.Auth; a != nil {
+		f.SenderFeatures = senderFeatures(a)
 	}
 	if b := facts.Bulk; b != nil {
 		f.Bulk = rules.BulkFeatures{

@@ -207,13 +207,39 @@ func circumstances(r *verdictlog.Record) facts {
 		all.add("from", "%s", m.HeaderFrom)
 		all.add("subject", "%s", shorten(m.Subject, 100))
 	}
-	if auth := r.Auth; auth != nil && len(auth.Domains) > 0 {
+	if auth := r.Auth; auth != nil {
+		all.add("auth", "%s", authText(auth))
 		all.add("proven", "%s", strings.Join(auth.Domains, ", "))
 	}
 	if b := r.Bulk; b != nil && b.Campaign != "" {
 		all.add("campaign", "%s: %d alike from %d networks", b.Campaign, b.Alike, b.Networks)
 	}
 	return all
+}
+
+// authText is what was found out about who has sent it, "" if nothing was.
+func authText(a *verdictlog.Auth) string {
+	var found []string
+	add := func(method, result, detail string) {
+		if result == "" || result == "none" && method == "ARC" {
+			return
+		}
+		if detail != "" {
+			result += " (" + detail + ")"
+		}
+		found = append(found, method+" "+result)
+	}
+	add("SPF", a.SPF, "")
+	for _, s := range a.DKIM {
+		add("DKIM", s.Result, s.Domain)
+	}
+	policy := a.Policy
+	if a.Spared != "" {
+		policy += ", spared by the word of " + a.Spared
+	}
+	add("DMARC", a.DMARC, policy)
+	add("ARC", a.ARC, strings.Join(a.Sealers, ", "))
+	return strings.Join(found, ", ")
 }
 
 func clientText(s verdictlog.Session) string {

@@ -43,6 +43,8 @@ func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
 		structure.New(),
 		patterns,
 		bounded(p.dnsBudget, auth.NewDKIM(p.resolver)),
+		bounded(p.dnsBudget, auth.NewARC(p.resolver)),
+		bounded(p.dnsBudget, auth.NewDMARC(set.Sealers, p.resolver)),
 		bulk.New(set.Bulk, p.store),
 		greylist.New(set.Greylist, p.store),
 	)

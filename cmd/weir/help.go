@@ -61,7 +61,7 @@ func (a *app) helpCode(code string) error {
 // manuals are the filters' manuals, by the names that users read.
 func manuals() map[string]string {
 	return map[string]string{
-		"auth": auth.Readme, "spf": auth.Readme, "dkim": auth.Readme, "bulk": bulk.Readme, "dnsbl": dnsbl.Readme,
+		"auth": auth.Readme, "spf": auth.Readme, "dkim": auth.Readme, "dmarc": auth.Readme, "arc": auth.Readme, "bulk": bulk.Readme, "dnsbl": dnsbl.Readme,
 		"greylist": greylist.Readme, "hello": hello.Readme, "manners": manners.Readme, "outgoing": outgoing.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
 	}
 }

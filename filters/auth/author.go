@@ -4,6 +4,8 @@ import (
 	"io"
 	stdmime "mime"
 	"net/mail"
+	"regexp"
+	"slices"
 	"strings"
 
 	"weir/filters"
@@ -40,4 +42,23 @@ func oneAddress(from string) bool {
 		return strings.Count(from, "@") == 1
 	}
 	return len(all) == 1
+}
+
+var domainOfAddress = regexp.MustCompile(`@[ \t]*([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+)`)
+
+// authors are the domains of all whom somebody may take for the author, the first ones of them, where author finds none.
+func authors(m *filters.Message) []string {
+	fields := m.Fields()
+	var all []string
+	for i := range fields {
+		if !strings.EqualFold(strings.TrimSpace(fields[i].Name), "From") {
+			continue
+		}
+		for _, found := range domainOfAddress.FindAllStringSubmatch(fields[i].Unfolded(), -1) {
+			if d := fold(found[1]); !slices.Contains(all, d) {
+				all = append(all, d)
+			}
+		}
+	}
+	return all[:min(len(all), maxAuthors)]
 }

@@ -17,15 +17,18 @@ const (
 	maxCopied     = 64 << 20  // bytes copied to join the lines of fields
 	maxSearched   = 1_000_000 // fields looked at to find those that are signed
 	maxEmpty      = 64 << 10  // bytes of line ends in a row
+	maxBegins     = 8         // characters of a signature that tell it apart
 	piece         = 1 << 20
 )
 
 // claim is what a DKIM-Signature field says, as far as it is needed here (RFC 6376 §3.5).
 type claim struct {
-	domain   string // d=
-	selector string // s=
-	signed   int    // how many fields are named in h=
-	partial  bool   // there is an l=
+	domain    string // d=
+	selector  string // s=
+	algorithm string // a=
+	begins    string // the first characters of b= (RFC 6008 §5)
+	signed    int    // how many fields are named in h=
+	partial   bool   // there is an l=
 }
 
 // claimsOf reads the signature fields in order.
@@ -46,9 +49,14 @@ func claimOf(field string) claim {
 		name, value, _ := strings.Cut(tag, "=")
 		switch strings.TrimSpace(name) {
 		case "d":
-			c.domain = strings.Join(strings.Fields(value), "")
+			c.domain = unspaced(value)
 		case "s":
-			c.selector = strings.Join(strings.Fields(value), "")
+			c.selector = unspaced(value)
+		case "a":
+			c.algorithm = unspaced(value)
+		case "b":
+			b := unspaced(value)
+			c.begins = b[:min(len(b), maxBegins)]
 		case "h":
 			c.signed += 1 + strings.Count(value, ":")
 		case "l":

@@ -24,6 +24,7 @@ const (
 
 // Results of a signature (RFC 8601 §2.7.1).
 const (
+	resultNone      = "none"
 	resultPass      = "pass"
 	resultFail      = "fail"
 	resultNeutral   = "neutral"
@@ -159,7 +160,7 @@ func (n *names) key(ctx context.Context, name string) ([]string, error) {
 func signatureOf(v *dkim.Verification, c claim) filters.Signature {
 	s := filters.Signature{Domain: fold(v.Domain), Result: resultPass}
 	if s.Domain == fold(c.domain) {
-		s.Selector = c.selector
+		s.Selector, s.Algorithm, s.Begins = c.selector, c.algorithm, c.begins
 	}
 	if v.Err == nil {
 		return s
@@ -182,7 +183,10 @@ func signatureOf(v *dkim.Verification, c claim) filters.Signature {
 func unverified(claims []claim, reason string) []filters.Signature {
 	var out []filters.Signature
 	for _, c := range claims[:min(len(claims), maxSignatures)] {
-		out = append(out, filters.Signature{Domain: fold(c.domain), Selector: c.selector, Result: resultNeutral, Reason: reason})
+		out = append(out, filters.Signature{
+			Domain: fold(c.domain), Selector: c.selector, Algorithm: c.algorithm, Begins: c.begins,
+			Result: resultNeutral, Reason: reason,
+		})
 	}
 	return out
 }

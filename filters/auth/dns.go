@@ -34,7 +34,10 @@ func (n *names) find(ctx context.Context, name string, k lookup.Kind) (lookup.An
 	if !isName(name) {
 		return lookup.Answer{}, notFound(name)
 	}
-	answer, err := n.resolver.Lookup(ctx, name, k)
+	answer, err := n.resolver.Lookup(ctx, escape.Replace(name), k)
+	if errors.Is(err, lookup.ErrAliases) {
+		return lookup.Answer{}, notFound(name) // that is what the zone says, however often it is asked
+	}
 	if err != nil {
 		return lookup.Answer{}, n.fail(err)
 	}
@@ -43,6 +46,9 @@ func (n *names) find(ctx context.Context, name string, k lookup.Kind) (lookup.An
 	}
 	return answer, nil
 }
+
+// escape writes the characters of a name that mean something in a zone file as the library of DNS does.
+var escape = strings.NewReplacer(`\`, `\\`, ` `, `\ `, `"`, `\"`, `'`, `\'`, `(`, `\(`, `)`, `\)`, `;`, `\;`, `@`, `\@`)
 
 // fail remembers the failure err and returns it as the libraries know it.
 func (n *names) fail(err error) error {
@@ -104,6 +110,9 @@ func (n *names) LookupTXT(ctx context.Context, name string) ([]string, error) {
 	if len(records) == 1 && !isSound(records[0]) {
 		return nil, errRecord
 	}
+	for i := range records {
+		records[i] = hideSlashes(records[i])
+	}
 	return records, nil
 }
 
@@ -158,9 +167,9 @@ func (n *names) LookupAddr(ctx context.Context, addr string) ([]string, error) {
 	return answer.Names, err
 }
 
-// truncate takes labels from the left until the name fits (RFC 7208 §7.3).
+// truncate takes labels from the left until the name of a record fits (RFC 7208 §7.3).
 func truncate(name string) string {
-	name = strings.TrimSuffix(name, ".")
+	name = strings.ReplaceAll(strings.TrimSuffix(name, "."), hiddenSlash, "/")
 	for len(name) > maxName {
 		_, rest, found := strings.Cut(name, ".")
 		if !found {

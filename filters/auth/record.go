@@ -54,6 +54,26 @@ func isSound(record string) bool {
 	return true
 }
 
+// hiddenSlash stands for a slash within a name, which the library would take for the beginning of a network's length.
+// A sound record has no such character.
+const hiddenSlash = "\x1f"
+
+var hostMechanism = regexp.MustCompile(`(?i)^([-+?~]?(?:a|mx):)(.*?)((?:/[0-9]+)?(?://[0-9]+)?)$`)
+
+// hideSlashes replaces the slashes within the names of a record's terms.
+func hideSlashes(record string) string {
+	if strings.Count(record, "/") == 0 {
+		return record
+	}
+	terms := strings.Split(record, " ")
+	for i, term := range terms {
+		if m := hostMechanism.FindStringSubmatch(term); m != nil {
+			terms[i] = m[1] + strings.ReplaceAll(m[2], "/", hiddenSlash) + m[3]
+		}
+	}
+	return strings.Join(terms, " ")
+}
+
 func isMechanism(text string) bool {
 	name, network, _ := strings.Cut(text, ":")
 	v4 := strings.EqualFold(name, "ip4")

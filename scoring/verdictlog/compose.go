@@ -37,9 +37,20 @@ func Compose(m filters.Mail, results []filters.Result, v scoring.Verdict) Record
 		r.Envelope.Size = m.Message.Size()
 	}
 	if m.Auth != nil {
-		r.Auth = &Auth{SPF: m.Auth.SPF.Result, DKIM: orEmpty(m.Auth.DKIM), Domains: m.Auth.Domains}
+		r.Auth = authOf(m.Auth)
 	}
 	return r
+}
+
+func authOf(a *filters.Auth) *Auth {
+	out := &Auth{
+		SPF: a.SPF.Result, DKIM: orEmpty(a.DKIM), DMARC: a.DMARC.Result, ARC: a.ARC.Result,
+		Domains: a.Domains, Policy: a.DMARC.Policy, Spared: a.DMARC.Spared,
+	}
+	for _, s := range a.ARC.Sealed {
+		out.Sealers = append(out.Sealers, s.Domain)
+	}
+	return out
 }
 
 // factsOf is what v was reached by; nil if it is no verdict of the rules.

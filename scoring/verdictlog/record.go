@@ -129,7 +129,12 @@ type Message struct {
 type Auth struct {
 	SPF     string              `json:"spf"`
 	DKIM    []filters.Signature `json:"dkim"`
+	DMARC   string              `json:"dmarc"` // "" if not checked, as for SPF and ARC
+	ARC     string              `json:"arc"`
 	Domains []string            `json:"domains,omitempty"` // proven and aligned with the From header
+	Policy  string              `json:"policy,omitempty"`  // what the author's domain asks to do with a failure of DMARC
+	Sealers []string            `json:"sealers,omitempty"` // of a valid ARC chain, the newest first
+	Spared  string              `json:"spared,omitempty"`  // the sealer for whose word a failure of DMARC is spared
 }
 
 // Verdict is the decision.
