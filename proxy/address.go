@@ -110,6 +110,9 @@ func parseQuoted(s string) (local, rest string, err error) {
 			}
 			c = s[i]
 		}
+		if c < ' ' { // nor does the grammar have a tab
+			return "", "", errPath
+		}
 		if c == '"' || c == '\\' {
 			quoted.WriteByte('\\')
 		}

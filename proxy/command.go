@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -10,6 +11,9 @@ import (
 // maxCommand is the longest command line taken, CRLF included: that of RFC 5321 4.5.3.1.4 with what the extensions
 // offered may add, with room.
 const maxCommand = 4096
+
+// maxOriginal is the longest ORCPT (RFC 3461 4.2).
+const maxOriginal = 500
 
 // command is one command line of a client.
 type command struct {
@@ -70,6 +74,14 @@ func (c *command) param(name string) (string, bool) {
 	return "", false
 }
 
+// drop removes a parameter.
+func (c *command) drop(name string) {
+	c.params = slices.DeleteFunc(c.params, func(p string) bool {
+		key, _, _ := strings.Cut(p, "=")
+		return strings.EqualFold(key, name)
+	})
+}
+
 // repeats reports whether a parameter is given twice.
 func (c *command) repeats() bool {
 	seen := map[string]bool{}
@@ -109,7 +121,7 @@ func octets(s string) (int64, error) {
 func (c *command) hasBadOriginal() bool {
 	value, given := c.param("ORCPT")
 	kind, address, _ := strings.Cut(value, ";")
-	return given && (!isXtext(kind) || !isXtext(address))
+	return given && (len(value) > maxOriginal || !isXtext(kind) || !isXtext(address))
 }
 
 // isXtext reports whether s, which has no control bytes, is xtext (RFC 3461 4) of something.

@@ -318,6 +318,8 @@ func (g *gate) end(err error) {
 	switch {
 	case errors.Is(err, errLineEnds):
 		_ = g.hangUp(replyLineEnds)
+	case errors.Is(err, errEndlessLine):
+		_ = g.hangUp(replyLineTooLong)
 	case errors.Is(err, errTooMuch):
 		_ = g.hangUp(replyTooLarge)
 	case errors.Is(err, os.ErrDeadlineExceeded) && g.closing():

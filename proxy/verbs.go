@@ -12,6 +12,7 @@ const (
 	tarpit    = time.Second
 	stressed  = 10 * time.Second // between commands, when few sessions are left
 	maxHello  = 255
+	maxEnvid  = 100 // RFC 3461 4.4
 )
 
 // nextCommand reads commands until one is for go-smtp, and puts what go-smtp is to read into line; between the chunks of
@@ -194,27 +195,40 @@ func (g *gate) mail() *Reply {
 	if err := g.cmd.readPath("FROM"); err != nil || g.cmd.path.bare {
 		return &replyBadSender
 	}
-	_, asUTF8 := g.cmd.param("SMTPUTF8")
-	_, sealed := g.cmd.param("REQUIRETLS")
-	_, auth := g.cmd.param("AUTH")
-	size, err := g.cmd.size()
-	switch {
-	case auth, asUTF8 && !g.state.utf8, sealed && !g.state.sealed: // not offered
-		return &replyParameter
-	case !asUTF8 && !isASCII(g.cmd.arg):
-		return &replyNotASCII
-	case err != nil, g.cmd.repeats():
-		return &replyArgument
-	case size > g.client.settings.maxSize():
-		return &replyTooLarge
-	case !g.server.rates.messages.within(g.client, g.client.settings.Limits.Messages):
+	if refusal := g.mailParams(); refusal != nil {
+		return refusal
+	}
+	if !g.server.rates.messages.within(g.client, g.client.settings.Limits.Messages) {
 		if g.client.user != "" {
 			g.server.logger().Warn("a user sends more than the limit", "user", g.client.user, "client", g.client.addr)
 		}
 		return &replyTooMuchMail
 	}
-	g.state.asUTF8 = asUTF8
 	g.pass(g.cmd.line("FROM", g.server.Hostname))
+	return nil
+}
+
+// mailParams refuses the parameters of MAIL that are wrong or were not offered, as far as go-smtp does not.
+func (g *gate) mailParams() *Reply {
+	utf8, asUTF8 := g.cmd.param("SMTPUTF8")
+	tls, sealed := g.cmd.param("REQUIRETLS")
+	_, auth := g.cmd.param("AUTH")
+	envid, _ := g.cmd.param("ENVID")
+	size, err := g.cmd.size()
+	switch {
+	case auth && !g.client.listener.Outbound, asUTF8 && !g.state.utf8, sealed && !g.state.sealed: // not offered
+		return &replyParameter
+	case !asUTF8 && !isASCII(g.cmd.arg):
+		return &replyNotASCII
+	case err != nil, utf8+tls != "", len(envid) > maxEnvid, g.cmd.repeats():
+		return &replyArgument
+	case size > g.client.settings.maxSize():
+		return &replyTooLarge
+	}
+	if auth { // we vouch for nobody: as if it were AUTH=<> (RFC 4954 5)
+		g.cmd.drop("AUTH")
+	}
+	g.state.asUTF8 = asUTF8
 	return nil
 }
 

@@ -19,7 +19,10 @@ const (
 	lingerFor = 5 * time.Second
 )
 
-var errLineTooLong = errors.New("line too long")
+var (
+	errLineTooLong = errors.New("line too long")
+	errEndlessLine = errors.New("line without an end")
+)
 
 // wire is the bytes to and from one client, in clear or through TLS. Replies are gathered and written together when
 // there is nothing left to answer. All its methods but drain and Close belong to the goroutine of the session.
@@ -63,7 +66,7 @@ func (w *wire) tlsState() *tls.ConnectionState {
 }
 
 // readLine reads a line to its LF, which it keeps. Replies waiting are written before it blocks. A line longer than
-// maxCommand is read to its end, as far as sixteen times that, and is errLineTooLong.
+// maxCommand is read to its end and is errLineTooLong; one longer than sixteen times that is not, and is errEndlessLine.
 func (w *wire) readLine() (string, error) {
 	if err := w.ready(); err != nil {
 		return "", err
@@ -90,7 +93,7 @@ func (w *wire) readLine() (string, error) {
 			return "", err // a line without an end is no line (RFC 5321 2.3.8)
 		}
 	}
-	return "", io.ErrShortBuffer
+	return "", errEndlessLine
 }
 
 // ready writes the replies unless the next line is there already.
