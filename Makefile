@@ -4,7 +4,7 @@ GO ?= go
 REPORT ?=
 SHARED ?= ../shared
 
-.PHONY: build check test parts exim bench fuzz demo torture campaign
+.PHONY: build check test parts exim bench fuzz demo torture campaign suites
 
 build:
 	$(GO) build -trimpath -o weir ./cmd/weir
@@ -32,7 +32,7 @@ exim:
 
 check:
 	@unformatted="$$(gofmt -l cmd proxy filters scoring rules .ci)"; [ -z "$$unformatted" ] || { echo "not gofmt'd: $$unformatted"; exit 1; }
-	$(GO) vet ./... ./.ci/report ./.ci/performance
+	$(GO) vet ./... ./.ci/report ./.ci/performance ./.ci/suites
 	$(GO) mod verify >/dev/null
 
 test: parts
@@ -57,6 +57,10 @@ campaign: build
 
 TORTURE_TARGET ?= 127.0.0.1:25025
 TORTURE_SINK ?= 127.0.0.1:25026
+# Test suites of others: SPF, ARC, forged messages.
+suites:
+	$(GO) run ./.ci/suites $(ARGS) $(SHARED)/material
+
 torture: build
 	@dir="$$(mktemp -d)"; pid=; trap '[ -z "$$pid" ] || kill $$pid; rm -rf "$$dir"' EXIT; \
 	cp -r $(SHARED)/smtptorture "$$dir/t"; chmod -R u+w "$$dir/t"; (cd "$$dir/t" && $(GO) build -o ../smtptorture .); \

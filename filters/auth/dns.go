@@ -22,7 +22,7 @@ const (
 // and failures are temporary ones. It remembers the first failure. It serves one check of one message.
 type names struct {
 	resolver *lookup.Resolver
-	ipv6     bool // the client's address is IPv6
+	client   netip.Addr // whose names SPF asks for
 
 	mu     sync.Mutex
 	failed *lookup.Failure
@@ -111,7 +111,7 @@ func (n *names) LookupTXT(ctx context.Context, name string) ([]string, error) {
 		return nil, errRecord
 	}
 	for i := range records {
-		records[i] = hideSlashes(records[i])
+		records[i] = hideSlashes(n.nameClient(ctx, records[i], name))
 	}
 	return records, nil
 }
@@ -133,7 +133,7 @@ func (n *names) LookupMX(ctx context.Context, name string) ([]*net.MX, error) {
 // IPv6 client also the IPv4 ones, which `exists` asks for whatever the client (§5.7).
 func (n *names) LookupIPAddr(ctx context.Context, host string) ([]net.IPAddr, error) {
 	kinds := []lookup.Kind{lookup.A}
-	if n.ipv6 {
+	if n.client.Is6() {
 		kinds = []lookup.Kind{lookup.AAAA, lookup.A}
 	}
 	var found []net.IPAddr

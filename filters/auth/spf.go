@@ -44,13 +44,13 @@ func NewSPF(r *lookup.Resolver) filters.Check {
 			if !ip.IsValid() || ip.IsUnspecified() {
 				return filters.Report{}, nil
 			}
-			return checkSPF(ctx, &names{resolver: r, ipv6: ip.Unmap().Is6()}, m), nil
+			return checkSPF(ctx, &names{resolver: r, client: ip.Unmap().WithZone("")}, m), nil
 		},
 	}
 }
 
 func checkSPF(ctx context.Context, n *names, m filters.Mail) filters.Report {
-	ip := m.Session.Addr.Addr().Unmap().WithZone("")
+	ip := n.client
 	sender, domain := identity(m.Envelope.From, m.Session.Hello)
 	result, reason := spf.CheckHostWithSender(net.IP(ip.AsSlice()), m.Session.Hello, sender,
 		spf.WithContext(ctx), spf.WithResolver(n))
