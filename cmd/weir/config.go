@@ -74,6 +74,7 @@ type storeConfig struct {
 		Max      strict.Size `yaml:"max"`
 		Snapshot string      `yaml:"snapshot"`
 	} `yaml:"memory"`
+	Redis redisConfig `yaml:"redis"`
 }
 
 type verdicts struct {
@@ -101,6 +102,7 @@ func defaults() config {
 		Log:          logConfig{Level: "info", Format: "text"},
 	}
 	c.Store.Memory.Max = 256 << 20
+	c.Store.Redis = defaultRedis()
 	return c
 }
 
@@ -132,6 +134,7 @@ func (a *app) config() (config, error) {
 			l.Name, l.TLS = cmp.Or(l.Name, "smtp"), cmp.Or(l.TLS, tlsOff)
 			l.Role = cmp.Or(l.Role, roleInbound)
 		}
+		c.Store.Redis.TLSCA = beside(a.configFile, c.Store.Redis.TLSCA)
 		c.complete(a.configFile, doc)
 		findings = merge(findings, c.findings())
 	}

@@ -42,6 +42,7 @@ func (c config) findings() strict.Findings {
 		f.want(n > 0, key, "must be more than 0")
 	}
 	c.Limits.findings(&f)
+	c.Store.Redis.findings(&f)
 	f.want(c.DNS.Timeout <= c.DNS.Budget, "dns.timeout", "is never reached: dns.budget is %s", durationText(c.DNS.Budget))
 	f.want(c.DNS.Budget <= c.ScanBudget, "dns.budget", "is never reached: scan_budget is %s", durationText(c.ScanBudget))
 	_, known := logLevels[c.Log.Level]

@@ -23,7 +23,7 @@ import (
 type parts struct {
 	resolver  *lookup.Resolver
 	guards    *dnsbl.Guards // nil: no list is ever parked
-	store     *store.Memory
+	store     store.Store
 	dnsBudget time.Duration // for all that one check asks DNS
 }
 

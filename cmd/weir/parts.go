@@ -20,7 +20,7 @@ var logLevels = map[string]slog.Level{
 	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
 
-func (c config) loader(r *lookup.Resolver, s *store.Memory) *loader {
+func (c config) loader(r *lookup.Resolver, s store.Store) *loader {
 	return &loader{
 		parts:      parts{resolver: r, store: s, dnsBudget: c.DNS.Budget},
 		scanBudget: c.ScanBudget,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"sync"
 	"time"
 
@@ -13,23 +14,44 @@ import (
 // snapshotEvery is how often a running weir writes what it remembers: so much is lost when it is killed.
 const snapshotEvery = 5 * time.Minute
 
-// open makes the memory of a running weir, from its snapshot if there is one, and the func that ends its use: until
-// then the snapshot is written now and again, and then once more.
-func (c storeConfig) open(log *slog.Logger) (m *store.Memory, done func(), err error) {
+// open makes the store of a running weir, and the func that ends its use.
+func (c storeConfig) open(log *slog.Logger) (s store.Store, done func(), err error) {
+	m, saved, kept, err := c.remembered(log)
+	if err != nil || len(c.Redis.Addrs) == 0 {
+		return m, kept, err
+	}
+	shared, err := c.Redis.share(m, saved, log)
+	if err != nil {
+		kept()
+		return nil, nil, err
+	}
+	return shared, func() {
+		shared.Close()
+		kept()
+	}, nil
+}
+
+// remembered makes the memory of a running weir, from its snapshot if there is one, and the func that ends its use:
+// until then the snapshot is written now and again, and then once more. saved is when the snapshot was written.
+func (c storeConfig) remembered(log *slog.Logger) (m *store.Memory, saved time.Time, done func(), err error) {
 	path := c.Memory.Snapshot
 	if path == "" {
-		return store.NewMemory(int64(c.Memory.Max)), func() {}, nil
+		return store.NewMemory(int64(c.Memory.Max)), saved, func() {}, nil
 	}
 	release, err := store.Hold(path)
 	switch {
 	case errors.Is(err, store.ErrHeld):
-		return nil, nil, exit{exitTemporary, fmt.Errorf("store.memory.snapshot: %w", err)}
+		return nil, saved, nil, exit{exitTemporary, fmt.Errorf("store.memory.snapshot: %w", err)}
 	case err != nil:
-		return nil, nil, exit{exitIO, fmt.Errorf("store.memory.snapshot: %w", err)}
+		return nil, saved, nil, exit{exitIO, fmt.Errorf("store.memory.snapshot: %w", err)}
 	}
+	info, unsaved := os.Stat(path)
 	m, err = store.Restore(path, int64(c.Memory.Max))
 	if m == nil {
-		return nil, nil, exit{exitIO, errors.Join(fmt.Errorf("store.memory.snapshot: %w", err), release())}
+		return nil, saved, nil, exit{exitIO, errors.Join(fmt.Errorf("store.memory.snapshot: %w", err), release())}
+	}
+	if err == nil && unsaved == nil {
+		saved = info.ModTime()
 	}
 	if err != nil {
 		log.Warn("what was remembered of earlier mail is lost", "snapshot", path, "err", err)
@@ -37,7 +59,7 @@ func (c storeConfig) open(log *slog.Logger) (m *store.Memory, done func(), err e
 	counters, bytes := m.Usage()
 	log.Info("memory", "snapshot", path, "counters", counters, "bytes", bytes)
 	stop := keep(m, path, log)
-	return m, func() {
+	return m, saved, func() {
 		stop()
 		if err := release(); err != nil {
 			log.Warn("snapshot", "err", err)

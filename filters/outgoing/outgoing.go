@@ -24,7 +24,7 @@ var Readme string
 
 // New makes the checks of cfg: one says at once whether an account is stopped, the other counts when the recipients are
 // known. What they know of users is in s.
-func New(cfg rules.Outgoing, s *store.Memory) []filters.Check {
+func New(cfg rules.Outgoing, s store.Store) []filters.Check {
 	u := &users{cfg, s, longest(cfg.Windows)}
 	stopped := filters.Check{Name: "outgoing_stop", Doc: "Whether the user's account is stopped.", Stage: filters.Sender, Run: u.stopped}
 	if cfg.Stop != nil {
@@ -51,7 +51,7 @@ func longest(windows []rules.UserWindow) time.Duration {
 
 type users struct {
 	rules.Outgoing
-	store *store.Memory
+	store store.Store
 	life  time.Duration // of what windows count
 }
 
@@ -81,12 +81,22 @@ func (u *users) stopped(ctx context.Context, m filters.Mail) (filters.Report, er
 	if user == "" || u.Stop == nil {
 		return filters.Report{}, nil
 	}
-	found, err := u.store.Get(ctx, m.At, u.key(user, stop))
+	report := u.learned(ctx, m.At, u.key(user, stop))
+	found, err := u.store.Within(ctx, m.At, 0, u.key(user, stop))
 	if err != nil || found[0].N == 0 {
-		return filters.Report{}, err
+		return report, err
 	}
 	until := found[0].Since.Add(u.Stop.For)
-	return filters.Report{Hits: []filters.Hit{{Symbol: rules.UserStopped, Detail: "until " + until.UTC().Format(time.RFC3339)}}}, nil
+	report.Hits = []filters.Hit{{Symbol: rules.UserStopped, Detail: "until " + until.UTC().Format(time.RFC3339)}}
+	return report, nil
+}
+
+// learned asks what other proxies have counted; when they cannot be asked, the report says so.
+func (u *users) learned(ctx context.Context, at time.Time, keys ...string) filters.Report {
+	if err := u.store.Sync(ctx, at, func() []string { return keys }); err != nil {
+		return filters.Report{Problems: []filters.Problem{{Kind: filters.KindFailed, Detail: "counted by this process alone: " + err.Error()}}}
+	}
+	return filters.Report{}
 }
 
 // count compares what the user has sent, this message included, with the windows.
@@ -95,9 +105,10 @@ func (u *users) count(ctx context.Context, m filters.Mail) (filters.Report, erro
 	if user == "" || m.Envelope == nil {
 		return filters.Report{}, nil
 	}
-	var report filters.Report
+	keys := []string{u.key(user, messages), u.key(user, recipients), u.key(user, refused)}
+	report := u.learned(ctx, m.At, keys...)
 	for _, w := range u.Windows {
-		c, err := u.store.Within(ctx, m.At, w.Over, u.key(user, messages), u.key(user, recipients), u.key(user, refused))
+		c, err := u.store.Within(ctx, m.At, w.Over, keys...)
 		if err != nil {
 			return report, err
 		}
@@ -147,7 +158,8 @@ func (u *users) strike(ctx context.Context, m filters.Mail, o filters.Outcome) e
 	if user == "" || !o.Refused {
 		return nil
 	}
-	found, err := u.store.Get(ctx, m.At, u.key(user, stop))
+	u.learned(ctx, m.At, u.key(user, stop), u.key(user, strikes)) // what is not known here is no reason to count less
+	found, err := u.store.Within(ctx, m.At, 0, u.key(user, stop))
 	if err != nil || found[0].N > 0 {
 		return err
 	}
