@@ -63,10 +63,11 @@ type limits struct {
 }
 
 type dnsConfig struct {
-	Servers []string      `yaml:"servers"`
-	Timeout time.Duration `yaml:"timeout"`
-	Budget  time.Duration `yaml:"budget"`
-	Cache   int           `yaml:"cache"`
+	Servers  []string      `yaml:"servers"`
+	Timeout  time.Duration `yaml:"timeout"`
+	Budget   time.Duration `yaml:"budget"`
+	Patience time.Duration `yaml:"patience"`
+	Cache    int           `yaml:"cache"`
 }
 
 type storeConfig struct {
@@ -96,7 +97,7 @@ func defaults() config {
 		Conduct:      conduct{LineEnds: lineEndsReject, FinalDot: time.Hour},
 		behindConfig: defaultBehind(),
 		Limits:       defaultLimits(),
-		DNS:          dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Cache: 100_000},
+		DNS:          dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Patience: 500 * time.Millisecond, Cache: 100_000},
 		ScanBudget:   8 * time.Second,
 		Verdicts:     verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30},
 		Log:          logConfig{Level: "info", Format: "text"},

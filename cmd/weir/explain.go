@@ -332,6 +332,7 @@ func consequences(r *verdictlog.Record) facts {
 	for _, e := range r.Errors {
 		all.add("unknown", "%s %s: %s", strings.TrimSpace(e.Check+" "+e.Rule), e.Kind, shorten(e.Detail, 120))
 	}
+	all.add("early", "%s", earlyText(v))
 	if v.By != scoring.ByBackend && len(r.Hits) > 0 {
 		all.add("change", "%s", changeText(r))
 	}
@@ -356,31 +357,6 @@ func decidedText(r *verdictlog.Record) string {
 	}
 	if r.Verdict.Shadow {
 		text += "; not carried out, the proxy was only watching"
-	}
-	return text
-}
-
-// marginText says how much of a weight or a threshold would have made the difference.
-func marginText(r *verdictlog.Record) string {
-	var all []string
-	for _, m := range marginsOf(r) {
-		word := "more"
-		if m.Points < 0 {
-			word = "fewer"
-		}
-		all = append(all, fmt.Sprintf("%s with %s points %s", m.Action, max(m.Points, -m.Points), word))
-	}
-	return strings.Join(all, ", ")
-}
-
-func changeText(r *verdictlog.Record) string {
-	c := changeOf(r)
-	if c == nil {
-		return "whichever of these symbols were absent, the action would be the same"
-	}
-	text := fmt.Sprintf("without %s it would have been %s at %s", strings.Join(c.Without, " and "), c.Action, c.Points)
-	if !c.Least {
-		text += " (fewer may do)"
 	}
 	return text
 }

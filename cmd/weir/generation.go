@@ -22,6 +22,7 @@ import (
 type loader struct {
 	parts
 	scanBudget time.Duration
+	patience   time.Duration // of proxy.Generation
 	count      int
 }
 
@@ -86,7 +87,7 @@ func (l *loader) load(ctx context.Context, path string) (*proxy.Generation, stri
 	l.guards.Watch(set.Zones)
 	l.count++
 	g := newGeneration(set, checks(set, patterns, l.parts), l.scanBudget)
-	g.Number = l.count
+	g.Number, g.Patience = l.count, l.patience
 	return g, findings, nil
 }
 

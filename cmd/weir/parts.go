@@ -24,6 +24,7 @@ func (c config) loader(r *lookup.Resolver, s store.Store) *loader {
 	return &loader{
 		parts:      parts{resolver: r, store: s, dnsBudget: c.DNS.Budget},
 		scanBudget: c.ScanBudget,
+		patience:   c.DNS.Patience,
 	}
 }
 

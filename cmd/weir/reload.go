@@ -44,7 +44,7 @@ func (r *reloadable) load(ctx context.Context, c config) error {
 	if err != nil {
 		return err
 	}
-	r.loader.dnsBudget, r.loader.scanBudget = c.DNS.Budget, c.ScanBudget
+	r.loader.dnsBudget, r.loader.scanBudget, r.loader.patience = c.DNS.Budget, c.ScanBudget, c.DNS.Patience
 	g, warnings, err := r.loader.load(ctx, c.Rules)
 	if err != nil {
 		return err
