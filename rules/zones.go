@@ -83,12 +83,21 @@ func (l *loading) zoneName(doc zoneDoc) (name, display string) {
 	case doc.Zone.At.IsSecret() && display == "":
 		l.hintAt(doc.Zone.At, codeZone, "the whole name of the zone is secret", "leave what may be shown outside of ${…}")
 	}
-	for _, dead := range deadZones {
-		if name == dead.zone || strings.HasSuffix(name, "."+dead.zone) {
-			l.hintAt(doc.Zone.At, codeDead, fmt.Sprintf("the list %s is no longer in service: %s", display, dead.end), "drop the zone: a list that has ended may list everybody")
-		}
+	if end := Ended(name); end != "" {
+		l.hintAt(doc.Zone.At, codeDead, fmt.Sprintf("the list %s is no longer in service: %s", display, end), "drop the zone: a list that has ended may list everybody")
 	}
 	return name, display
+}
+
+// Ended is what is known of the end of a list, by the name of its zone in lower case; "" of one that is not known to
+// have ended.
+func Ended(zone string) string {
+	for _, dead := range deadZones {
+		if zone == dead.zone || strings.HasSuffix(zone, "."+dead.zone) {
+			return dead.end
+		}
+	}
+	return ""
 }
 
 // answer adds an answer of a zone and its symbol.

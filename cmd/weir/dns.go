@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -29,11 +30,13 @@ func (a *app) dnsCommand() *cobra.Command {
 func (a *app) dnsCheckCommand() *cobra.Command {
 	var w workbench
 	c := &cobra.Command{
-		Use:   "check IP|DOMAIN|ADDRESS [ZONE]",
+		Use:   "check IP|DOMAIN|ADDRESS|LINK [ZONE]",
 		Short: "Say what each list answers about an address or a domain, and what it means",
 		Long: `Asks the lists of the rules, or the one named by its id or its zone. Each is asked as it is for mail: lists of clients
-for an address or all addresses of a domain, lists of domains for the domain, hashed lists for a mail address. A ZONE that
-is not in the rules is asked as it is: for a domain, DOMAIN.ZONE.`,
+for an address or all addresses of a domain, lists of domains for the domain, hashed lists for a mail address or a link. A ZONE
+that is not in the rules has the meaning that the catalogue gives it; one that is not there either is asked as it is: for a
+domain, DOMAIN.ZONE. It prints the list, what was asked, the answer, what that means with the list's own words, which server
+said so and how long it took; and of a list that has ended, or that a running weir does not ask now, that it is so.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(c *cobra.Command, args []string) error { return a.dnsCheck(c.Context(), w, args) },
 	}
@@ -63,7 +66,7 @@ func (a *app) dnsBench(w workbench, name string) (*dnsBench, error) {
 	if b.set, err = a.namedRules(files); err != nil {
 		return nil, err
 	}
-	if b.zones = zonesNamed(b.set, name); len(b.zones) == 0 {
+	if b.name(name); len(b.zones) == 0 {
 		return nil, exit{exitUsage, errors.New("the rules have no DNS lists\n  name one by its zone, as the last word")}
 	}
 	b.resolver, err = w.resolver(c.DNS)
@@ -82,26 +85,43 @@ func (a *app) dnsCheck(ctx context.Context, w workbench, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := a.noteLists(ctx, b, questions); err != nil {
+		return err
+	}
 	return a.printLists(b.ask(ctx, questions))
 }
 
-// zonesNamed are all zones of the rules, or the one that name means. One in no rule is asked for whatever there is.
-func zonesNamed(set *rules.Set, name string) []rules.Zone {
+// name picks the zones that name means: all if it is empty, else one of the rules, of the catalogue, or whatever there is.
+func (b *dnsBench) name(name string) {
 	if name == "" {
-		return set.Zones
+		b.zones = b.set.Zones
+		return
 	}
 	name = strings.ToLower(strings.TrimSuffix(name, "."))
-	for _, z := range set.Zones {
-		if slices.Contains([]string{strings.ToLower(z.ID), strings.ToLower(z.Zone), strings.ToLower(z.Display)}, name) {
-			return []rules.Zone{z}
+	is := func(names ...string) bool {
+		return slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, name) })
+	}
+	for _, z := range b.set.Zones {
+		if is(z.ID, z.Zone, z.Display) {
+			b.zones = []rules.Zone{z}
+			return
 		}
 	}
-	return []rules.Zone{{ID: name, Zone: name, Display: name, Ask: []rules.Ask{rules.AskClientIP, rules.AskHelo}}}
+	for _, l := range rules.Catalogue() {
+		if l.Zone != "" && is(l.Name, l.ID, l.Zone) {
+			if set, err := catalogued(l.Name); err == nil {
+				b.set, b.zones = set, set.Zones
+				return
+			}
+		}
+	}
+	b.zones = []rules.Zone{{ID: name, Zone: name, Display: name, Ask: []rules.Ask{rules.AskClientIP, rules.AskHelo}}}
 }
 
 // questions are what the zones are asked about subject. Lists of clients are asked for the addresses of a domain, unless
-// the list takes the domain itself.
+// the list takes the domain itself; all lists that do not take a link are asked for its host.
 func (b *dnsBench) questions(ctx context.Context, subject string) ([]listSays, error) {
+	link, host := linkOf(subject)
 	var all []listSays
 	var clients []rules.Zone
 	add := func(z rules.Zone, subject string) {
@@ -109,16 +129,18 @@ func (b *dnsBench) questions(ctx context.Context, subject string) ([]listSays, e
 			all = append(all, listSays{Zone: z.ID, Asked: key + "." + z.Display, key: key, zone: z})
 		}
 	}
-	_, err := netip.ParseAddr(subject)
+	_, err := netip.ParseAddr(host)
 	for _, z := range b.zones {
 		before := len(all)
-		add(z, subject)
+		if add(z, link); len(all) == before && link != host {
+			add(z, host)
+		}
 		if len(all) == before && err != nil && slices.ContainsFunc(z.Ask, rules.Ask.IsIP) {
 			clients = append(clients, z)
 		}
 	}
-	if len(clients) > 0 && !strings.ContainsAny(subject, "@/") {
-		addresses, err := b.addresses(ctx, subject)
+	if len(clients) > 0 && !strings.Contains(host, "@") {
+		addresses, err := b.addresses(ctx, host)
 		if err != nil {
 			return nil, err
 		}
@@ -132,6 +154,29 @@ func (b *dnsBench) questions(ctx context.Context, subject string) ([]listSays, e
 		return nil, exit{exitNoInput, fmt.Errorf("no list is asked for %s: it is no address and has none, or the lists are for other things", subject)}
 	}
 	return all, nil
+}
+
+// linkOf is a link as it is asked for, without its scheme and what it asks the server, and its host. Of what is no link
+// both are what it is.
+func linkOf(subject string) (link, host string) {
+	_, rest, isLink := strings.Cut(subject, "://")
+	if !isLink {
+		rest = subject
+	}
+	if at := strings.IndexAny(rest, "?#"); at >= 0 && isLink {
+		rest = rest[:at]
+	}
+	host, path, hasPath := strings.Cut(rest, "/")
+	switch {
+	case !isLink && !hasPath:
+		return subject, subject
+	case !isLink:
+		return subject, host
+	}
+	if at, err := url.Parse("//" + host); err == nil {
+		host = at.Hostname()
+	}
+	return host + "/" + path, host
 }
 
 func (b *dnsBench) addresses(ctx context.Context, domain string) ([]netip.Addr, error) {
@@ -154,6 +199,8 @@ type listSays struct {
 	Answer    []string         `json:"answer,omitempty"`
 	Hits      []listHit        `json:"hits,omitempty"`
 	Unclaimed []string         `json:"unclaimed,omitempty"` // codes that the rules do not speak of
+	Reason    string           `json:"reason,omitempty"`    // the list's own words
+	Note      string           `json:"note,omitempty"`      // what else is known of the list
 	Error     *filters.Problem `json:"error,omitempty"`
 	Server    string           `json:"server,omitempty"`
 	TookUS    int64            `json:"took_us"`
@@ -179,6 +226,9 @@ func (b *dnsBench) ask(ctx context.Context, all []listSays) []listSays {
 			answer, err := b.resolver.Lookup(ctx, q.key+"."+q.zone.Zone, lookup.A)
 			q.TookUS = time.Since(began).Microseconds()
 			q.read(b.set, answer, err)
+			if len(q.Hits)+len(q.Unclaimed) > 0 {
+				q.Reason = dnsbl.Reason(ctx, b.resolver, &q.zone, q.key)
+			}
 		})
 	}
 	work.Wait()
@@ -215,8 +265,19 @@ func (q *listSays) read(set *rules.Set, answer lookup.Answer, err error) {
 	}
 }
 
-// meaning is the outcome in words.
+// meaning is the outcome in words, with what else is known of the list.
 func (q *listSays) meaning() string {
+	text := q.outcome()
+	if q.Reason != "" {
+		text += fmt.Sprintf(" (%s)", q.Reason)
+	}
+	if q.Note != "" {
+		text += "; " + q.Note
+	}
+	return text
+}
+
+func (q *listSays) outcome() string {
 	if q.Error != nil {
 		return fmt.Sprintf("unknown (%s): %s", q.Error.Kind, q.Error.Detail)
 	}

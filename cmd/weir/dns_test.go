@@ -7,7 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"weir/filters"
 	"weir/filters/lookup"
+	"weir/scoring/verdictlog"
 )
 
 const dnsRules = `version: 1
@@ -63,6 +65,8 @@ func TestDNSCheck(t *testing.T) {
 			[]string{"ZEN", listed, "127.0.0.2 127.0.0.9", "ZEN_SBL 4.00, ZEN_DROP 7.00 hard", "127.0.0.1:", "KEYED", "7.2.0.192.", "keyed.test", "not listed"}},
 		{"one zone by id", map[string][]string{other: {"127.0.0.3"}}, "192.0.2.7 keyed", exitOK, []string{"KEYED", "KEYED_ANY 1.00"}},
 		{"an error code", map[string][]string{listed: {"127.255.255.254"}}, "192.0.2.7 ZEN", exitOK, []string{"unknown (sentinel): 127.255.255.254: asked through a public resolver"}},
+		{"the list's own words", map[string][]string{listed: {"127.0.0.2", `TXT "seen in a trap"`}}, "192.0.2.7 ZEN", exitOK, []string{"ZEN_SBL 4.00 (seen in a trap)"}},
+		{"words with the key", map[string][]string{other: {"127.0.0.2", `TXT "see https://keyed.test/?key=sesame7"`}}, "192.0.2.7 KEYED", exitOK, []string{"KEYED_ANY 1.00  127.0.0.1:"}},
 		{"a code not in the rules", map[string][]string{listed: {"127.0.0.30"}}, "192.0.2.7 zen.test", exitOK, []string{"127.0.0.30 is not in the rules"}},
 		{"a failing list", map[string][]string{other: {"SERVFAIL"}}, "192.0.2.7", exitOK, []string{"not listed", "unknown (servfail)"}},
 		{"no list answers", map[string][]string{other: {"SERVFAIL"}}, "192.0.2.7 KEYED", exitUnavailable, []string{"unknown (servfail)"}},
@@ -98,5 +102,40 @@ func TestDNSCheckJSON(t *testing.T) {
 	}
 	if got.Outcome != "listed" || len(got.Hits) != 1 || got.Hits[0].Rule != "ZEN_DROP" || got.Hits[0].Score != 700 || got.TookUS <= 0 {
 		t.Errorf("got %+v", got)
+	}
+}
+
+func TestLinkOf(t *testing.T) {
+	for subject, want := range map[string][2]string{
+		"192.0.2.7": {"192.0.2.7", "192.0.2.7"}, "2001:db8::7": {"2001:db8::7", "2001:db8::7"}, "a.example": {"a.example", "a.example"},
+		"ann@a.example": {"ann@a.example", "ann@a.example"}, "a.example/x": {"a.example/x", "a.example"},
+		"http://a.example": {"a.example/", "a.example"}, "https://ann@a.example:8443/x/y?z#t": {"a.example/x/y", "a.example"},
+		"http://[2001:db8::7]:80/x": {"2001:db8::7/x", "2001:db8::7"}, "http://192.0.2.7?x": {"192.0.2.7/", "192.0.2.7"},
+	} {
+		if link, host := linkOf(subject); link != want[0] || host != want[1] {
+			t.Errorf("%s: got %q, %q", subject, link, host)
+		}
+	}
+}
+
+// A list that a running weir does not ask is shown as such, as long as its verdicts say so.
+func TestDNSCheckKnowsTheLog(t *testing.T) {
+	parked := silentOn(judgedRecord(), filters.KindParked, "BIG")
+	parked.Errors[0].Detail = "big.test is not asked until 10:15 UTC: it lists everybody"
+	for about, c := range map[string]struct {
+		log  []verdictlog.Record
+		want bool
+	}{
+		"parked": {[]verdictlog.Record{parked}, true}, "asked again": {[]verdictlog.Record{parked, asking(judgedRecord(), map[string]int64{"BIG": 5})}, false}, "never": {nil, false},
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "rules.yaml"), overlapRules)
+		write(t, filepath.Join(dir, "zone"), "")
+		write(t, filepath.Join(dir, "weir.yaml"), "version: 1\nrules: rules.yaml\nverdicts: { dir: "+keepRecords(t, c.log)+" }\n")
+		var out, errs strings.Builder
+		code := run(t.Context(), []string{"dns", "check", "-c", filepath.Join(dir, "weir.yaml"), "--dns", filepath.Join(dir, "zone"), "192.0.2.7"}, streams{strings.NewReader(""), &out, &errs})
+		if code != exitOK || strings.Contains(out.String(), "not listed; weir does not ask it: big.test is not asked until 10:15 UTC") != c.want {
+			t.Errorf("%s: exit %d\n%s%s", about, code, out.String(), errs.String())
+		}
 	}
 }

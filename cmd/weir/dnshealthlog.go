@@ -65,8 +65,7 @@ func (a *app) logQuery(f logFlags) (q verdictlog.Query, dir string, err error) {
 			return q, "", err
 		}
 		if _, err := os.Stat(c.Verdicts.Dir); err != nil {
-			a.say("there is no verdict log yet: %v", err)
-			return q, "", nil
+			return q, "", nil // no mail has come yet
 		}
 		f.dir = c.Verdicts.Dir
 	}
@@ -102,6 +101,32 @@ func (b *dnsBench) readLists(ctx context.Context, dir string, q verdictlog.Query
 		l.P50US, l.P99US = l.percentile(50), l.percentile(99)
 	}
 	return lists, err
+}
+
+// parkedSince is how far back a list that is parked shows in the log, if there is mail.
+const parkedSince = "10m"
+
+// noteLists notes what is known of lists besides their answers: that they have ended, or are parked by the log.
+func (a *app) noteLists(ctx context.Context, b *dnsBench, all []listSays) error {
+	q, dir, err := a.logQuery(logFlags{since: parkedSince})
+	if err != nil {
+		return err
+	}
+	logs := map[string]*listLog{}
+	if dir != "" {
+		if logs, err = b.readLists(ctx, dir, q); err != nil {
+			return err
+		}
+	}
+	for i := range all {
+		one := &all[i]
+		if end := rules.Ended(one.zone.Zone); end != "" {
+			one.Note = "the list is no longer in service: " + end
+		} else if l := logs[one.Zone]; l != nil && l.Parked {
+			one.Note = "weir does not ask it: " + l.Error.Detail
+		}
+	}
+	return nil
 }
 
 // add counts what r says of the list.

@@ -64,11 +64,11 @@ func (d *doctor) catalogue(ctx context.Context) []diagnosis {
 	return each(d.unused(), func(l rules.Listing) []diagnosis {
 		one := diagnosis{Check: check, Of: l.Name, State: sound, Seen: "it needs a key"}
 		if l.Zone != "" {
-			z, err := catalogued(l.Name)
+			set, err := catalogued(l.Name)
 			if err != nil {
 				return []diagnosis{unknownYet(check, l.Name, err)}
 			}
-			one = d.list(ctx, z)
+			one = d.list(ctx, &set.Zones[0])
 			one.Check, one.Of = check, l.Name
 		}
 		if one.State == ill {
@@ -90,12 +90,9 @@ func (d *doctor) unused() []rules.Listing {
 	})
 }
 
-// catalogued is a list of the catalogue as rules have it.
-func catalogued(name string) (*rules.Zone, error) {
+// catalogued is rules that name one list of the catalogue and nothing else.
+func catalogued(name string) (*rules.Set, error) {
 	text := fmt.Sprintf("version: 1\nzones: [{ use: %s }]\n", name)
 	set, findings := rules.Load(fstest.MapFS{"rules": {Data: []byte(text)}}, "rules", known())
-	if err := findings.Err(); err != nil {
-		return nil, err
-	}
-	return &set.Zones[0], nil
+	return set, findings.Err()
 }

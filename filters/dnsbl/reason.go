@@ -38,10 +38,23 @@ func explain(ctx context.Context, all []*question, r *lookup.Resolver) {
 	}
 	askFor(ctx, found, lookup.TXT, r.Lookup)
 	for i, q := range found {
-		if q.err == nil && len(q.answer.Texts) > 0 {
-			hits[i].reason = reasonText(q.zone, q.answer.Texts[0])
-		}
+		hits[i].reason = q.text()
 	}
+}
+
+// Reason asks z for the text beside its answer for key; "" if there is none that may be shown.
+func Reason(ctx context.Context, r *lookup.Resolver, z *rules.Zone, key string) string {
+	q := &question{zone: z, key: key}
+	askFor(ctx, []*question{q}, lookup.TXT, r.Lookup)
+	return q.text()
+}
+
+// text is the reason that q was answered with.
+func (q *question) text() string {
+	if q.err != nil || len(q.answer.Texts) == 0 {
+		return ""
+	}
+	return reasonText(q.zone, q.answer.Texts[0])
 }
 
 // reasonText is a reason as it may be shown; "" if it repeats the key in the zone's name.
