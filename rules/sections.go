@@ -132,7 +132,7 @@ type Test struct {
 	Name    string
 	Session TestSession
 	Message string              // empty: the test ends at RCPT
-	DNS     map[string][]string // name -> A records; names not given do not exist
+	DNS     map[string][]string // name -> IPv4 addresses, or texts as TXT "…"; names not given do not exist
 	Auth    []string            // domains given as proven
 	At      time.Time           // the clock; zero for now
 	Want    Want

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"weir/rules/strict"
@@ -40,7 +41,10 @@ func texts(all []said[string]) []string {
 	return out
 }
 
-// testDNS reads the addresses that names have in a test.
+// testText is a text in the DNS of a test, as zone files write it.
+var testText = regexp.MustCompile(`^TXT(?: "[ !#-\[\]-~]{0,255}")+$`)
+
+// testDNS reads the addresses and texts that names have in a test.
 func (l *loading) testDNS(doc entries[oneOrMany[string]]) map[string][]string {
 	if doc == nil {
 		return nil
@@ -51,8 +55,8 @@ func (l *loading) testDNS(doc entries[oneOrMany[string]]) map[string][]string {
 			l.hintAt(e.At, codeTest, fmt.Sprintf("%s is not a name in the DNS", e.At.Quoted()), "an address is asked for with its octets reversed: 9.2.0.192.zen.example.org")
 		}
 		for _, a := range e.V {
-			if addr, err := strict.ParseAddr(a.V); a.V != "" && (err != nil || !addr.Is4()) {
-				l.errorAt(a.At, codeTest, "%s is not an IPv4 address", a.At.Quoted())
+			if addr, err := strict.ParseAddr(a.V); a.V != "" && (err != nil || !addr.Is4()) && !testText.MatchString(a.V) {
+				l.hintAt(a.At, codeTest, a.At.Quoted()+" is not an IPv4 address", `a text is written as TXT "v=DMARC1; p=reject"`)
 			}
 		}
 		all[e.Key] = texts(e.V)
