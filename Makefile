@@ -71,3 +71,9 @@ torture: build
 	for i in $$(seq 50); do (exec 3<>/dev/tcp/127.0.0.1/$${TORTURE_PORT:-25025}) 2>/dev/null && break; sleep 0.2; done; \
 	"$$dir/smtptorture" -target $(TORTURE_TARGET) -sink $(TORTURE_SINK) -bound 12s -client-timeout 8s -heavy -features filter \
 	  -authserv-id mx.torture.example -pid $$pid -max-rss 400 $(ARGS)
+
+# The same with a real server between weir and the sink, as far as that server lets it.
+torture-postfix torture-exim: parts
+	@dir="$$(mktemp -d)"; trap 'rm -rf "$$dir"' EXIT; \
+	cp -r $(SHARED)/smtptorture "$$dir/t"; chmod -R u+w "$$dir/t"; (cd "$$dir/t" && $(GO) build -o ../smtptorture .); \
+	SMTPTORTURE="$$dir/smtptorture -features filter $(ARGS)" $(GO) test -v -count=1 -tags torture -run TestTorture/$(@:torture-%=%) ./cmd/weir

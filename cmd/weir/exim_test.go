@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -12,6 +13,7 @@ import (
 const eximConf = `
 exim_path = %[2]s
 primary_hostname = backend.example.org
+qualify_domain = example.org
 spool_directory = %[1]s/spool
 log_file_path = %[1]s/log/%%s
 keep_environment =
@@ -88,8 +90,9 @@ type exim struct {
 	addr, dir string
 }
 
-// startExim runs Exim in a folder of its own. It needs root.
-func startExim(t *testing.T) exim {
+// startExim runs Exim in a folder of its own, with the configuration edited: what stands there, what takes its place, and
+// so on. It needs root.
+func startExim(t *testing.T, edits ...string) exim {
 	t.Helper()
 	program := needsAsRoot(t, "exim4")
 	e := exim{addr: freePort(t), dir: openFolder(t, "exim")}
@@ -102,7 +105,7 @@ func startExim(t *testing.T) exim {
 	cert, key := filepath.Join(e.dir, "cert.pem"), filepath.Join(e.dir, "key.pem")
 	selfSigned(t, "backend.example.org", cert, key)
 	conf := filepath.Join(e.dir, "exim.conf")
-	write(t, conf, fmt.Sprintf(eximConf, e.dir, program))
+	write(t, conf, strings.NewReplacer(edits...).Replace(fmt.Sprintf(eximConf, e.dir, program)))
 	t.Cleanup(func() {
 		if t.Failed() {
 			log, _ := os.ReadFile(filepath.Join(e.dir, "log", "main"))
