@@ -32,16 +32,7 @@ often both had, and how often one alone. A verdict in which one of the two gave 
 whose listings another one nearly always has too adds nothing. QUERY is as for weir log.`,
 		Example:            "  weir dns overlap --since 7d\n  weir dns overlap -action:reject",
 		DisableFlagParsing: true, // because of words such as -rule:X
-		RunE: func(c *cobra.Command, args []string) error {
-			words, err := logArgs(c, args)
-			if err != nil {
-				return err
-			}
-			if help, _ := c.Flags().GetBool("help"); help {
-				return c.Help()
-			}
-			return a.dnsOverlap(c.Context(), f, words)
-		},
+		RunE:               withWords(func(ctx context.Context, words []string) error { return a.dnsOverlap(ctx, f, words) }),
 	}
 	f.log.bind(c)
 	c.Flags().StringVar(&f.rules, "rules", "", "the lists are those of the rules in `FILE`")

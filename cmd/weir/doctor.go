@@ -67,7 +67,7 @@ The exit code is 1 if something is bad, 78 if the configuration or the rules are
 	flags.StringVar(&f.signed, "signed", "org", "a `NAME` with NS records that is signed, to see whether the resolver validates")
 	flags.StringVar(&f.broken, "broken", "dnssec-failed.org", "a `NAME` whose signatures are wrong, likewise")
 	flags.StringVar(&f.whoAsks, "who-asks", "", "a `NAME` whose TXT or A record is the address that asks for it, such as o-o.myaddr.l.google.com")
-	flags.StringVar(&f.foreign, "foreign", "example.org", "a `DOMAIN` whose mail is not ours, to see whether everybody could relay")
+	flags.StringVar(&f.foreign, "foreign", "example.com", "a `DOMAIN` whose mail is not ours, to see whether everybody could relay")
 	return c
 }
 

@@ -261,7 +261,7 @@ func TestDoctorFinds(t *testing.T) {
 		{"XFORWARD wanted", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, pass_client: xforward") }, "pass_client", sound, "takes XFORWARD", ""},
 		{"nothing passed", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, pass_client: none") }, "pass_client", sound, "pass_client: none", ""},
 		{"a stranger refused", func(w *ward) { w.answers(sink.Client, "554 5.7.1 blocked") }, "pass_client", sound, "takes XCLIENT", ""},
-		{"an open relay", func(w *ward) { w.script.Rcpt = nil }, "open relay", ill, "takes mail for example.org", "relay_domains"},
+		{"an open relay", func(w *ward) { w.script.Rcpt = nil }, "open relay", ill, "takes mail for example.com", "relay_domains"},
 		{"an open relay behind relay_domains", func(w *ward) { w.script.Rcpt = nil; w.change("rules:", "relay_domains: [mx1.test]\nrules:") },
 			"open relay", sound, "relay_domains keeps", ""},
 		{"a relay that does not decide", func(w *ward) { w.script.Rcpt = func(string) string { return "450 4.7.1 later" } }, "open relay", doubtful, "450 4.7.1 later", ""},

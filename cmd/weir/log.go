@@ -41,16 +41,7 @@ sender -> recipients, subject, the heaviest symbols. All words of a query must h
 A word without a key is looked for in subject, addresses, HELO and reverse name, ids. A minus in front excludes.`,
 		Example:            "  weir log action:reject from:@example.org --since 1h\n  weir log -f score\\>9 -rule:BULK_MANY",
 		DisableFlagParsing: true, // words may begin with a minus: they are told from flags in logArgs
-		RunE: func(c *cobra.Command, args []string) error {
-			words, err := logArgs(c, args)
-			if err != nil {
-				return err
-			}
-			if help, _ := c.Flags().GetBool("help"); help {
-				return c.Help()
-			}
-			return a.log(c.Context(), f, words)
-		},
+		RunE:               withWords(func(ctx context.Context, words []string) error { return a.log(ctx, f, words) }),
 	}
 	flags := c.Flags()
 	f.bind(c)
@@ -65,6 +56,20 @@ func (f *logFlags) bind(c *cobra.Command) {
 	flags.StringVar(&f.dir, "dir", "", "read the verdict log in `DIR` instead of the configured one")
 	flags.StringVar(&f.since, "since", "", "not before `TIME`: 90s, 15m, 2h, 7d ago, or 2026-11-24, or 2026-11-24T10:30:00Z")
 	flags.StringVar(&f.until, "until", "", "before `TIME`")
+}
+
+// withWords runs a verb whose arguments are the words of a query, among which flags stand.
+func withWords(run func(ctx context.Context, words []string) error) func(*cobra.Command, []string) error {
+	return func(c *cobra.Command, args []string) error {
+		words, err := logArgs(c, args)
+		if err != nil {
+			return err
+		}
+		if help, _ := c.Flags().GetBool("help"); help {
+			return c.Help()
+		}
+		return run(c.Context(), words)
+	}
 }
 
 // logArgs parses the flags among args and returns the words of the query. A word such as -rule:X or -lottery excludes;

@@ -42,16 +42,7 @@ or another cannot be known without the message; it is counted, never guessed. QU
   weir replay --set BULK_MANY=9 --threshold reject=12 action:tag
   weir replay --rules new.yaml --fail-on 'new_reject>0'`,
 		DisableFlagParsing: true, // because of words such as -rule:X
-		RunE: func(c *cobra.Command, args []string) error {
-			words, err := logArgs(c, args)
-			if err != nil {
-				return err
-			}
-			if help, _ := c.Flags().GetBool("help"); help {
-				return c.Help()
-			}
-			return a.replay(c.Context(), f, words)
-		},
+		RunE:               withWords(func(ctx context.Context, words []string) error { return a.replay(ctx, f, words) }),
 	}
 	flags := c.Flags()
 	f.log.bind(c)

@@ -24,16 +24,7 @@ func (a *app) rulesStatsCommand() *cobra.Command {
 have been another one. Names the symbols that hold for nearly all mail or for none, and those that nearly always come
 together. QUERY is as for weir log.`,
 		DisableFlagParsing: true, // because of words such as -rule:X
-		RunE: func(c *cobra.Command, args []string) error {
-			words, err := logArgs(c, args)
-			if err != nil {
-				return err
-			}
-			if help, _ := c.Flags().GetBool("help"); help {
-				return c.Help()
-			}
-			return a.rulesStats(c.Context(), f, file, words)
-		},
+		RunE:               withWords(func(ctx context.Context, words []string) error { return a.rulesStats(ctx, f, file, words) }),
 	}
 	f.bind(c)
 	c.Flags().StringVar(&file, "rules", "", "the symbols that never held are those of the rules in `FILE`")
