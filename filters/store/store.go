@@ -129,13 +129,9 @@ func (m *Memory) counter(key string, life time.Duration, now uint32) *counter {
 	return c
 }
 
-// Get returns the counters named keys, each within its lifetime; the zero Counter for one that is not there.
-func (m *Memory) Get(ctx context.Context, at time.Time, keys ...string) ([]Counter, error) {
-	return m.Within(ctx, at, 0, keys...)
-}
-
-// Within is Get for the window of length over that ends at at; 0 means each counter's lifetime. It counts nothing
-// older than the window; of a counter that has run longer than that, up to a twelfth of the window may be left out.
+// Within returns the counters named keys in the window of length over that ends at at; 0 means each counter's lifetime.
+// A counter that is not there is the zero Counter. It counts nothing older than the window; of a counter that has run
+// longer than that, up to a twelfth of the window may be left out, and up to an eighth if the counter is shared.
 func (m *Memory) Within(ctx context.Context, at time.Time, over time.Duration, keys ...string) ([]Counter, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("reading counters: %w", err)

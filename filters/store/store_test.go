@@ -185,7 +185,7 @@ func TestEndedContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, a := m.Add(ctx, noon, Delta{Key: "k", N: 1, Life: time.Hour})
-	_, g := m.Get(ctx, noon, "k")
+	_, g := m.Within(ctx, noon, 0, "k")
 	_, l := m.Marked(ctx, noon, nil, 1)
 	_, n := m.Nearest(ctx, noon, Point{})
 	for _, err := range []error{a, g, l, n, m.Mark(ctx, noon, time.Hour, 1, 1), m.Place(ctx, noon, time.Hour, 1, Point{})} {

@@ -10,6 +10,7 @@ import (
 
 // Times of the link.
 const (
+	idle       = time.Second      // after so long a trip is made for nobody, to hear what others post and whether Redis is there
 	gather     = time.Millisecond // how long what is told waits for more, or for somebody who asks
 	patience   = 2 * time.Second  // for a trip: whoever waits for it has gone on long before
 	firstRetry = 100 * time.Millisecond
@@ -134,8 +135,12 @@ func (s *Store) run(reached chan struct{}) {
 
 // wait returns true when a trip is due, false when the store is closed.
 func (s *Store) wait() bool {
+	pause := time.NewTimer(idle)
+	defer pause.Stop()
 	select {
 	case <-s.wake:
+		return true
+	case <-pause.C:
 		return true
 	case <-s.ending:
 		return false
@@ -161,12 +166,12 @@ func (s *Store) disconnect() {
 // newName is a random name of this process.
 func newName() string { return rand.Text() }
 
-// firstEntry is the name of the last entry of the stream that a memory saved at a time knows.
+// firstEntry is the name of the last entry of the stream that a memory saved at a time knows for sure.
 func firstEntry(saved time.Time) string {
 	if saved.IsZero() {
 		return "0"
 	}
-	return strconv.FormatInt(saved.UnixMilli(), 10)
+	return strconv.FormatInt(saved.Add(-2*idle).UnixMilli(), 10)
 }
 
 // seconds and secondsIn are times as the store keeps them.
