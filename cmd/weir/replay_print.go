@@ -168,7 +168,7 @@ func (p *replayPrinter) undone(r replay.Report) {
 		{replay.Unjudged, "never judged by rules"},
 		{replay.NoFacts, "from a version that kept no facts"},
 		{replay.NoBody, "refused before the message was sent, and now it would be asked for"},
-		{replay.Unknown, "the action depends on what was not looked for then"},
+		{replay.Unknown, "the action depends on what was not looked for then, or not waited for"},
 	} {
 		if n := r.Undone[why.reason]; n > 0 {
 			fmt.Fprintf(p.out, "not redone: %d (%s)\n", n, why.text)

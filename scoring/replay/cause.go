@@ -49,7 +49,7 @@ func (j *Judge) flip(line []byte, out Judgement) (Flip, error) {
 	}
 	f.Causes = causes(r, out.Was, scoring.Judge(k.set, p, facts))
 	for i, c := range f.Causes {
-		f.Causes[i].Open = slices.ContainsFunc(k.unknown, func(s *rules.Symbol) bool { return s.Name == c.Rule })
+		f.Causes[i].Open = slices.Contains(k.unknown, c.Rule)
 	}
 	return f, nil
 }

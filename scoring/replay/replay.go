@@ -1,8 +1,8 @@
 // Package replay judges recorded verdicts again under other rules.
 //
 // It works from the facts in a record alone. What the new rules look for and the old did not (a new or changed pattern,
-// zone or window) nobody knows without the message: where that could change the action, the record is counted as not
-// redone, and nothing is guessed.
+// zone or window) nobody knows without the message, nor what a list would have answered that was not waited for: where
+// that could change the action, the record is counted as not redone, and nothing is guessed.
 package replay
 
 import (
@@ -34,7 +34,7 @@ const (
 	Unjudged = "unjudged" // no rule had looked: refused before, or by the backend
 	NoFacts  = "facts"    // the record is older than facts in records
 	NoBody   = "message"  // the message was never sent: it was refused at RCPT, and would not be now
-	Unknown  = "unknown"  // it depends on what was not looked for
+	Unknown  = "unknown"  // it depends on what was not looked for, or not waited for
 )
 
 // Judgement is a record judged again.
@@ -66,9 +66,10 @@ func New(r Rules) *Judge {
 type known struct {
 	number   int // among all that are compared
 	set      *rules.Set
-	same     bool            // it is the generation itself: all is known
-	unknown  []*rules.Symbol // what it did not look for, and what follows from it
-	features []string        // those that conditions read
+	whole    *rules.Set // with it
+	same     bool       // it is the generation itself: all is known
+	unknown  []string   // what it did not look for, and what follows from it
+	features []string   // those that conditions read
 }
 
 // outcome is the part of a Judgement that is the same for all records with the same facts.
@@ -129,6 +130,7 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 		b.features = only(b.features, k.features)
 		j.key = append(j.key, b.features...)
 	}
+	j.key = strconv.AppendBool(append(j.key, b.early...), b.whole)
 	exempts := !k.same && len(k.set.Bulk.Exempt) > 0
 	if exempts {
 		j.key = append(append(j.key, b.auth...), byte('0'+len(b.bulk)%2))
@@ -145,7 +147,11 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 			return outcome{}, err
 		}
 	}
-	o := k.judge(p, f)
+	open, err := b.open()
+	if err != nil {
+		return outcome{}, err
+	}
+	o := k.judge(p, f, append(open, k.unknown...), b.whole)
 	if len(j.memo) >= maxMemo {
 		clear(j.memo)
 	}
@@ -153,39 +159,32 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 	return o, nil
 }
 
-// judge is the verdict under p as far as it is known. A symbol that may or may not have held moves the sum by its
-// points at most, so where both ends lead to the same action that is certain.
-func (k *known) judge(p *rules.Policy, f scoring.Facts) outcome {
+// judge is the verdict under p as far as it is known. open are symbols of which it is not known whether they hold, since
+// they were not looked for or not waited for. Where the action is the same whether they hold or not, that is certain;
+// before the message has come, whole, only hard symbols act.
+func (k *known) judge(p *rules.Policy, f scoring.Facts, open []string, whole bool) outcome {
 	v := scoring.Judge(k.set, p, f)
 	o := outcome{action: v.Action, score: v.Points, hard: v.By == scoring.ByHard}
-	if o.hard {
-		return o // whatever else holds
+	if !o.hard && !whole {
+		refusers := scoring.Refusers(k.whole, p)
+		open = slices.DeleteFunc(open, func(name string) bool { return !refusers[name] })
 	}
-	least, most := v.Points, v.Points
-	// Greylisting defers in a band of the sum, so the ends of a range tell nothing of what lies between.
-	certain := len(k.unknown) == 0 || k.set.Greylist == nil || !slices.ContainsFunc(f.Hits, isStranger)
-	var missing []string
-	for _, s := range k.unknown {
-		switch mode := scoring.ModeUnder(p, s); {
-		case s.Name == rules.GreylistNew && k.set.Greylist != nil:
-			certain = false
-		case mode == rules.Shadow:
-			continue
-		case mode == rules.Hard, s.OneOf != "", s.CapAt != nil:
-			certain = false
-		case s.Points == 0:
-			continue
-		}
-		least, most = least+min(s.Points, 0), most+max(s.Points, 0)
-		missing = append(missing, s.Name)
+	if o.hard || len(open) == 0 {
+		return o
 	}
-	if certain = certain || len(missing) == 0; !certain || scoring.ActionFor(p.Thresholds, least) != v.Action || scoring.ActionFor(p.Thresholds, most) != v.Action {
-		o.missing = missing
+	f.Hits = slices.DeleteFunc(slices.Clone(f.Hits), func(h filters.Hit) bool { return slices.Contains(k.unknown, h.Symbol) })
+	if whole && scoring.Bounds(k.whole, p, f, open).Certain() {
+		return o
+	}
+	o.missing = slices.DeleteFunc(slices.Clone(open), func(name string) bool {
+		s := k.whole.Symbols[name]
+		return s == nil || s.Points == 0 && s.CapAt == nil && scoring.ModeUnder(p, s) == rules.Weighted || scoring.ModeUnder(p, s) == rules.Shadow
+	})
+	if len(o.missing) == 0 {
+		o.missing = open // they count for nothing themselves, but conditions read them
 	}
 	return o
 }
-
-func isStranger(h filters.Hit) bool { return h.Symbol == rules.GreylistNew }
 
 // policy is the policy of the message: that of a recipient whose policy has the name it had, else the first one's.
 func (j *Judge) policy(b *brief) (*rules.Policy, error) {
@@ -265,7 +264,7 @@ func (j *Judge) known(b *brief) *known {
 
 func (j *Judge) compare(digest, version string) *known {
 	set := j.rules.Set
-	k := &known{number: len(j.sets), set: set, same: digest == set.Digest && version == j.rules.Version}
+	k := &known{number: len(j.sets), set: set, whole: set, same: digest == set.Digest && version == j.rules.Version}
 	if !k.same {
 		k.set, k.unknown = j.without(digest, version)
 	}
@@ -275,8 +274,8 @@ func (j *Judge) compare(digest, version string) *known {
 	return k
 }
 
-// without is the set without the symbols that the rules with a digest did not look for, and those symbols.
-func (j *Judge) without(digest, version string) (*rules.Set, []*rules.Symbol) {
+// without is the set without the symbols that the rules with a digest did not look for, and the names of those.
+func (j *Judge) without(digest, version string) (*rules.Set, []string) {
 	before, kept := j.rules.Was(digest, version)
 	now := j.rules.Set.Sought()
 	for _, name := range j.rules.Checked {
@@ -305,14 +304,10 @@ func (j *Judge) without(digest, version string) (*rules.Set, []*rules.Symbol) {
 			set.Combos = append(set.Combos, c)
 		}
 	}
-	var unknown []*rules.Symbol
-	for _, name := range slices.Sorted(maps.Keys(gone)) {
-		if s := set.Symbols[name]; s != nil {
-			unknown = append(unknown, s)
-			delete(set.Symbols, name)
-		}
+	for name := range gone {
+		delete(set.Symbols, name)
 	}
-	return &set, unknown
+	return &set, slices.Sorted(maps.Keys(gone))
 }
 
 // exempted is hits with the exemptions that hold under the new lists instead of those that held.

@@ -77,6 +77,9 @@ func record(t rapid.TB, set *rules.Set, c circumstances) []byte {
 	}
 	v := scoring.Judge(set, set.PolicyFor(rules.Whose{Rcpt: c.to}), scoring.FactsOf(m, results))
 	r := verdictlog.Compose(m, results, v)
+	if c.open != nil {
+		r.Verdict.Early = &scoring.Early{Open: []scoring.Open{{Check: "dnsbl", Symbols: c.open}}}
+	}
 	r.ID, r.Rules.Digest, r.Version = verdictlog.NewID(m.At), set.Digest, "1"
 	r.Verdict.At = verdictlog.AtData
 	if c.backend {
@@ -97,6 +100,7 @@ type circumstances struct {
 	refused         bool // at RCPT
 	bulk            bool
 	backend, shadow bool
+	open            []string // not waited for
 }
 
 func drawn(t *rapid.T) circumstances {
@@ -264,6 +268,63 @@ func TestUnknownIsNeverGuessed(t *testing.T) {
 				rapid.Check(t, property)
 			}
 			if undone == 0 || done == 0 && name != "other zone" && name != "new hard pattern" {
+				t.Errorf("%d redone, %d not: that shows nothing", done, undone)
+			}
+		})
+	}
+}
+
+// What was not waited for is not taken for absent: what is said holds whatever would have been answered.
+func TestWhatWasNotWaitedForIsNeverGuessed(t *testing.T) {
+	before := load(t, base)
+	for name, after := range map[string]*rules.Set{
+		"same rules": before,
+		"weight":     edited(t, "score: 4 }", "score: 9 }"),
+		"threshold":  edited(t, "tag: 6", "tag: 3.5"),
+		"hard":       edited(t, "score: 4 }", "score: 4, mode: hard }"),
+		"condition":  edited(t, "PRIZE and not GOOD", "PRIZE and not Z_A"),
+		"pattern":    edited(t, "regex: prize", "regex: prizes"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			done, undone := 0, 0
+			property := func(t *rapid.T) {
+				c := drawn(t)
+				c.backend, c.bulk, c.proven = false, false, nil
+				zones := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"Z_A", "Z_B"}), 1, 2, rapid.ID[string]).Draw(t, "open")
+				skipped := func(s string) bool {
+					return s == "WANTED" || slices.Contains(zones, s) || name == "pattern" && s == "PRIZE"
+				}
+				c.symbols, c.open = slices.DeleteFunc(c.symbols, skipped), zones
+				out, ok := from(after, before).Line(record(t, before, c))
+				if !ok {
+					t.Fatal("no record")
+				}
+				if out.Undone != "" {
+					undone++
+					return
+				}
+				done++
+				for subset := range 1 << len(zones) {
+					now := c
+					now.open, now.symbols = nil, slices.Clone(c.symbols)
+					for i, symbol := range zones {
+						if subset>>i&1 == 1 {
+							now.symbols = append(now.symbols, symbol)
+						}
+					}
+					var want verdictlog.Record
+					if err := json.Unmarshal(record(t, after, now), &want); err != nil {
+						t.Fatal(err)
+					}
+					if is := want.Verdict.Action; out.Is != is && (!c.refused || is == rules.Reject && want.Verdict.By == scoring.ByHard) {
+						t.Fatalf("%s, but with %v it is %s (%+v)", out.Is, now.symbols, is, c)
+					}
+				}
+			}
+			for try := 0; try < tries && (undone == 0 || done == 0); try++ {
+				rapid.Check(t, property)
+			}
+			if undone == 0 || done == 0 {
 				t.Errorf("%d redone, %d not: that shows nothing", done, undone)
 			}
 		})
