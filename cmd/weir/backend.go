@@ -111,16 +111,19 @@ func (b backendConfig) addrs() []string {
 	return all
 }
 
+// place is the key of the i-th address of a backend that stands at key.
+func (b backendConfig) place(key string, i int) string {
+	if i < len(b.Addrs) {
+		return fmt.Sprintf("%s.addrs[%d]", key, i)
+	}
+	return fmt.Sprintf("%s.servers[%d]", key, i-len(b.Addrs))
+}
+
 func (c config) findInBackend(f *finder, key string, b backendConfig) {
 	listens := func(addr string) bool {
 		return slices.ContainsFunc(c.Listen, func(l listen) bool { return l.Addr == addr })
 	}
-	at := func(i int) string {
-		if i < len(b.Addrs) {
-			return fmt.Sprintf("%s.addrs[%d]", key, i)
-		}
-		return fmt.Sprintf("%s.servers[%d]", key, i-len(b.Addrs))
-	}
+	at := func(i int) string { return b.place(key, i) }
 	for i, addr := range b.addrs() {
 		path := strings.HasPrefix(addr, "unix:/")
 		f.want(isTarget(addr) || path, at(i), "%q is not HOST:PORT or unix:/PATH", addr)

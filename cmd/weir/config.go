@@ -26,10 +26,16 @@ type config struct {
 	Rules        string        `yaml:"rules"`
 	ScanBudget   time.Duration `yaml:"scan_budget"`
 	Store        storeConfig   `yaml:"store"`
-	Verdicts     verdicts      `yaml:"verdicts"`
-	Log          logConfig     `yaml:"log"`
+	operator     `yaml:",inline"`
 
 	doc *strict.Document // what was read; nil without a file
+}
+
+// operator is the keys of weir.yaml that say what the operator sees.
+type operator struct {
+	Verdicts verdicts    `yaml:"verdicts"`
+	Log      logConfig   `yaml:"log"`
+	Admin    adminConfig `yaml:"admin"`
 }
 
 type listen struct {
@@ -99,8 +105,10 @@ func defaults() config {
 		Limits:       defaultLimits(),
 		DNS:          dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Patience: 500 * time.Millisecond, Cache: 100_000},
 		ScanBudget:   8 * time.Second,
-		Verdicts:     verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30},
-		Log:          logConfig{Level: "info", Format: "text"},
+		operator: operator{
+			Verdicts: verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30},
+			Log:      logConfig{Level: "info", Format: "text"},
+		},
 	}
 	c.Store.Memory.Max = 256 << 20
 	c.Store.Redis = defaultRedis()

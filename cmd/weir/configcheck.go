@@ -23,6 +23,7 @@ func (c config) findings() strict.Findings {
 	c.Conduct.findings(&f)
 	c.findInListeners(&f)
 	c.findBehind(&f)
+	c.findInAdmin(&f)
 	for i, addr := range c.DNS.Servers {
 		_, err := netip.ParseAddrPort(addr)
 		f.want(err == nil, fmt.Sprintf("dns.servers[%d]", i), "%q is not ADDRESS:PORT", addr)

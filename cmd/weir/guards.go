@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"log/slog"
-	"sync"
 
 	"weir/filters/dnsbl"
 	"weir/filters/lookup"
@@ -19,11 +17,5 @@ func watchLists(r *lookup.Resolver, log *slog.Logger) (guards *dnsbl.Guards, sto
 			log.Info("DNS list is asked again", "rule", s.Rule, "zone", s.Zone)
 		}
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var running sync.WaitGroup
-	running.Go(func() { guards.Run(ctx) })
-	return guards, func() {
-		cancel()
-		running.Wait()
-	}
+	return guards, inBackground(guards.Run)
 }

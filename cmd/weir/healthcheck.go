@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/netip"
 	"net/textproto"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,8 +22,9 @@ const healthTime = 10 * time.Second
 
 func (a *app) healthcheckCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "healthcheck [ADDR]", Short: "Say whether a running weir greets its clients", Args: cobra.MaximumNArgs(1),
-		Long: `Connects to each listener of the configuration, or to ADDR, and wants to be greeted with 220. Exits 1 if it is not.`,
+		Use: "healthcheck [ADDR]", Short: "Say whether a running weir serves its clients", Args: cobra.MaximumNArgs(1),
+		Long: `Asks the weir that runs by the configuration, at its admin.addr, whether it can take mail and hand it on. Without that,
+or with ADDR, it connects to each listener, or to ADDR, and wants to be greeted with 220. Exits 1 if the answer is no.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			conf, err := a.config()
 			if err != nil {
@@ -29,6 +32,8 @@ func (a *app) healthcheckCommand() *cobra.Command {
 			}
 			if len(args) == 1 {
 				conf.Listen = []listen{{Name: args[0], Addr: args[0], TLS: tlsOff}}
+			} else if conf.Admin.Addr != "" {
+				return a.askReady(c.Context(), conf.Admin)
 			}
 			if len(conf.Listen) == 0 {
 				return exit{exitUsage, errors.New("healthcheck: name the configuration with -c, or an ADDR")}
@@ -36,6 +41,21 @@ func (a *app) healthcheckCommand() *cobra.Command {
 			return a.healthcheck(c.Context(), conf)
 		},
 	}
+}
+
+func (a *app) askReady(ctx context.Context, admin adminConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, healthTime)
+	defer cancel()
+	status, answer, err := admin.ask(ctx, http.MethodGet, "/readyz")
+	text := printable(shorten(strings.ReplaceAll(strings.TrimSpace(string(answer)), "\n", "; "), 1000))
+	switch {
+	case err != nil:
+		return exit{exitNo, err}
+	case status != http.StatusOK:
+		return exit{exitNo, fmt.Errorf("not ready: %s", text)}
+	}
+	a.say("%s", text)
+	return nil
 }
 
 func (a *app) healthcheck(ctx context.Context, c config) error {

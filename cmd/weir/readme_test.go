@@ -17,7 +17,8 @@ import (
 var fencedShell = regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```")
 
 // TestCommandsOfTheDocs runs every weir command that README.md and docs show, with the files README.md shows, in a folder
-// of its own. Those that go on for ever (serve, log -f) and the demo, which has its own test, must at least parse.
+// of its own. Those that go on for ever (serve), that ask a weir which runs, and the demo, which has its own test, must at
+// least parse.
 func TestCommandsOfTheDocs(t *testing.T) {
 	files, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
@@ -51,7 +52,7 @@ func TestCommandsOfTheDocs(t *testing.T) {
 
 func runDocs(t *testing.T, args []string) {
 	switch args[0] {
-	case "serve", "demo":
+	case "serve", "demo", "reload", "healthcheck": // of a weir that runs
 		args = append(args, "--help")
 	}
 	var out, errs bytes.Buffer

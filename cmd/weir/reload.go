@@ -7,10 +7,15 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
 
 	"weir/proxy"
-	"weir/proxy/backend"
+	"weir/proxy/console"
+	"weir/rules/strict"
 )
 
 // reloaded are the keys of weir.yaml, or their beginnings, that a reload puts in force. The others need a restart.
@@ -28,75 +33,112 @@ type reloadable struct {
 	log     *slog.Logger
 	level   *slog.LevelVar
 	server  *proxy.Server
-	behind  *backend.Backend // made, with routes, from named
-	routes  proxy.Routes
-	named   behindConfig
 
-	gen  atomic.Pointer[proxy.Generation]
-	cert atomic.Pointer[certificate]
+	mu    sync.Mutex // held by a reload
+	gen   atomic.Pointer[proxy.Generation]
+	ways  atomic.Pointer[ways]
+	cert  atomic.Pointer[certificate]
+	certs certificateFiles
+	last  atomic.Pointer[reloadOutcome] // nil before the first
+}
+
+// reloadOutcome is what became of a reload, and when.
+type reloadOutcome struct {
+	console.Reloaded
+	at time.Time
 }
 
 func (r *reloadable) generation() *proxy.Generation { return r.gen.Load() }
 
 // load reads the rules and the certificate that c names and puts them in force, or returns an error and changes nothing.
-func (r *reloadable) load(ctx context.Context, c config) error {
-	cert, err := c.certificate()
+func (r *reloadable) load(ctx context.Context, c config) (warnings strict.Findings, err error) {
+	files := &certificateFiles{tlsFiles: c.TLS}
+	cert, err := files.read()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	r.loader.dnsBudget, r.loader.scanBudget, r.loader.patience = c.DNS.Budget, c.ScanBudget, c.DNS.Patience
 	g, warnings, err := r.loader.load(ctx, c.Rules)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, w := range warnings {
 		r.log.Warn("rules", "at", w.Src, "warning", w.Text)
 	}
 	if cert != nil { // what listens with TLS does so until the end
 		r.cert.Store(cert)
+		r.certs.loaded(files)
 	}
 	r.gen.Store(g)
 	keepSought(r.log, r.running.Verdicts.Dir, g.Rules)
-	return nil
+	return warnings, nil
 }
 
-// settings are those of c for the sessions to come. What is known of the backend lasts as long as it is the same.
-func (r *reloadable) settings(c config) (proxy.Settings, error) {
+// settings are those of c for the sessions to come, with the ways that they name. What is known of the backend lasts as
+// long as it is the same.
+func (r *reloadable) settings(c config) (proxy.Settings, *ways, error) {
 	c.Hostname = r.running.Hostname
-	if r.behind == nil || c.hasFiles() || !reflect.DeepEqual(r.named, c.behindConfig) {
-		behind, routes, err := c.behind(r.log, askDNS(r.loader.resolver))
+	to := r.ways.Load()
+	if to == nil || c.hasFiles() || !reflect.DeepEqual(to.from, c.behindConfig) {
+		usual, routes, err := c.behind(r.log, askDNS(r.loader.resolver))
 		if err != nil {
-			return proxy.Settings{}, err
+			return proxy.Settings{}, nil, err
 		}
-		r.behind, r.routes, r.named = behind, routes, c.behindConfig
+		to = &ways{usual, routes, c.behindConfig}
 	}
 	return proxy.Settings{
-		Backend: r.behind, Routes: r.routes, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(), Relay: c.relays(),
+		Backend: to.usual, Routes: to.routes, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(), Relay: c.relays(),
 		Trusted: r.running.Trusted.Proxies, // as the listeners, which read PROXY headers
-	}, nil
+	}, to, nil
 }
 
-// reload reads everything again. On any error all stays as it is.
-func (r *reloadable) reload(ctx context.Context) {
-	c, err := r.app.serveConfig(r.flags)
-	var next proxy.Settings
-	if err == nil {
-		next, err = r.settings(c)
-	}
-	if err == nil {
-		err = r.load(ctx, c)
-	}
+// reload reads everything again. On any error all stays as it is. Any goroutine may call it; one after the other.
+func (r *reloadable) reload(ctx context.Context) console.Reloaded {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tell(daemon.SdNotifyReloading, daemon.SdNotifyMonotonicUsec())
+	defer r.ready()
+	found, err := r.exchange(ctx)
 	if err != nil {
 		r.log.Error("reload refused, the old configuration stays in force", "err", err)
-		return
+		for _, one := range leaves(err) {
+			found = append(found, one.Error())
+		}
+	}
+	g := r.generation()
+	done := console.Reloaded{OK: err == nil, Generation: g.Number, Findings: found}
+	r.last.Store(&reloadOutcome{done, time.Now()})
+	if done.OK {
+		r.log.Info("reloaded", "generation", g.Number, "rules", g.Rules.Digest)
+	}
+	return done
+}
+
+// exchange puts in force what the files say now, and returns what its reader should know, or changes nothing.
+func (r *reloadable) exchange(ctx context.Context) (found []string, err error) {
+	c, err := r.app.serveConfig(r.flags)
+	if err != nil {
+		return nil, err
+	}
+	next, to, err := r.settings(c)
+	if err != nil {
+		return nil, err
+	}
+	warnings, err := r.load(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		found = append(found, w.String())
 	}
 	if keys := changed(r.running, c); len(keys) > 0 {
 		r.log.Warn("these changes need a restart", "keys", keys)
+		found = append(found, "these changes need a restart: "+strings.Join(keys, ", "))
 	}
 	r.server.Exchange(ctx, next)
+	r.ways.Store(to)
 	r.level.Set(logLevels[c.Log.Level])
-	g := r.generation()
-	r.log.Info("reloaded", "generation", g.Number, "rules", g.Rules.Digest)
+	return found, nil
 }
 
 // changed lists the keys whose values differ and that a reload does not put in force.

@@ -66,12 +66,7 @@ func TestReloadExchangesTheCertificate(t *testing.T) {
 		"listen.tls: starttls", "tls: { cert: "+cert+", key: "+key+" }")
 	wantName := func(want string) {
 		t.Helper()
-		c := client(t, w.addr, "")
-		if err := c.StartTLS(&tls.Config{InsecureSkipVerify: true}); err != nil {
-			t.Fatal(err)
-		}
-		state, _ := c.TLSConnectionState()
-		if got := state.PeerCertificates[0].Subject.CommonName; got != want {
+		if got := certificateOf(t, w); got != want {
 			t.Errorf("the certificate is that of %s, want %s", got, want)
 		}
 	}
@@ -84,6 +79,17 @@ func TestReloadExchangesTheCertificate(t *testing.T) {
 	w.process.Signal(syscall.SIGHUP)
 	eventually(t, "the reload", func() bool { return strings.Contains(w.log.String(), "msg=reloaded") })
 	wantName("third.example")
+}
+
+// certificateOf is the name in the certificate that a client of w is shown.
+func certificateOf(t *testing.T, w *served) string {
+	t.Helper()
+	c := client(t, w.addr, "")
+	if err := c.StartTLS(&tls.Config{InsecureSkipVerify: true}); err != nil {
+		t.Fatal(err)
+	}
+	state, _ := c.TLSConnectionState()
+	return state.PeerCertificates[0].Subject.CommonName
 }
 
 func TestHealthcheck(t *testing.T) {

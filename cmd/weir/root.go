@@ -114,7 +114,8 @@ func (a *app) rootCommand() *cobra.Command {
 func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
 		a.serveCommand(), a.demoCommand(), a.checkCommand(), a.explainCommand(), a.logCommand(), a.replayCommand(),
-		a.streamCommand(), a.rulesCommand(), a.bulkCommand(), a.dnsCommand(), a.doctorCommand(), a.configCommand(), a.healthcheckCommand(), a.versionCommand(),
+		a.streamCommand(), a.rulesCommand(), a.bulkCommand(), a.dnsCommand(), a.doctorCommand(), a.configCommand(),
+		a.reloadCommand(), a.healthcheckCommand(), a.versionCommand(),
 	}
 }
 

@@ -14,6 +14,7 @@ func TestMain(m *testing.M) {
 		"weir": func() {
 			os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 		},
+		"as-service": startAsService,
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"weir/proxy"
@@ -127,43 +128,86 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 		return err
 	}
 	defer remembered()
-	current := reloadable{app: a, flags: f, running: c, log: log, level: level}
+	current := &reloadable{app: a, flags: f, running: c, log: log, level: level}
 	current.loader = c.loader(resolver, memory)
 	current.loader.guards = guards
-	if err := current.load(ctx, c); err != nil {
+	if _, err := current.load(ctx, c); err != nil {
 		return err
 	}
-	record, closeLog, err := c.Verdicts.open(log)
+	kept, err := c.Verdicts.open(log)
 	if err != nil {
 		return err
 	}
-	defer closeLog()
-	settings, err := current.settings(c)
+	defer kept.close()
+	settings, to, err := current.settings(c)
 	if err != nil {
 		return err
 	}
+	current.ways.Store(to)
 	current.server = &proxy.Server{
 		Hostname: c.Hostname, Version: release, Shadow: f.shadow, Log: log, Settings: settings,
-		Current: current.generation, TLS: current.tls, Record: record,
+		Current: current.generation, TLS: current.tls, Record: kept.record,
 	}
-	listeners, err := c.listeners()
+	return current.listen(ctx, &watched{
+		reloadable: current, started: time.Now(), resolver: resolver, guards: guards, memory: memory, verdicts: kept.to,
+	})
+}
+
+// listen opens what c names and serves it until a signal or ctx ends it. What w shows is shown if an operator's listener
+// is among it.
+func (r *reloadable) listen(ctx context.Context, w *watched) error {
+	c := r.running
+	sockets, err := handedSockets()
 	if err != nil {
 		return err
 	}
-	log.Info("serving", "version", release, "listen", addresses(listeners), "backend", c.Backend.addrs(), "shadow", f.shadow)
-	return runServer(ctx, current.server, listeners, current.reload)
+	defer sockets.close()
+	if w.listeners, err = c.listeners(sockets); err != nil {
+		return err
+	}
+	defer closeAll(w.listeners)
+	say := []any{"version", release, "listen", addresses(w.listeners), "backend", c.Backend.addrs(), "shadow", r.flags.shadow}
+	if shown := w.console(r.log); shown != nil {
+		l, err := c.openAdmin(sockets)
+		if err != nil {
+			return err
+		}
+		record := r.server.Record
+		r.server.Record = func(v verdictlog.Record) {
+			record(v)
+			shown.Record(v)
+		}
+		defer serveConsole(shown, l, r.log)()
+		say = append(say, "admin", l.Addr())
+	}
+	if err := sockets.err(); err != nil {
+		return err
+	}
+	defer r.watchCertificate()()
+	defer r.feedWatchdog()()
+	r.log.Info("serving", say...)
+	return r.run(ctx, w.listeners)
 }
 
-// listeners opens all listeners, or none.
-func (c config) listeners() ([]proxy.Listener, error) {
+// inBackground runs f until stop is called, which waits for its end.
+func inBackground(f func(ctx context.Context)) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { f(ctx) })
+	return func() {
+		cancel()
+		running.Wait()
+	}
+}
+
+// listeners opens all listeners, or none. If systemd has handed over sockets, they must be among them.
+func (c config) listeners(h *handed) ([]proxy.Listener, error) {
 	var all []proxy.Listener
 	for _, l := range c.Listen {
-		open, err := net.Listen("tcp", l.Addr)
+		open, err := l.open(h)
 		if err != nil {
-			for _, o := range all {
-				o.Net.Close()
-			}
-			return nil, exit{exitUnavailable, fmt.Errorf("listening on %s: %w", l.Addr, err)}
+			closeAll(all)
+			return nil, err
 		}
 		front := proxy.Listener{Name: l.Name, Net: open, TLS: tlsModes[l.TLS], Outbound: l.Role == roleOutbound}
 		if l.ProxyProtocol {
@@ -174,6 +218,26 @@ func (c config) listeners() ([]proxy.Listener, error) {
 	return all, nil
 }
 
+func (l listen) open(h *handed) (net.Listener, error) {
+	if s := h.take(l); s != nil {
+		return s, nil
+	}
+	if h.any {
+		return nil, exit{exitConfig, fmt.Errorf("listener %s at %s: systemd handed over other sockets, but none for it", l.Name, l.Addr)}
+	}
+	open, err := net.Listen("tcp", l.Addr)
+	if err != nil {
+		return nil, exit{exitUnavailable, fmt.Errorf("listening on %s: %w", l.Addr, err)}
+	}
+	return open, nil
+}
+
+func closeAll(all []proxy.Listener) {
+	for _, l := range all {
+		l.Net.Close()
+	}
+}
+
 func addresses(all []proxy.Listener) []string {
 	var out []string
 	for _, l := range all {
@@ -182,8 +246,8 @@ func addresses(all []proxy.Listener) []string {
 	return out
 }
 
-// runServer serves until a signal: HUP calls reload; TERM and INT drain, a second one ends at once.
-func runServer(ctx context.Context, s *proxy.Server, listeners []proxy.Listener, reload func(context.Context)) error {
+// run serves until a signal: HUP reloads; TERM and INT drain, a second one ends at once.
+func (r *reloadable) run(ctx context.Context, listeners []proxy.Listener) error {
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
@@ -193,20 +257,17 @@ func runServer(ctx context.Context, s *proxy.Server, listeners []proxy.Listener,
 	var all sync.WaitGroup
 	failed := make(chan error, len(listeners))
 	for _, l := range listeners {
-		all.Go(func() { failed <- s.Serve(serving, l) })
+		all.Go(func() { failed <- r.server.Serve(serving, l) })
 	}
-	all.Go(func() { s.Watch(serving) })
+	all.Go(func() { r.server.Watch(serving) })
+	r.ready()
 	drained := make(chan struct{})
 	draining := false
 	drain := func() {
 		draining = true
-		s.Log.Info("draining", "sessions", s.Active())
+		r.tell(daemon.SdNotifyStopping)
 		all.Go(func() {
-			bounded, cancel := context.WithTimeout(serving, drainTime)
-			defer cancel()
-			if err := s.Drain(bounded); err != nil {
-				s.Log.Warn("ending with transactions in flight", "err", err)
-			}
+			r.drain(serving, listeners)
 			close(drained)
 		})
 	}
@@ -216,7 +277,7 @@ func runServer(ctx context.Context, s *proxy.Server, listeners []proxy.Listener,
 		case sig := <-signals:
 			switch {
 			case sig == syscall.SIGHUP:
-				reload(ctx)
+				r.reload(ctx)
 			case draining:
 				stop()
 			default:
@@ -237,29 +298,52 @@ func runServer(ctx context.Context, s *proxy.Server, listeners []proxy.Listener,
 	return err
 }
 
+// drain lets transactions in flight end, for drainTime at most. Who connects to a socket that systemd keeps open waits
+// for the next weir; at one of our own they hear 421.
+func (r *reloadable) drain(ctx context.Context, listeners []proxy.Listener) {
+	r.log.Info("draining", "sessions", r.server.Active())
+	ctx, cancel := context.WithTimeout(ctx, drainTime)
+	defer cancel()
+	leaveAll(ctx, listeners)
+	if err := r.server.Drain(ctx); err != nil {
+		r.log.Warn("ending with transactions in flight", "err", err)
+	}
+}
+
+// keeper takes verdict records: it logs them, and keeps them if there is a folder for it.
+type keeper struct {
+	log *slog.Logger
+	to  *verdictlog.Log // nil without one
+}
+
 // open starts the verdict log; without a folder verdicts are only logged.
-func (v verdicts) open(log *slog.Logger) (record func(verdictlog.Record), closeLog func(), err error) {
-	say := func(r verdictlog.Record) {
-		log.Info("verdict", "id", r.ID, "action", r.Verdict.Action, "score", r.Verdict.Score, "at", r.Verdict.At,
-			"client", r.Session.Client.IP, "from", r.Envelope.From, "to", r.Envelope.To, "reply", r.Verdict.Reply.Code)
-	}
+func (v verdicts) open(log *slog.Logger) (keeper, error) {
 	if v.Dir == "" {
-		return say, func() {}, nil
+		return keeper{log: log}, nil
 	}
-	kept, err := verdictlog.Open(verdictlog.Options{
+	to, err := verdictlog.Open(verdictlog.Options{
 		Dir: v.Dir, Keep: v.Keep, MaxSize: int64(v.MaxSize),
 		Warn: func(err error) { log.Warn("verdict log", "err", err) },
 	})
 	if err != nil {
-		return nil, nil, exit{exitIO, fmt.Errorf("opening the verdict log: %w", err)}
+		return keeper{}, exit{exitIO, fmt.Errorf("opening the verdict log: %w", err)}
 	}
-	both := func(r verdictlog.Record) {
-		say(r)
-		kept.Put(r)
+	return keeper{log, to}, nil
+}
+
+func (k keeper) record(r verdictlog.Record) {
+	k.log.Info("verdict", "id", r.ID, "action", r.Verdict.Action, "score", r.Verdict.Score, "at", r.Verdict.At,
+		"client", r.Session.Client.IP, "from", r.Envelope.From, "to", r.Envelope.To, "reply", r.Verdict.Reply.Code)
+	if k.to != nil {
+		k.to.Put(r)
 	}
-	return both, func() {
-		if err := kept.Close(); err != nil {
-			log.Warn("verdict log", "err", err)
-		}
-	}, nil
+}
+
+func (k keeper) close() {
+	if k.to == nil {
+		return
+	}
+	if err := k.to.Close(); err != nil {
+		k.log.Warn("verdict log", "err", err)
+	}
 }

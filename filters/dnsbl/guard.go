@@ -96,6 +96,9 @@ func (l *guard) saw(q *question, tell func(Status)) {
 	problem, failed := q.problem()
 	l.change(tell, func(now time.Time) {
 		l.state.Asked++
+		if !q.answer.Cached {
+			l.state.Took.add(q.took)
+		}
 		switch {
 		case !failed:
 			l.failures, l.errors = 0, 0

@@ -481,3 +481,21 @@ func TestNoFailureEverAddsAHitUnderGuards(t *testing.T) {
 		})
 	}
 }
+
+func TestDurationsAreCountedOncePerQuery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, list("A", "a.test", "X 127.0.0.2"))
+		client := netip.MustParseAddr("192.0.2.8")
+		w.of(client)
+		s := status(w.guards, "A")
+		if upto := s.Took.Upto(); s.Asked != 1 || s.Took.Count != 1 || upto[4] != 1 || upto[.001] != 1 || len(upto) != len(timeBounds) {
+			t.Errorf("asked %d, took %+v", s.Asked, s.Took)
+		}
+	})
+	var took Times
+	took.add(300 * time.Millisecond)
+	took.add(time.Minute)
+	if upto := took.Upto(); upto[.2] != 0 || upto[.5] != 1 || upto[4] != 1 || took.Count != 2 || took.Total != time.Minute+300*time.Millisecond {
+		t.Errorf("took %+v", took)
+	}
+}

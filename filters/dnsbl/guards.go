@@ -122,6 +122,39 @@ type Status struct {
 	Asked     uint64    `json:"asked"`                // questions; the next two are parts of it
 	Listed    uint64    `json:"listed"`
 	Unknown   uint64    `json:"unknown"`
+	Took      Times     `json:"-"` // questions that the cache did not answer
+}
+
+// timeBounds are lengths by which Times counts.
+var timeBounds = [...]time.Duration{
+	time.Millisecond, 5 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond,
+	200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 4 * time.Second,
+}
+
+// Times are durations counted by their length.
+type Times struct {
+	Count uint64
+	Total time.Duration
+	upto  [len(timeBounds)]uint64
+}
+
+func (t *Times) add(took time.Duration) {
+	t.Count++
+	t.Total += took
+	for i, bound := range timeBounds {
+		if took <= bound {
+			t.upto[i]++
+		}
+	}
+}
+
+// Upto says how many took at most so many seconds, for some lengths.
+func (t Times) Upto() map[float64]uint64 {
+	upto := map[float64]uint64{}
+	for i, bound := range timeBounds {
+		upto[bound.Seconds()] = t.upto[i]
+	}
+	return upto
 }
 
 // Status is how all lists fare, sorted by their ids.

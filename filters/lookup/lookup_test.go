@@ -245,6 +245,27 @@ func TestADeadServerIsAskedLast(t *testing.T) {
 	}
 }
 
+func TestSilentIsAResolverThatIsGone(t *testing.T) {
+	server := serve(t, "127.0.0.1:0", testZone(t))
+	r := resolver(t, Options{Timeout: 5 * time.Millisecond}, server)
+	ask := func(n int) {
+		for i := range n {
+			r.Lookup(t.Context(), fmt.Sprintf("x%d.wild.example", i), A)
+		}
+	}
+	server.Twist(lookuptest.Silent)
+	if ask(1); r.Silent() {
+		t.Error("one name without an answer is that name's trouble")
+	}
+	if ask(silentAfter); !r.Silent() {
+		t.Error("a server that never answers is not noticed")
+	}
+	server.Twist(nil)
+	if r.Fresh(t.Context(), "x.wild.example", A); r.Silent() {
+		t.Error("silent after an answer")
+	}
+}
+
 func TestAnAnswerAfterTheRetransmissionCounts(t *testing.T) {
 	release := make(chan struct{})
 	slow, silent := serve(t, "127.0.0.1:0", testZone(t)), serve(t, "127.0.0.1:0", testZone(t))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,25 +17,40 @@ const (
 	socketsEach      = 4               // connected sockets to a server, each with a random port
 	queriesPerSocket = 500             // after so many a socket is replaced, so that ports stay hard to guess
 	ailingFor        = 5 * time.Second // how long a server that gave no answer is asked last
+	silentAfter      = 10              // answers missing in a row that are more than a domain's own trouble
 )
 
 // upstream is a server that is asked, and the sockets to it.
 type upstream struct {
 	addr     string
 	resolver *Resolver
-	ailed    atomic.Int64 // when it last gave no answer, in Unix nanoseconds
+	ailed    atomic.Pointer[time.Time] // when it last gave no answer; nil once it has
+	misses   atomic.Int64              // answers that did not come, in a row
 
 	mu      sync.Mutex
 	sockets [socketsEach]*socket // opened when first used
 	closed  bool
 }
 
-func (u *upstream) ail()  { u.ailed.Store(time.Now().UnixNano()) }
-func (u *upstream) well() { u.ailed.Store(0) }
+func (u *upstream) ail() {
+	now := time.Now()
+	u.ailed.Store(&now)
+	u.misses.Add(1)
+}
+
+func (u *upstream) well() {
+	u.ailed.Store(nil)
+	u.misses.Store(0)
+}
+
+// Silent reports whether no server has answered any of the last questions that it was asked.
+func (r *Resolver) Silent() bool {
+	return len(r.upstreams) > 0 && !slices.ContainsFunc(r.upstreams, func(u *upstream) bool { return u.misses.Load() < silentAfter })
+}
 
 // ailing is 1 if u lately gave no answer, else 0.
 func (u *upstream) ailing(now time.Time) int {
-	if at := u.ailed.Load(); at != 0 && now.Sub(time.Unix(0, at)) < ailingFor {
+	if at := u.ailed.Load(); at != nil && now.Sub(*at) < ailingFor {
 		return 1
 	}
 	return 0

@@ -20,6 +20,8 @@ type Store interface {
 	// means that for now the store knows only what this process has seen, and what it had learned before; it goes on
 	// with that, and the answer came within a fraction of a second.
 	Sync(ctx context.Context, at time.Time, wanted func() []string) error
+	// Usage returns how many counters this process holds, and the bytes that all it holds take, about.
+	Usage() (counters int, bytes int64)
 }
 
 // Counters are numbers and sets over time.

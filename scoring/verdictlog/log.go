@@ -35,6 +35,8 @@ type Options struct {
 type Log struct {
 	queue   chan Record
 	dropped atomic.Uint64
+	lost    atomic.Pointer[time.Time]
+	stuck   atomic.Pointer[error]
 	closing chan struct{}
 	once    sync.Once
 	done    chan struct{} // closed when the goroutine has ended
@@ -83,11 +85,36 @@ func (l *Log) Put(r Record) {
 		default:
 		}
 	}
-	l.dropped.Add(1)
+	l.drop(1)
 }
 
 // Dropped is how many records were lost.
 func (l *Log) Dropped() uint64 { return l.dropped.Load() }
+
+// LastDrop is when a record was lost last; zero if none was.
+func (l *Log) LastDrop() time.Time {
+	if at := l.lost.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
+func (l *Log) drop(records int) {
+	now := time.Now()
+	l.lost.Store(&now)
+	l.dropped.Add(uint64(records))
+}
+
+// Waiting is how many records wait to be written, and for how many there is room.
+func (l *Log) Waiting() (records, room int) { return len(l.queue), cap(l.queue) }
+
+// Stuck is why the last write failed, nil once one has succeeded.
+func (l *Log) Stuck() error {
+	if err := l.stuck.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
 
 // Close writes what waits and ends the log. It waits ten seconds at most; an error says that records were lost or may
 // have been.
@@ -127,9 +154,11 @@ func (l *Log) write(r Record) {
 	for {
 		err := l.folder.write(l.buffer.Bytes(), time.Now())
 		if err == nil {
+			l.stuck.Store(nil)
 			l.note(l.folder.tidy(time.Now()))
 			return
 		}
+		l.stuck.Store(&err)
 		l.note(err)
 		l.report()
 		retry := time.NewTimer(retryAfter)
@@ -138,7 +167,7 @@ func (l *Log) write(r Record) {
 		case <-l.closing:
 			retry.Stop()
 			if err := l.folder.write(l.buffer.Bytes(), time.Now()); err != nil {
-				l.dropped.Add(uint64(n))
+				l.drop(n)
 				l.failed = err
 			}
 			return
@@ -153,7 +182,7 @@ func (l *Log) gather(r Record) int {
 	encoder.SetEscapeHTML(false)
 	for n := 0; ; {
 		if err := encoder.Encode(r); err != nil {
-			l.dropped.Add(1)
+			l.drop(1)
 			l.note(fmt.Errorf("encoding a record: %w", err))
 		} else {
 			n++

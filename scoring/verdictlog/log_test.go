@@ -278,12 +278,19 @@ func TestAFullDiskHoldsNobodyUp(t *testing.T) {
 			t.Errorf("nothing said of %d records: %q", lost, w.all)
 		}
 		w.mu.Unlock()
+		if n, room := l.Waiting(); n != room || l.Stuck() == nil || l.LastDrop().IsZero() {
+			t.Errorf("%d of %d wait, stuck: %v", n, room, l.Stuck())
+		}
 
 		// There is room again: what waited is written.
 		if err := os.Remove(today(dir)); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(2 * retryAfter)
+		synctest.Wait()
+		if n, _ := l.Waiting(); n != 0 || l.Stuck() != nil {
+			t.Errorf("%d wait, stuck: %v", n, l.Stuck())
+		}
 		closed(t, l)
 		if got := len(subjects(t, dir, Query{})); got != maxQueue+1000-int(lost) {
 			t.Errorf("%d records, want %d", got, maxQueue+1000-int(lost))

@@ -1,0 +1,138 @@
+package console
+
+import "time"
+
+// State is how a running weir fares. It holds no secret: no password, no key of a list.
+type State struct {
+	Version    string     `json:"version"`
+	Host       string     `json:"host"`
+	Started    time.Time  `json:"started"`
+	Shadow     bool       `json:"shadow"`
+	Missing    []string   `json:"missing"` // what it lacks to serve; none when it is ready
+	Alarms     []Alarm    `json:"alarms"`
+	Rules      Rules      `json:"rules"`
+	Sessions   Sessions   `json:"sessions"`
+	Limits     []Limit    `json:"limits"` // those that clients have met
+	Listeners  []Listener `json:"listeners"`
+	Backends   []Backend  `json:"backends"`
+	Lists      []List     `json:"lists"`
+	VerdictLog *Log       `json:"verdict_log,omitempty"` // nil without one
+	Memory     Memory     `json:"memory"`
+}
+
+// Names of alarms.
+const (
+	AlarmBackend     = "backend"     // no server behind is up
+	AlarmCertificate = "certificate" // the files hold none that can be used
+	AlarmDescriptors = "descriptors" // there was none for a client
+	AlarmDisk        = "disk"        // there was no space for a message
+	AlarmLists       = "lists"       // DNS lists are not asked
+	AlarmReload      = "reload"      // the last reload was refused
+	AlarmResolver    = "resolver"    // no DNS server answers
+	AlarmVerdictLog  = "verdict_log" // records were lost, or cannot be written
+)
+
+// alarms are all names, so that a metric says of each whether it is raised.
+var alarms = []string{
+	AlarmBackend, AlarmCertificate, AlarmDescriptors, AlarmDisk, AlarmLists, AlarmReload, AlarmResolver, AlarmVerdictLog,
+}
+
+// Alarm is something that an operator should look at.
+type Alarm struct {
+	Name string `json:"alarm"` // one of the constants
+	Text string `json:"text"`
+}
+
+// Rules names the rules in force.
+type Rules struct {
+	Generation int       `json:"generation"`
+	Digest     string    `json:"digest"`
+	Reloaded   bool      `json:"reload_successful"` // the last reload, or the start
+	At         time.Time `json:"reloaded,omitzero"` // when it was tried
+}
+
+// Sessions are those that there are, and what became of the others.
+type Sessions struct {
+	Active int       `json:"active"`
+	Ended  []Outcome `json:"ended"`
+}
+
+// Outcome is how many sessions of a listener ended in one way.
+type Outcome struct {
+	Listener string `json:"listener"`
+	Result   string `json:"result"`
+	Sessions uint64 `json:"sessions"`
+}
+
+// Limit is how often clients were refused by a limit.
+type Limit struct {
+	Name  string    `json:"limit"`
+	Times uint64    `json:"times"`
+	Last  time.Time `json:"last"`
+}
+
+// Listener is where clients come in.
+type Listener struct {
+	Name string `json:"name"`
+	Addr string `json:"addr"`
+	Role string `json:"role"`
+	TLS  string `json:"tls"`
+}
+
+// Backend is a server behind. Its name is the key of weir.yaml that says its address.
+type Backend struct {
+	Name string `json:"name"`
+	Addr string `json:"addr"`
+	Up   bool   `json:"up"`
+}
+
+// List is a DNS list and its guard.
+type List struct {
+	Rule      string    `json:"rule"`
+	Zone      string    `json:"zone"` // without a key
+	Parked    bool      `json:"parked"`
+	Why       string    `json:"why,omitempty"`
+	Until     time.Time `json:"until,omitzero"`
+	Warning   string    `json:"warning,omitempty"`
+	LastError string    `json:"last_error,omitempty"`
+	Asked     uint64    `json:"asked"` // the next two are parts of it
+	Listed    uint64    `json:"listed"`
+	Unknown   uint64    `json:"unknown"`
+	Took      Times     `json:"-"`
+}
+
+// Times are durations counted by their length.
+type Times struct {
+	Count uint64
+	Total time.Duration
+	Upto  map[float64]uint64 // how many took at most so many seconds
+}
+
+// Log is the verdict log.
+type Log struct {
+	Waiting int    `json:"waiting"` // records to be written
+	Room    int    `json:"room"`    // for so many
+	Dropped uint64 `json:"dropped"`
+	Trouble string `json:"trouble,omitempty"` // why nothing can be written now
+}
+
+// Memory is what weir remembers of earlier mail.
+type Memory struct {
+	Counters int   `json:"counters"`
+	Bytes    int64 `json:"bytes"`
+	Max      int64 `json:"max"`
+}
+
+// Ready reports whether mail can be taken and handed on.
+func (s State) Ready() bool { return len(s.Missing) == 0 }
+
+// Summary is the state in a line.
+func (s State) Summary() string {
+	switch {
+	case !s.Ready():
+		return "not ready"
+	case len(s.Alarms) > 0:
+		return "ready, with alarms"
+	}
+	return "ready"
+}
