@@ -95,12 +95,12 @@ func drawnFacts(t *rapid.T) (f Facts, open []string) {
 	f.Features.Bulk.Alike = rapid.SampledFrom([]int{0, 9}).Draw(t, "alike")
 	f.Features.Bulk.AlikeStrict = rapid.IntRange(0, 20).Draw(t, "alike strict")
 	f.Features.Helo = rapid.SampledFrom([]string{"", "x"}).Draw(t, "helo")
-	return f, rapid.SliceOfNDistinct(rapid.SampledFrom(reportable), 0, 7, rapid.ID[string]).Draw(t, "open")
+	return f, rapid.SliceOfNDistinct(rapid.SampledFrom(reportable), 0, 5, rapid.ID[string]).Draw(t, "open")
 }
 
 // check checks a property more often than usual: what it is about seldom bears on a message drawn at random.
 func check(t *testing.T, property func(*rapid.T)) {
-	for range 20 {
+	for range 8 {
 		rapid.Check(t, property)
 	}
 }
