@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weir/filters"
@@ -30,6 +31,8 @@ const (
 type guard struct {
 	nudge  func()        // says that a test is due
 	tested chan struct{} // closed when the first test has ended
+
+	hearing atomic.Bool // an answer that nobody else waits for is awaited
 
 	mu       sync.Mutex
 	zone     *rules.Zone

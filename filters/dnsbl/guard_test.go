@@ -282,6 +282,47 @@ func TestHangingUpIsNoFailure(t *testing.T) {
 
 // A list that listed a few and now lists nearly all is parked, whatever its test points say. Many listed clients in a row
 // are no sign of that, as long as those whom it did not list are not listed.
+// What nobody waited for is heard out: a list that is always late, or never answers, does not stay unknown to its guard.
+func TestAnAnswerNobodyWaitsForIsHeardOut(t *testing.T) {
+	z := list("A", "a.test", "X 127.0.0.2")
+	b := newBench(t, 10*time.Second)
+	client := b.client()
+	b.say(t, client, "a.test", "127.0.0.2")
+	g := NewGuards(b.resolver)
+	g.Watch([]rules.Zone{z})
+	running, stop := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		g.Run(running)
+	}()
+	<-g.of(&z).tested
+	asked, release := make(chan struct{}, 1), make(chan struct{})
+	b.server.Twist(func(packet []byte, tcp bool) [][]byte {
+		asked <- struct{}{}
+		return lookuptest.Held(release)(packet, tcp)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-asked
+		cancel()
+	}()
+	r, err := together(New([]rules.Zone{z}, b.resolver, g)).Run(ctx, mailOf(client))
+	if err != nil || len(r.Hits) != 0 || status(g, "A").Asked != 0 {
+		t.Errorf("reported %+v, %v, counted %+v", r, err, status(g, "A"))
+	}
+	close(release)
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(30 * time.Second); status(g, "A").Listed != 1; <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("not heard: %+v", status(g, "A"))
+		}
+	}
+	stop()
+	<-ended
+}
+
 func TestAListThatListsAllOvernight(t *testing.T) {
 	for _, died := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {

@@ -2,6 +2,7 @@ package dnsbl
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -18,13 +19,14 @@ type Guards struct {
 
 	resolver *lookup.Resolver
 	wake     chan struct{}
+	unheard  chan *question // nobody waits for the answers any more
 	mu       sync.Mutex
 	lists    map[string]*guard // by the name of the zone, which may hold a key
 }
 
 // NewGuards makes guards that test lists through r.
 func NewGuards(r *lookup.Resolver) *Guards {
-	return &Guards{resolver: r, wake: make(chan struct{}, 1), lists: map[string]*guard{}}
+	return &Guards{resolver: r, wake: make(chan struct{}, 1), unheard: make(chan *question, maxUnheard), lists: map[string]*guard{}}
 }
 
 // Watch makes zones what is watched over. What is known of a list is kept if it is among them, else forgotten.
@@ -58,11 +60,33 @@ func (g *Guards) of(z *rules.Zone) *guard {
 	return g.lists[z.Zone]
 }
 
-// saw tells the guard of a question's zone of the answer.
+// maxUnheard bounds the questions that wait to be heard out.
+const maxUnheard = 64
+
+// saw tells the guard of a question's zone of the answer. If nobody waited for it, the answer is heard out, of one
+// question of each list at a time: else a list that never answers would not be found out where verdicts do without it.
 func (g *Guards) saw(q *question) {
-	if l := g.of(q.zone); l != nil {
+	l := g.of(q.zone)
+	switch {
+	case l == nil:
+	case !errors.Is(q.err, context.Canceled):
 		l.saw(q, g.Tell)
+	case l.hearing.CompareAndSwap(false, true):
+		select {
+		case g.unheard <- q:
+		default:
+			l.hearing.Store(false)
+		}
 	}
+}
+
+// hear waits for the answer to a question of the list l.
+func (g *Guards) hear(ctx context.Context, l *guard, q question) {
+	defer l.hearing.Store(false)
+	ctx, cancel := context.WithTimeout(ctx, testTime)
+	defer cancel()
+	q.answer, q.err = g.resolver.Lookup(ctx, q.name(), lookup.A)
+	l.saw(&q, g.Tell)
 }
 
 func (g *Guards) nudge() {
@@ -89,6 +113,10 @@ func (g *Guards) Run(ctx context.Context) {
 			return
 		case <-g.wake:
 		case <-timer.C:
+		case q := <-g.unheard:
+			if l := g.of(q.zone); l != nil {
+				tests.Go(func() { g.hear(ctx, l, *q) })
+			}
 		}
 		timer.Stop()
 	}
