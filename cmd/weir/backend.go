@@ -48,7 +48,7 @@ type backendConfig struct {
 	TLSCert    string         `yaml:"tls_cert"` // ours, if the server wants one
 	TLSKey     string         `yaml:"tls_key"`
 	Timeout    time.Duration  `yaml:"timeout"`
-	Idle       int            `yaml:"idle_connections"` // to each server that may wait for another client
+	Idle       int            `yaml:"idle_connections"` // to each server that may wait for another client; 0: each client has its own
 }
 
 func defaultBehind() behindConfig {
@@ -56,7 +56,7 @@ func defaultBehind() behindConfig {
 }
 
 func defaultBackend() backendConfig {
-	return backendConfig{Protocol: "smtp", PassClient: "auto", TLS: tlsOff, Timeout: time.Minute, Idle: 10}
+	return backendConfig{Protocol: "smtp", PassClient: "auto", TLS: tlsOff, Timeout: time.Minute}
 }
 
 var passClients = map[string]backend.PassClient{
