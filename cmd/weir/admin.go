@@ -79,7 +79,7 @@ func (w *watched) state() console.State {
 		Version: release, Host: w.running.Hostname, Started: w.started, Shadow: w.flags.shadow,
 		Rules:    console.Rules{Generation: g.Number, Digest: g.Rules.Digest, Reloaded: true},
 		Sessions: console.Sessions{Active: w.server.Active()}, Backends: w.ways.Load().health(), Lists: w.lists(),
-		Memory: console.Memory{Counters: counters, Bytes: bytes, Max: int64(w.running.Store.Memory.Max)},
+		Limits: []console.Limit{}, Memory: console.Memory{Counters: counters, Bytes: bytes, Max: int64(w.running.Store.Memory.Max)},
 	}
 	if last := w.last.Load(); last != nil {
 		s.Rules.Reloaded, s.Rules.At = last.OK, last.at
@@ -109,7 +109,7 @@ func (w *watched) state() console.State {
 }
 
 func (w *watched) lists() []console.List {
-	var all []console.List
+	all := []console.List{}
 	for _, l := range w.guards.Status() {
 		all = append(all, console.List{
 			Rule: l.Rule, Zone: l.Zone, Parked: l.Parked, Why: l.Why, Until: l.Until, Warning: l.Warning, LastError: l.LastError,
@@ -175,7 +175,7 @@ type ways struct {
 
 // health says of each address of weir.yaml whether mail goes there.
 func (w *ways) health() []console.Backend {
-	var all []console.Backend
+	all := []console.Backend{}
 	add := func(key string, said backendConfig, b *backend.Backend) {
 		up := b.Health()
 		for i, addr := range said.addrs() {

@@ -253,6 +253,36 @@ func TestAFullDiskUnderVerdicts(t *testing.T) {
 	}
 }
 
+// Without space large messages wait at their senders, small ones need none.
+func TestAFullDiskUnderTheSpool(t *testing.T) {
+	if _, err := weirBinary(); err != nil {
+		t.Fatal(err)
+	}
+	small := filepath.Join(t.TempDir(), "small")
+	if err := os.Mkdir(small, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=64k"); err != nil {
+		t.Skipf("mounting a small disk: %v", err)
+	}
+	t.Cleanup(func() { unix.Unmount(small, unix.MNT_DETACH) })
+	t.Setenv("TMPDIR", small)
+	mailbox := startSink(t)
+	w := serve(t, mailbox.Addr(), "127.0.0.1:9", usualRules, adminAnywhere)
+	large := plainMail + strings.Repeat(strings.Repeat("x", 70)+"\r\n", 10_000)
+	if err := sendMail(client(t, w.addr, ""), "a@ok.example", "bob@example.org", large); codeOf(err) != 452 {
+		t.Errorf("a large message: %v, want 452", err)
+	}
+	if err := sendMail(client(t, w.addr, ""), "a@ok.example", "bob@example.org", plainMail); err != nil {
+		t.Errorf("a small one: %v", err)
+	}
+	w.raises(t, console.AlarmDisk)
+	w.says(t, "no space left on device")
+	if n := len(mailbox.Messages()); n != 1 {
+		t.Errorf("%d messages in the backend, want 1", n)
+	}
+}
+
 // Without a resolver mail flows.
 func TestTheResolverIsGone(t *testing.T) {
 	t.Parallel()

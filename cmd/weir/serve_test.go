@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/smtp"
 	"net/textproto"
@@ -156,6 +157,22 @@ func sendMail(c *smtp.Client, from, to, raw string) error {
 	return errors.Join(err, w.Close())
 }
 
+// begun is a transaction in flight: its message is still to be written.
+func begun(t *testing.T, addr string) io.WriteCloser {
+	t.Helper()
+	busy := client(t, addr, "")
+	for _, err := range []error{busy.Mail("a@ok.example"), busy.Rcpt("bob@example.org")} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	data, err := busy.Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func codeOf(err error) int {
 	var refused *textproto.Error
 	if errors.As(err, &refused) {
@@ -289,16 +306,7 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 func TestDrain(t *testing.T) {
 	mailbox := startSink(t)
 	w := serve(t, mailbox.Addr(), "127.0.0.1:9", "version: 1\nthresholds: { tag: 6, reject: 15 }\n")
-	busy := client(t, w.addr, "")
-	for _, err := range []error{busy.Mail("a@ok.example"), busy.Rcpt("bob@example.org")} {
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	data, err := busy.Data()
-	if err != nil {
-		t.Fatal(err)
-	}
+	data := begun(t, w.addr)
 	w.process.Signal(syscall.SIGTERM)
 	eventually(t, "the drain", func() bool { return strings.Contains(w.log.String(), "msg=draining") })
 	if conn, err := net.Dial("tcp", w.addr); err == nil {
