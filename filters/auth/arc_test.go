@@ -109,6 +109,8 @@ func TestChains(t *testing.T) {
 		{"older results changed", strings.Replace(two, "header.from=mail.shop.test", "header.from=bank.example", 1), "fail", 0, nil},
 		{"seal of the first missing", two[:strings.LastIndex(two, "ARC-Seal")] + one[strings.Index(one, "ARC-Message"):], "fail", 0, nil},
 		{"twice", one[:strings.Index(one, "ARC-Message")] + one, "fail", 0, nil},
+		{"seal changed", strings.Replace(two, "t=1795340000", "t=1795340001", 1), "fail", 0, nil},
+		{"first seal changed", sealed(t, relay, strings.Replace(one, "t=1795340000", "t=1795340001", 1), 2, "pass", "arc=pass"), "fail", 0, nil},
 		{"a gap", sealed(t, relay, letter, 2, "pass", passed), "fail", 0, nil},
 		{"too many", many, "fail", 0, nil},
 		{"begun as passed", sealed(t, list, letter, 1, "pass", passed), "fail", 0, nil},
@@ -149,6 +151,20 @@ func TestAChainWhoseKeyCannotBeLookedUpIsNotBroken(t *testing.T) {
 	report = checkARC(t, lookup.Offline(), raw)
 	if len(report.Hits)+len(report.Problems) > 0 || report.Facts.Auth != nil {
 		t.Errorf("offline: %+v", report)
+	}
+}
+
+func TestSignedFieldsArePickedFromBelow(t *testing.T) {
+	fields := map[string][]string{"to": {"To: 1", "To: 2"}, "from": {"From: x"}, "arc-seal": {"ARC-Seal: y"}}
+	got, err := pick(fields, []string{"TO", "cc", "from", "to", "to", "from"})
+	if want := []string{"To: 2", "From: x", "To: 1"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+	if _, err := pick(fields, []string{"from", "ARC-Seal"}); err == nil {
+		t.Error("a seal is signed")
+	}
+	if _, err := pick(fields, make([]string, maxSigned+1)); err == nil {
+		t.Error("more fields are signed than there can be")
 	}
 }
 
@@ -236,6 +252,7 @@ func TestKeys(t *testing.T) {
 
 func FuzzChain(f *testing.F) {
 	f.Add("ARC-Seal: i=1; a=rsa-sha256; cv=none; d=a.example; s=x; b=AAAA\r\nARC-Message-Signature: i=1; a=rsa-sha256; d=a.example; s=x; h=from; bh=AAAA; b=AAAA\r\nARC-Authentication-Results: i=1; a.example; dmarc=pass\r\nFrom: a@a.example\r\n\r\nb")
+	f.Add("ARC-Message-Signature: i=1\r\nARC-Message-Signature: i=1\r\nARC-Authentication-Results: i=1;\r\n\r\n")
 	f.Fuzz(func(t *testing.T, raw string) {
 		m := filters.ParseMessage([]byte(raw))
 		links, err := chainOf(m.Fields())

@@ -212,7 +212,9 @@ func (c *dmarc) policies(ctx context.Context, author string) ([]*policy, error) 
 	return c.names.walk(ctx, author)
 }
 
-// relative reports whether the walks of w and author are needed to tell if they are of one organisation.
+// relative reports whether the walks of w and author are needed to tell if they are of one organisation. Two names that
+// share no more than a public suffix never are: by the walk alone a registry's record that forgets to say psd=y would
+// make all its customers one.
 func (w witness) relative(author string) bool {
 	return w.domain != author && !w.strict && (w.result == resultPass || w.result == resultTemperror) &&
 		organisation(w.domain) == organisation(author)

@@ -68,6 +68,7 @@ func TestDMARC(t *testing.T) {
 		"my.bank":                      {"192.0.2.1"},
 		"_dmarc.division.big.test":     txt("v=DMARC1; p=reject; psd=n"),
 		"_dmarc.big.test":              txt("v=DMARC1; p=quarantine"),
+		"_dmarc.names.up.test":         txt("v=DMARC1; p=none; psd=y"),
 		"_dmarc.registry.test":         txt("v=DMARC1; p=none; psd=y"),
 		"_dmarc.c.d.e.f.g.h.deep.test": txt("v=DMARC1; p=reject"),
 		"a.b.c.d.e.f.g.h.deep.test":    {"192.0.2.1"},
@@ -115,6 +116,7 @@ func TestDMARC(t *testing.T) {
 		{"under a registry's record", from("a@my.bank", none), DMARCReject, "my.bank", "reject"},
 		{"not even registered", from("a@your.bank", none), DMARCQuarantine, "your.bank", "quarantine"},
 		{"a registry's own customers", from("a@one.registry.test", spfOf("pass", "two.registry.test")), DMARCFailNone, "one.registry.test", "none"},
+		{"a registry within a house", from("a@one.names.up.test", spfOf("pass", "two.names.up.test")), DMARCFailNone, "one.names.up.test", "none"},
 		{"a customer's own hosts", from("a@one.registry.test", spfOf("pass", "m.one.registry.test")), DMARCPass, "one.registry.test", "none"},
 		{"a division for itself", from("a@x.division.big.test", spfOf("pass", "big.test")), DMARCReject, "x.division.big.test", "reject"},
 		{"within the division", from("a@x.division.big.test", spfOf("pass", "y.division.big.test")), DMARCPass, "x.division.big.test", "reject"},
@@ -150,6 +152,7 @@ func TestDMARCOfAmbiguousAuthors(t *testing.T) {
 		"From: b@bank.example\r\nFrom : a@evil.example":        DMARCReject,
 		" From: a@evil.example\r\nFrom: b@bank.example":        DMARCReject,
 		"From: a@evil.example, b@bank.example, c@soft.example": DMARCReject,
+		"From: c@soft.example, b@bank.example, a@evil.example": DMARCReject,
 		"From: <a@evil.example>b@bank.example":                 DMARCReject,
 		"From: a@evil.example, c@soft.example":                 DMARCFailNone,
 		"From: a@evil.example\r\nFrom: a@evil.example":         DMARCPermerror,
@@ -224,10 +227,15 @@ func TestAMailingListThatSignsIsSpared(t *testing.T) {
 		{"Gardeners <garden.lists.club.example>", "club.example", DMARCList},
 		{"<garden.club.example>", "lists.club.example", DMARCList},
 		{"<garden.club.example>", "evil.example", DMARCReject},
+		{"<garden.club.example>", "!club.example", DMARCReject},
 		{"garden.club.example", "club.example", DMARCReject},
 		{"<>", "club.example", DMARCReject},
 	} {
-		m := from("a@shop.test\r\nList-Id: "+c.list, spfOf("pass", "club.example"), signature("fail", "shop.test"), signature("pass", c.signer))
+		result, signer := "pass", c.signer
+		if s, broken := strings.CutPrefix(signer, "!"); broken {
+			result, signer = "fail", s
+		}
+		m := from("a@shop.test\r\nList-Id: "+c.list, spfOf("pass", "club.example"), signature("fail", "shop.test"), signature(result, signer))
 		if got := symbolsOf(checkDMARC(t, r, nil, m)); !slices.Equal(got, []string{c.symbol}) {
 			t.Errorf("list %q signed by %s: %v, want %s", c.list, c.signer, got, c.symbol)
 		}

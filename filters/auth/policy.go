@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-
-	"golang.org/x/net/publicsuffix"
 )
 
 // The policies of RFC 9989 §4.7, mildest first.
@@ -114,30 +112,21 @@ func above(name string) string {
 	return strings.Join(labels[max(1, len(labels)-maxWalk):], ".")
 }
 
-// organisationIn is the organisation that domain belongs to by the records of its walk (RFC 9989 §4.10.2). A record
-// at a public suffix speaks for nobody below it, whether it says psd=y or not: without that, a registry's record that
-// forgets to say so would make all its customers one organisation.
+// organisationIn is the organisation that domain belongs to by the records of its walk: that of the highest record, or
+// the name below it if it says that it speaks for a registry (RFC 9989 §4.10.2).
 func organisationIn(walk []*policy, domain string) string {
-	highest := domain
-	for _, p := range walk {
-		switch {
-		case p.psd == "n":
-			return p.at
-		case p.at != domain && (p.psd == "y" || isSuffix(p.at)):
-			return below(p.at, domain)
-		}
-		highest = p.at
+	if len(walk) == 0 {
+		return domain
 	}
-	return highest
+	highest := walk[len(walk)-1]
+	if highest.psd == "y" && highest.at != domain {
+		return below(highest.at, domain)
+	}
+	return highest.at
 }
 
 // below is the name one label below parent that domain lies at or under.
 func below(parent, domain string) string {
 	front := strings.TrimSuffix(domain, "."+parent)
 	return front[strings.LastIndexByte(front, '.')+1:] + "." + parent
-}
-
-func isSuffix(domain string) bool {
-	suffix, _ := publicsuffix.PublicSuffix(domain)
-	return suffix == domain
 }
