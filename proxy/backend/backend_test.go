@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -228,12 +230,24 @@ func FuzzReply(f *testing.F) {
 		if r.Code < 200 || r.Code > 599 || len(r.Lines) == 0 || len(r.Lines) > maxReplyLines {
 			t.Fatalf("%q: %+v", data, r)
 		}
+		if again, err := readReply(bufio.NewReaderSize(strings.NewReader(r.wire()), maxReplyLine)); err != nil || !slices.Equal(again.Lines, r.Lines) || again.Code != r.Code {
+			t.Fatalf("%q: %+v is read again as %+v, %v", data, r, again, err)
+		}
 		for _, line := range r.Lines {
 			if strings.ContainsAny(line, "\r\n\x00\x1b\x7f") {
 				t.Fatalf("%q: line %q", data, line)
 			}
 		}
 	})
+}
+
+// wire writes a reply as a server would.
+func (r Reply) wire() string {
+	var all strings.Builder
+	for i, line := range r.Lines {
+		fmt.Fprintf(&all, "%d%c%s\r\n", r.Code, " -"[min(len(r.Lines)-1-i, 1)], line)
+	}
+	return all.String()
 }
 
 func BenchmarkTransaction(b *testing.B) {

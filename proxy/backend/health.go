@@ -188,7 +188,7 @@ func (b *Backend) probe(ctx context.Context, due func(*fate) bool) error {
 
 // greet says hello to a server and goodbye, and marks how it was.
 func (b *Backend) greet(ctx context.Context, addr string) error {
-	c, err := b.connect(ctx, addr, Client{}, probeFor)
+	c, err := b.connect(ctx, addr, Client{}, min(probeFor, b.wait()))
 	if ctx.Err() == nil { // else it is not the server's fault
 		b.mark(addr, err)
 	}

@@ -76,11 +76,11 @@ func TestOnlySoManyConnectionsWait(t *testing.T) {
 	for _, c := range all {
 		c.Free()
 	}
-	if n := len(b.waiting[s.Addr()]); n != 2 {
+	if n := waits(b, s.Addr()); n != 2 {
 		t.Errorf("%d wait", n)
 	}
 	b.Close()
-	if n := len(b.waiting[s.Addr()]); n != 0 {
+	if n := waits(b, s.Addr()); n != 0 {
 		t.Errorf("%d wait after Close", n)
 	}
 }
@@ -106,7 +106,7 @@ func TestConnectionsThatWaitEnd(t *testing.T) {
 		if n := s.Conns() - before; n != 1 {
 			t.Errorf("%d new connections", n)
 		}
-		if n := len(b.waiting[s.Addr()]); n != 1 {
+		if n := waits(b, s.Addr()); n != 1 {
 			t.Errorf("%d wait, some of which cannot work", n)
 		}
 		s.Set(sink.Script{})
@@ -119,13 +119,16 @@ func TestConnectionsThatWaitEnd(t *testing.T) {
 func TestAConnectionWaitsOnlySoLong(t *testing.T) {
 	s, b := start(t)
 	b.Idle = 5
-	c := open(t, b)
+	c, err := b.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	c.Free()
 	if !c.rest.Reset(0) { // its time is over now
 		t.Fatal("no end is set")
 	}
 	until(t, "farewell", func() bool { return slices.Contains(s.Commands(), "QUIT") })
-	if n := len(b.waiting[s.Addr()]); n != 0 {
+	if n := waits(b, s.Addr()); n != 0 {
 		t.Errorf("%d wait", n)
 	}
 }
@@ -214,4 +217,11 @@ func TestAnOutage(t *testing.T) {
 			t.Error("who tried and said nothing holds the others up for ever")
 		}
 	})
+}
+
+// waits counts the connections to a server that wait.
+func waits(b *Backend, addr string) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.waiting[addr])
 }

@@ -112,12 +112,29 @@ func Listen(addr string) (*Sink, error) {
 		return nil, fmt.Errorf("starting the sink: %w", err)
 	}
 	s := &Sink{listener: l, hold: make(chan struct{}), live: map[net.Conn]bool{}}
-	s.ended.Go(s.accept)
+	s.ended.Go(func() { s.accept(l) })
 	return s, nil
 }
 
+// Restart makes a closed sink listen again at its address. It has forgotten its script, and nothing else.
+func (s *Sink) Restart() error {
+	l, err := net.Listen("tcp", s.Addr())
+	if err != nil {
+		return fmt.Errorf("starting the sink again: %w", err)
+	}
+	s.mu.Lock()
+	s.listener = l
+	s.mu.Unlock()
+	s.ended.Go(func() { s.accept(l) })
+	return nil
+}
+
 // Addr is where the sink listens, or listened.
-func (s *Sink) Addr() string { return s.listener.Addr().String() }
+func (s *Sink) Addr() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listener.Addr().String()
+}
 
 // Set puts a script in force and releases what hangs.
 func (s *Sink) Set(script Script) {
@@ -139,7 +156,9 @@ func (s *Sink) Drop() {
 
 // Close stops listening, ends all connections and waits for them.
 func (s *Sink) Close() error {
+	s.mu.Lock()
 	err := s.listener.Close()
+	s.mu.Unlock()
 	s.Set(Script{})
 	s.Drop()
 	s.ended.Wait()
@@ -176,9 +195,9 @@ func (s *Sink) Conns() int {
 	return s.conns
 }
 
-func (s *Sink) accept() {
+func (s *Sink) accept(l net.Listener) {
 	for {
-		c, err := s.listener.Accept()
+		c, err := l.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
