@@ -3,6 +3,7 @@ package proxy
 import (
 	"bytes"
 	"net/netip"
+	"strconv"
 	"strings"
 	"time"
 
@@ -41,12 +42,23 @@ func Headers(h HeaderInput) []byte {
 	if stars := min(int(v.Points)/100, maxStars); stars > 0 {
 		f.field("X-Spam-Level: " + strings.Repeat("*", stars))
 	}
-	f.field("X-Weir-Verdict: id="+h.ID+";", "action="+v.Action.String()+";", "policy="+harmless(v.Policy))
+	f.field("X-Weir-Verdict: id="+h.ID+";", verdictWords(v)...)
 	if h.Mail.Auth != nil {
 		f.field("Authentication-Results: "+h.Hostname+";", authResults(h.Mail)...)
 	}
 	f.field("Received: from "+helo(h.Mail.Session), received(h)...)
 	return f.end()
+}
+
+// verdictWords are those of X-Weir-Verdict after the id. open is how many checks the score does not hold, since they had
+// not answered.
+func verdictWords(v *scoring.Verdict) []string {
+	words := []string{"action=" + v.Action.String() + ";", "policy=" + harmless(v.Policy)}
+	if v.Early != nil {
+		words[1] += ";"
+		words = append(words, "open="+strconv.Itoa(len(v.Early.Open)))
+	}
+	return words
 }
 
 func yesNo(yes bool) string {

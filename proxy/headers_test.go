@@ -29,6 +29,14 @@ func input() HeaderInput {
 	}
 }
 
+func TestHeadersSayThatAnswersAreOpen(t *testing.T) {
+	in := input()
+	in.Verdict.Early = &scoring.Early{Open: make([]scoring.Open, 2)}
+	if want := "X-Weir-Verdict: id=01JD3K7Q2W8N5T; action=tag; policy=default; open=2\r\n"; !strings.Contains(string(Headers(in)), want) {
+		t.Errorf("no %q in\n%s", want, Headers(in))
+	}
+}
+
 func TestHeaders(t *testing.T) {
 	in := input()
 	in.Mail.Auth = &filters.Auth{
