@@ -16,9 +16,11 @@ import (
 	"testing"
 	"time"
 
+	"weir/filters/dnsbl"
 	"weir/filters/lookup"
 	"weir/filters/lookup/lookuptest"
 	"weir/proxy/backend/sink"
+	"weir/rules"
 )
 
 // ward is a machine with all that weir stands on, as the doctor finds it. All is well until a test changes it.
@@ -433,6 +435,15 @@ func TestJudgeClock(t *testing.T) {
 	} {
 		if got := judgeClock(c.began, c.now, c.written); got.State != c.state {
 			t.Errorf("%+v: got %+v", c, got)
+		}
+	}
+}
+
+func TestASlowListIsDoubtful(t *testing.T) {
+	z := rules.Zone{ID: "BL", Display: "bl.test"}
+	for took, want := range map[time.Duration]string{900 * time.Millisecond: sound, 1100 * time.Millisecond: doubtful} {
+		if got := listFound(&z, dnsbl.Health{Took: took}); got.State != want || (got.Change == "") != (want == sound) {
+			t.Errorf("%s: %+v", took, got)
 		}
 	}
 }
