@@ -38,11 +38,15 @@ var instance = regexp.MustCompile(`^[1-9][0-9]?$`)
 // chainOf collects the sets of a message, the oldest first, none if there are none. It fails if a set is not whole, or
 // there is one twice, too many, or a gap (RFC 8617 §5.2 step 3).
 func chainOf(fields mime.Header) ([]link, error) {
-	var found [maxSets + 1]link
+	var found []link // by number
 	highest, pieces := 0, 0
 	for i := range fields {
 		raw := fields[i].Raw
-		kind := strings.ToLower(strings.TrimSpace(fields[i].Name))
+		name := strings.TrimSpace(fields[i].Name)
+		if len(name) < len("arc-") || !strings.EqualFold(name[:len("arc-")], "arc-") {
+			continue
+		}
+		kind := strings.ToLower(name)
 		if kind != "arc-authentication-results" && kind != "arc-message-signature" && kind != "arc-seal" {
 			continue
 		}
@@ -50,6 +54,9 @@ func chainOf(fields mime.Header) ([]link, error) {
 		number, tags, err := instanceOf(kind, value)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", kind, err)
+		}
+		if found == nil {
+			found = make([]link, maxSets+1)
 		}
 		l := &found[number]
 		place := &l.seal
@@ -70,6 +77,9 @@ func chainOf(fields mime.Header) ([]link, error) {
 	}
 	if pieces != 3*highest {
 		return nil, errors.New("a set is not whole")
+	}
+	if highest == 0 {
+		return nil, nil
 	}
 	return found[1 : highest+1], nil
 }
