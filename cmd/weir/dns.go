@@ -79,16 +79,15 @@ func (a *app) dnsCheck(ctx context.Context, w workbench, args []string) error {
 		return err
 	}
 	defer b.resolver.Close()
-	ctx, cancel := context.WithTimeout(ctx, 2*b.budget) // for the addresses of a domain, and for the lists
+	bounded, cancel := context.WithTimeout(ctx, 2*b.budget) // for the addresses of a domain, and for the lists
 	defer cancel()
-	questions, err := b.questions(ctx, strings.TrimSuffix(strings.ToLower(args[0]), "."))
+	questions, err := b.questions(bounded, strings.TrimSuffix(strings.ToLower(args[0]), "."))
 	if err != nil {
 		return err
 	}
-	if err := a.noteLists(ctx, b, questions); err != nil {
-		return err
-	}
-	return a.printLists(b.ask(ctx, questions))
+	answered := b.ask(bounded, questions)
+	a.noteLists(ctx, b, answered)
+	return a.printLists(answered)
 }
 
 // name picks the zones that name means: all if it is empty, else one of the rules, of the catalogue, or whatever there is.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
@@ -436,6 +437,21 @@ func TestJudgeClock(t *testing.T) {
 		if got := judgeClock(c.began, c.now, c.written); got.State != c.state {
 			t.Errorf("%+v: got %+v", c, got)
 		}
+	}
+}
+
+// Who waits long before he greets may be weir.
+func TestAListenerThatDoesNotGreetIsUnknown(t *testing.T) {
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	d := doctor{config: defaults()}
+	if got := d.listener(ctx, listen{Name: "smtp", Addr: silent.Addr().String()}); got.State != doubtful || !strings.Contains(got.Seen, "does not greet in time") {
+		t.Errorf("%+v", got)
 	}
 }
 

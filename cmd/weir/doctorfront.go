@@ -44,6 +44,10 @@ func (d *doctor) listener(ctx context.Context, l listen) diagnosis {
 	if host, _, _ := strings.Cut(greeting, " "); err == nil && strings.EqualFold(host, d.config.Hostname) {
 		return diagnosis{State: sound, Seen: "weir serves there, or something that greets as it: " + greeting}
 	}
+	var waited net.Error
+	if errors.As(err, &waited) && waited.Timeout() {
+		return unknownYet("", "", fmt.Errorf("who listens there does not greet in time: %w", err))
+	}
 	if err != nil {
 		greeting = err.Error()
 	}
