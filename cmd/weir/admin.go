@@ -78,7 +78,7 @@ func (w *watched) state() console.State {
 	s := console.State{
 		Version: release, Host: w.running.Hostname, Started: w.started, Shadow: w.flags.shadow,
 		Rules:    console.Rules{Generation: g.Number, Digest: g.Rules.Digest, Reloaded: true},
-		Sessions: console.Sessions{Active: w.server.Active()}, Backends: w.ways.Load().health(), Lists: w.lists(),
+		Sessions: console.Sessions{Active: w.server.Active(), Ended: []console.Outcome{}}, Backends: w.ways.Load().health(), Lists: w.lists(),
 		Limits: []console.Limit{}, Memory: console.Memory{Counters: counters, Bytes: bytes, Max: int64(w.running.Store.Memory.Max)},
 	}
 	if last := w.last.Load(); last != nil {

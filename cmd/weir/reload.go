@@ -106,7 +106,7 @@ func (r *reloadable) reload(ctx context.Context) console.Reloaded {
 		}
 	}
 	g := r.generation()
-	done := console.Reloaded{OK: err == nil, Generation: g.Number, Findings: found}
+	done := console.Reloaded{OK: err == nil, Generation: g.Number, Findings: append([]string{}, found...)}
 	r.last.Store(&reloadOutcome{done, time.Now()})
 	if done.OK {
 		r.log.Info("reloaded", "generation", g.Number, "rules", g.Rules.Digest)
