@@ -153,8 +153,7 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 	})
 }
 
-// listen opens what c names and serves it until a signal or ctx ends it. What w shows is shown if an operator's listener
-// is among it.
+// listen opens the listeners and serves them until a signal or ctx ends it. The operator's, if there is one, shows w.
 func (r *reloadable) listen(ctx context.Context, w *watched) error {
 	c := r.running
 	sockets, err := handedSockets()
