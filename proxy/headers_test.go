@@ -167,6 +167,7 @@ func TestForeignCopiesOfOurHeadersAreCut(t *testing.T) {
 		{"X-Spam-Status: No,\r\n\tscore=0\r\n more\r\nSubject: x\r\n\r\n", "Subject: x\r\n\r\n", 1},
 		{"X-Spam-Level : *\r\nx-spam-flag\t: no\r\nSubject: x\r\n\r\n", "Subject: x\r\n\r\n", 2},
 		{"X-Weir-Verdict: id=1\r\nX-Spam-Flag:\r\n NO\r\n", "", 2},
+		{"\x01X-Spam-Flag: NO\r\nX-Weir-Verdict\v: x\r\nAuthentication-Results\xa0: mx.weir.example; spf=pass\r\n\r\n", "\r\n", 3},
 		{"X-Spam-Report: theirs\r\nX-Spam: yes\r\nX-Weir-Anything: y\r\n\r\n", "\r\n", 3},
 		{"X-Spammer: y\r\nX-Weird: y\r\nY-X-Spam-Flag: n\r\n\r\n", "X-Spammer: y\r\nX-Weird: y\r\nY-X-Spam-Flag: n\r\n\r\n", 0},
 		{"garbage\r\nX-Spam-Flag: NO\r\n\r\n", "garbage\r\n\r\n", 1},

@@ -47,14 +47,14 @@ func fieldEnd(raw []byte, at int) int {
 	}
 }
 
-// isOurs reports whether a field, in whatever case and with whatever space before its colon, is one that we write or
+// isOurs reports whether a field, in whatever case and with whatever but printable ASCII around its name, is one that we write or
 // that a reader could take for ours: of X-Spam-* we write some, and mail filters read them all.
 func isOurs(field []byte, hostname string) bool {
 	name, value, ok := bytes.Cut(field, []byte(":"))
 	if !ok {
 		return false
 	}
-	key := strings.ToLower(string(bytes.Trim(name, " \t\r\n")))
+	key := strings.ToLower(strings.TrimFunc(string(name), func(c rune) bool { return c <= ' ' || c > '~' }))
 	if key == "authentication-results" {
 		return strings.EqualFold(authservID(string(value)), hostname)
 	}
