@@ -86,7 +86,7 @@ func (g *gate) chunkRefusal() *Reply {
 // forget reads n octets of a chunk, at the pace of a message, and drops them.
 func (g *gate) forget(n int64) error {
 	for n > 0 {
-		waiting, err := g.some(g.due())
+		waiting, err := g.more()
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (g *gate) readChunks(p []byte) (handed []byte, err error) {
 		g.phase, g.cmd = inCommands, command{verb: theMessage}
 		return c.end(p[:0:len(p)])
 	}
-	waiting, err := g.some(g.due())
+	waiting, err := g.more()
 	if err != nil {
 		return nil, err
 	}

@@ -157,6 +157,9 @@ func (g *gate) open() error {
 		return err
 	}
 	refusal := g.server.admit(g)
+	if refusal != nil || g.server.sessions.stress.Load() { // one that is not counted must not stay in its handshake
+		g.idle = min(g.idle, stressed)
+	}
 	if refusal == nil {
 		c.begin(g.server.Current())
 		if err := g.hold(); err != nil {

@@ -90,6 +90,21 @@ func TestRatesOfAClient(t *testing.T) {
 	f.connect().expect("421 4.7.0")
 }
 
+// One client too many, where TLS comes first, is not waited for longer than those under stress.
+func TestAHandshakeBeyondTheLimitIsCutOff(t *testing.T) {
+	t.Parallel()
+	f := newFront(t, func(f *front) {
+		withTLS(t, ImplicitTLS)(f)
+		f.Limits.Sessions = 1
+	})
+	f.connect().encrypted().expect("220")
+	began := time.Now()
+	f.connect().expect("")
+	if took := time.Since(began); took > bound/2 {
+		t.Errorf("it was there for %v", took)
+	}
+}
+
 func TestFewSessionsLeftMakeShortWork(t *testing.T) {
 	f := newFront(t, func(f *front) { f.Limits.Sessions = 8 })
 	first := f.hello()

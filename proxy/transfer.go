@@ -48,7 +48,7 @@ func (g *gate) readData(p []byte) ([]byte, error) {
 	if g.body.size > g.body.most {
 		return nil, errTooMuch
 	}
-	waiting, err := g.some(g.due())
+	waiting, err := g.more()
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +61,12 @@ func (g *gate) readData(p []byte) ([]byte, error) {
 		g.phase = inCommands
 	}
 	return handed, nil
+}
+
+// more returns the bytes of a message that wait, or waits for the next.
+func (g *gate) more() ([]byte, error) {
+	g.widen()
+	return g.some(g.due())
 }
 
 // due is by when the next bytes of a message must come.

@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	inBuffer  = 2 << 10 // every idle session has one
+	inBuffer  = 512 // every idle session has one
+	bodyIn    = 8 << 10
 	outBuffer = 16 << 10
 	keptOut   = 256 // what an idle session keeps of it: room for all replies but that to EHLO
 	lingerFor = 5 * time.Second
@@ -28,8 +29,9 @@ var (
 // there is nothing left to answer. All its methods but drain and Close belong to the goroutine of the session.
 type wire struct {
 	tcp    net.Conn
-	stream net.Conn // tcp, or TLS over it
-	in     *bufio.Reader
+	stream net.Conn      // tcp, or TLS over it
+	in     *bufio.Reader // narrow, or a wide one before it
+	narrow *bufio.Reader
 	out    []byte
 	idle   time.Duration
 
@@ -39,7 +41,8 @@ type wire struct {
 }
 
 func newWire(tcp net.Conn, idle time.Duration) *wire {
-	return &wire{tcp: tcp, stream: tcp, in: bufio.NewReaderSize(tcp, inBuffer), idle: idle}
+	in := bufio.NewReaderSize(tcp, inBuffer)
+	return &wire{tcp: tcp, stream: tcp, in: in, narrow: in, idle: idle}
 }
 
 // startTLS takes up TLS. What the client sent in clear after the command that asked for it is forgotten (RFC 3207 4.2).
@@ -52,6 +55,7 @@ func (w *wire) startTLS(ctx context.Context, config *tls.Config) error {
 		return err
 	}
 	w.stream = stream
+	w.in = w.narrow
 	w.in.Reset(stream)
 	return nil
 }
@@ -68,6 +72,9 @@ func (w *wire) tlsState() *tls.ConnectionState {
 // readLine reads a line to its LF, which it keeps. Replies waiting are written before it blocks. A line longer than
 // maxCommand is read to its end and is errLineTooLong; one longer than sixteen times that is not, and is errEndlessLine.
 func (w *wire) readLine() (string, error) {
+	if w.in.Buffered() == 0 {
+		w.in = w.narrow
+	}
 	if err := w.ready(); err != nil {
 		return "", err
 	}
@@ -104,6 +111,13 @@ func (w *wire) ready() error {
 		}
 	}
 	return w.flush()
+}
+
+// widen gives a message a wide buffer, until all that it has read is used.
+func (w *wire) widen() {
+	if w.in == w.narrow {
+		w.in = bufio.NewReaderSize(w.narrow, bodyIn)
+	}
 }
 
 // some returns the bytes waiting, or waits for the next. They must be used with discard before the next call.

@@ -242,7 +242,7 @@ func freeUDPPort(t *testing.T) string {
 	return c.LocalAddr().String()
 }
 
-func write(t *testing.T, path, text string) {
+func write(t testing.TB, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)

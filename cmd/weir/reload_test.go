@@ -109,7 +109,7 @@ func TestHealthcheck(t *testing.T) {
 }
 
 // selfSigned writes a certificate for name and its key.
-func selfSigned(t *testing.T, name, certFile, keyFile string) {
+func selfSigned(t testing.TB, name, certFile, keyFile string) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
