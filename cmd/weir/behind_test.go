@@ -14,6 +14,8 @@ func TestPostfixLearnsTheClient(t *testing.T) {
 		{"XCLIENT", "auto", "smtpd_authorized_xclient_hosts = 127.0.0.0/8", "Received: from client.example.net (unknown [127.0.0.9])\n"},
 		{"XFORWARD", "auto", "smtpd_authorized_xforward_hosts = 127.0.0.0/8", "Received: from mx1.example.org ("},
 		{"neither trusted", "auto", "", "Received: from mx1.example.org ("},
+		{"PROXY", "proxy", "smtpd_upstream_proxy_protocol = haproxy", "Received: from mx1.example.org (unknown [127.0.0.9])\n"},
+		{"PROXY, version 1", "proxy_v1", "smtpd_upstream_proxy_protocol = haproxy", "Received: from mx1.example.org (unknown [127.0.0.9])\n"},
 		{"none", "none", "smtpd_authorized_xclient_hosts = 127.0.0.0/8", "Received: from mx1.example.org ("},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -2,9 +2,12 @@ package backend
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -224,4 +227,39 @@ func waits(b *Backend, addr string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return len(b.waiting[addr])
+}
+
+// BenchmarkSession is a client with one message, over a connection of its own or one that waited; cpu is that of both
+// ends.
+func BenchmarkSession(b *testing.B) {
+	for _, secured := range []string{"clear", "TLS"} {
+		for _, idle := range []int{0, 1} {
+			b.Run(fmt.Sprintf("%s/idle=%d", secured, idle), func(b *testing.B) {
+				s, behind := start(b)
+				s.Taken = func(sink.Message) {}
+				if secured == "TLS" {
+					pair, pool := authority(b, "mail.weir.example")
+					s.Set(sink.Script{TLS: &tls.Config{Certificates: []tls.Certificate{pair}}})
+					behind.Security, behind.TLS = Required, &tls.Config{RootCAs: pool}
+				}
+				behind.Idle = idle
+				behind.Timeout = time.Minute
+				defer behind.Close()
+				began := cpu(b)
+				for b.Loop() {
+					sendAs(b, behind, ann)
+				}
+				b.ReportMetric(float64(cpu(b)-began)/float64(b.N)/1000, "cpu-µs/op")
+			})
+		}
+	}
+}
+
+// cpu is the processor time used so far, in nanoseconds.
+func cpu(b testing.TB) int64 {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return u.Utime.Nano() + u.Stime.Nano()
 }
