@@ -91,10 +91,13 @@ type Facts struct {
 	Reverse *Reverse // the client's reverse name
 	Auth    *Auth    // part of who is proven to have sent it; parts of several checks are merged
 	Bulk    *Bulk    // how often and how widely alike messages were seen
+	Asked   *Asked   // the DNS list that was asked; for the record alone, so Gather leaves it
+}
 
-	// Zones are the DNS lists that were asked, by their ids, and how long they took: 0 if all was known from before. Those
-	// of several checks are put together.
-	Zones map[string]time.Duration
+// Asked is a DNS list that a check has asked.
+type Asked struct {
+	Zone string        // its id
+	Took time.Duration // 0 if all answers were known from before
 }
 
 // Result is a Report with the circumstances of its run.
@@ -116,12 +119,6 @@ func Gather(results []Result) Facts {
 		}
 		if r.Facts.Bulk != nil {
 			all.Bulk = r.Facts.Bulk
-		}
-		for id, took := range r.Facts.Zones {
-			if all.Zones == nil {
-				all.Zones = map[string]time.Duration{}
-			}
-			all.Zones[id] = max(all.Zones[id], took)
 		}
 	}
 	return all

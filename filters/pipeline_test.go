@@ -250,14 +250,6 @@ func TestGatherMergesAuth(t *testing.T) {
 	}
 }
 
-func TestGatherPutsTimesOfListsTogether(t *testing.T) {
-	took := func(all map[string]time.Duration) Result { return Result{Report: Report{Facts: Facts{Zones: all}}} }
-	got := Gather([]Result{took(map[string]time.Duration{"A": 2, "B": 0}), {}, took(map[string]time.Duration{"A": 1})}).Zones
-	if b, asked := got["B"]; len(got) != 2 || got["A"] != 2 || b != 0 || !asked {
-		t.Errorf("gathered %v", got)
-	}
-}
-
 func BenchmarkPass(b *testing.B) {
 	p := NewPipeline(time.Second, says("a", Connect, "A"), says("b", Sender), says("c", Body, "B"), says("d", Body), says("e", Proven))
 	b.ReportAllocs()

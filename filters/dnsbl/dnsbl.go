@@ -148,7 +148,7 @@ func (l *listing) run(ctx context.Context, m filters.Mail) (report filters.Repor
 		return report, nil
 	}
 	ask(ctx, all, l.resolver.Lookup)
-	report.Facts.Zones = map[string]time.Duration{l.ID: slowest(all)}
+	report.Facts.Asked = &filters.Asked{Zone: l.ID, Took: slowest(all)}
 	for _, q := range all {
 		l.guards.saw(q)
 	}

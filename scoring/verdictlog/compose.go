@@ -24,7 +24,7 @@ func Compose(m filters.Mail, results []filters.Result, v scoring.Verdict) Record
 		Hits:    orEmpty(v.Why),
 		Shadow:  orEmpty(v.Shadow),
 		Errors:  problemsOf(results, v),
-		Outcome: Outcome{Facts: factsOf(m, results, v), Bulk: facts.Bulk, Timing: Timing{Checks: checkTimes(results), Zones: zoneTimes(facts.Zones)}},
+		Outcome: Outcome{Facts: factsOf(m, results, v), Bulk: facts.Bulk, Timing: Timing{Checks: checkTimes(results), Zones: zoneTimes(results)}},
 	}
 	if m.Session != nil {
 		r.Session = sessionOf(m.Session, facts.Reverse)
@@ -146,13 +146,18 @@ func checkTimes(results []filters.Result) map[string]int64 {
 	return times
 }
 
-func zoneTimes(took map[string]time.Duration) map[string]int64 {
+// zoneTimes are the times of the DNS lists that were asked; of one that was asked by several checks the longest.
+func zoneTimes(results []filters.Result) map[string]int64 {
 	var times map[string]int64
-	for id, d := range took {
-		if times == nil {
-			times = make(map[string]int64, len(took))
+	for _, r := range results {
+		asked := r.Facts.Asked
+		if asked == nil {
+			continue
 		}
-		times[id] = Micros(d)
+		if times == nil {
+			times = map[string]int64{}
+		}
+		times[asked.Zone] = max(times[asked.Zone], Micros(asked.Took))
 	}
 	return times
 }
