@@ -129,7 +129,7 @@ func TestAway(t *testing.T) {
 					t.Fatal("Redis is not away any more")
 				}
 			}
-			if took := time.Since(begun); took > 2*time.Second {
+			if took := time.Since(begun); took > s.options.Timeout {
 				t.Errorf("a hundred messages waited %s for who is known to be away", took)
 			}
 			if n := number(t, s, "k"); n != 4951 {
@@ -155,6 +155,43 @@ func TestAway(t *testing.T) {
 				t.Errorf("told %v, want once that it is away and once that it is back", told)
 			}
 		})
+	}
+}
+
+// What a server refuses, for it is full, is told when it is not.
+func TestRefused(t *testing.T) {
+	r := storetest.NewRedis(t)
+	o := Options{Addrs: []string{r.Addr}}
+	s, other := open(t, o), open(t, o)
+	synced(t, s)
+	synced(t, other)
+	command(t, r.Addr, "CONFIG", "SET", "maxmemory", "1")
+	add(t, s, "k", 5)
+	key := s.Hasher().Sum([]byte("a mark"))
+	if err := s.Mark(context.Background(), noon, time.Hour, 9, key); err != nil {
+		t.Fatal(err)
+	}
+	away(t, s)
+	away(t, other)
+	command(t, r.Addr, "CONFIG", "SET", "maxmemory", "0")
+	synced(t, s)
+	synced(t, other, "k")
+	lists, err := other.Marked(context.Background(), noon, nil, key)
+	if n := number(t, other, "k"); n != 5 || err != nil || lists[0].Of(9).N != 1 {
+		t.Errorf("%d and %v came, %v; want 5 and the mark", n, lists, err)
+	}
+}
+
+// What has not been told yet counts beside what Redis holds.
+func TestUntold(t *testing.T) {
+	s := open(t, Options{Addrs: []string{"127.0.0.1:1"}})
+	add(t, s, "k", 2)
+	s.mu.Lock()
+	s.hold(counted{name: "k", at: noon}, decode(map[string]string{fieldLife: "3600", fieldFirst: "1", fieldLast: decimal(seconds(noon)),
+		slotField(0, seconds(noon)/widths[0]): "5", slotField(1, seconds(noon)/widths[1]): "5"}, seconds(noon)))
+	s.mu.Unlock()
+	if n := number(t, s, "k"); n != 7 {
+		t.Errorf("%d, want 5 in Redis and 2 here", n)
 	}
 }
 
@@ -207,12 +244,21 @@ func TestPassword(t *testing.T) {
 	synced(t, s)
 }
 
-func TestCluster(t *testing.T) {
-	r := storetest.NewRedis(t, "--cluster-enabled", "yes")
-	command(t, r.Addr, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-	storetest.Run(t, func(t *testing.T) store.Store {
-		s := open(t, Options{Addrs: []string{r.Addr}})
-		synced(t, s)
-		return s
-	})
+// A Redis that answers, but never in time, stays away: it is told everything, and nobody waits for it.
+func TestSlow(t *testing.T) {
+	r := storetest.NewRedis(t)
+	other := open(t, Options{Addrs: []string{r.Addr}})
+	synced(t, other)
+	s := New(Options{Addrs: []string{r.Addr}, Timeout: time.Nanosecond, Prefix: t.Name()}, store.NewSeeded(1<<20, other.Memory.Secret()))
+	t.Cleanup(s.Close)
+	add(t, s, "k", 3)
+	for deadline := time.Now().Add(time.Minute); number(t, other, "k") != 3; {
+		synced(t, other, "k")
+		if time.Now().After(deadline) {
+			t.Fatalf("nothing was told: %+v", s.Status())
+		}
+	}
+	if err := s.Sync(context.Background(), noon, wanted("k")); err != errSlow {
+		t.Error(err)
+	}
 }

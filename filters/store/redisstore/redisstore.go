@@ -185,8 +185,11 @@ func (s *Store) Copy(ctx context.Context, from, to string) error {
 	return nil
 }
 
-// oftenMarked is from which number on a mark is posted only now and then: that it is there often, the others know.
-const oftenMarked = 64
+// From oftenMarked on a mark is posted only each refreshed time: that it is there often, the others know.
+const (
+	oftenMarked = 64
+	refreshed   = 16
+)
 
 // Mark is that of a Memory; the others learn of it.
 func (s *Store) Mark(ctx context.Context, at time.Time, life time.Duration, owner uint32, keys ...uint64) error {
@@ -198,7 +201,7 @@ func (s *Store) Mark(ctx context.Context, at time.Time, life time.Duration, owne
 	}
 	news := make([]uint64, 0, len(keys))
 	for i := range lists {
-		if n := lists[i].Of(owner).N; n < oftenMarked || n%oftenMarked == 0 {
+		if n := lists[i].Of(owner).N; n < oftenMarked || n%refreshed == 0 {
 			news = append(news, keys[i])
 		}
 	}

@@ -28,13 +28,17 @@ const entriesRead = 200
 const sizesEvery = 2
 
 // trip tells what waits in the journal and answers the questions that wait. After Redis was away it first finds out
-// whether it is there again, then tells and reads all that has gathered: until then nobody waits for it.
+// whether it is there again, and in time, then tells and reads all that has gathered: until then nobody waits for it.
 func (s *Store) trip() {
-	back := s.away()
+	back, begun := s.away(), time.Now()
 	if back {
 		if _, err := s.attempt(journal{}, nil); err != nil {
 			s.leave(err)
 			return
+		}
+		if time.Since(begun) > s.options.Timeout {
+			s.leave(errSlow)
+			back = false
 		}
 	}
 	for {
@@ -310,19 +314,9 @@ func (s *Store) hold(c counted, m image) {
 		slices.SortStableFunc(m.Spans, func(a, b store.Span) int { return cmp.Compare(a.First, b.First) })
 	}
 	s.Memory.Learn(c.at, c.name, m.Known)
-	grown := !m.large && len(m.Members) >= exact
-	if !grown && len(m.dead) == 0 || m.Life == 0 {
-		return
-	}
-	e := j.counter(c.name, secondsIn(m.Life))
-	if e == nil {
-		return
-	}
-	e.dead = m.dead
-	if grown {
-		e.large = true
-		for _, x := range m.Members {
-			e.see(x)
+	if len(m.dead) > 0 && m.Life > 0 {
+		if e := j.counter(c.name, secondsIn(m.Life)); e != nil {
+			e.dead = m.dead
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"testing"
 	"time"
 )
@@ -18,7 +19,7 @@ type Redis struct {
 	out    bytes.Buffer
 }
 
-// NewRedis starts a redis-server on a free port of 127.0.0.1, in a folder of its own and with more arguments, and ends it
+// NewRedis starts a redis-server on a free port of 127.0.0.1, in a folder of its own and with more arguments before that, and ends it
 // with the test. Without redis-server the test is skipped, saying why; in CI it fails.
 func NewRedis(t testing.TB, args ...string) *Redis {
 	t.Helper()
@@ -39,7 +40,7 @@ func NewRedis(t testing.TB, args ...string) *Redis {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.args = append([]string{path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()}, args...)
+	r.args = slices.Concat([]string{path}, args, []string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()})
 	t.Cleanup(r.Stop)
 	r.Start(t)
 	return r
