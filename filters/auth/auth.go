@@ -8,7 +8,9 @@ import (
 	_ "embed"
 	"errors"
 	"strings"
+	"unicode/utf8"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
 
 	"weir/filters"
@@ -46,8 +48,20 @@ func organisation(domain string) string {
 	return domain
 }
 
-// fold writes a domain as it is compared: lower case, without final dot.
-func fold(domain string) string { return strings.ToLower(strings.TrimSuffix(domain, ".")) }
+// fold writes a domain as it is compared and asked for: lower case, without final dot, an international one in ASCII
+// (RFC 8616 §3).
+func fold(domain string) string {
+	domain = strings.ToLower(strings.TrimSuffix(domain, "."))
+	if strings.IndexFunc(domain, func(c rune) bool { return c >= utf8.RuneSelf }) < 0 {
+		return domain
+	}
+	for _, profile := range []*idna.Profile{idna.Lookup, idna.Punycode} { // the first takes no underscores
+		if ascii, err := profile.ToASCII(domain); err == nil {
+			return ascii
+		}
+	}
+	return domain
+}
 
 // problem is what to record of a lookup that failed; nothing if lookups are switched off.
 func problem(f *lookup.Failure) []filters.Problem {

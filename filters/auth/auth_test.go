@@ -150,6 +150,21 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
+// A domain may be written in its own letters, in the signature and in the From header (RFC 8616).
+func TestInternationalDomains(t *testing.T) {
+	shop := signer(t, "xn--80a1acny.example")
+	r := published(t, shop)
+	for _, d := range []string{"почта.example", "xn--80a1acny.example"} {
+		shop.Domain = d
+		for _, author := range []string{"почта.example", "xn--80a1acny.example"} {
+			raw := sign(t, shop, strings.Replace(letter, "mail.shop.test", author, 1))
+			if report := checkDKIM(t, r, raw, nil); !report.Facts.Auth.Proves("xn--80a1acny.example") {
+				t.Errorf("d=%s for %s: %v", d, author, report.Hits)
+			}
+		}
+	}
+}
+
 func TestRSASignature(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
@@ -332,6 +347,7 @@ func TestSPF(t *testing.T) {
 		"example.other.ok.example":     {"127.0.0.2"},
 		"unknown.example":              {quoted("v=spf1 exists:%{p}.ok.example -all")},
 		"unknown.ok.example":           {"127.0.0.2"},
+		"xn--80a1acny.example":         {quoted("v=spf1 ip4:192.0.2.7 -all")},
 		"slash.example":                {quoted("v=spf1 a:x/y.slash.example/24 -all")},
 		"x/y.slash.example":            {"192.0.2.200"},
 		"space.example":                {quoted("v=spf1 a:x%_y%%.space.example -all")},
@@ -373,6 +389,7 @@ func TestSPF(t *testing.T) {
 		{"198.51.100.10", "a@named.example", SPFPass, "named.example", ""},
 		{"198.51.100.10", "a@named2.example", SPFPass, "named2.example", ""},
 		{"198.51.100.11", "a@unknown.example", SPFPass, "unknown.example", ""},
+		{"192.0.2.7", "a@Почта.example", SPFPass, "xn--80a1acny.example", ""},
 		{"192.0.2.7", "a@slash.example", SPFPass, "slash.example", ""},
 		{"192.0.3.7", "a@slash.example", SPFFail, "slash.example", ""},
 		{"192.0.2.7", "a@space.example", SPFPass, "space.example", ""},

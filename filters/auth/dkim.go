@@ -149,7 +149,7 @@ func verify(ctx context.Context, n *names, m *filters.Message) ([]filters.Signat
 
 // key looks up the TXT records of a key. None is no error for the library.
 func (n *names) key(ctx context.Context, name string) ([]string, error) {
-	texts, err := n.texts(ctx, name)
+	texts, err := n.texts(ctx, fold(name))
 	if isNotFound(err) {
 		return nil, nil
 	}
