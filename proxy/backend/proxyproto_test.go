@@ -45,9 +45,12 @@ func TestTheServerGetsTheHeaderFirst(t *testing.T) {
 	if got := s.Proxied(); len(got) != 1 || !bytes.Equal(got[0], proxyHeader(ann, 2)) {
 		t.Errorf("headers %q", got)
 	}
-	for _, pass := range []PassClient{PassProxy, PassProxyLine} {
+	for pass, script := range map[PassClient]sink.Script{PassProxy: {}, PassProxyLine: {}, PassNone: {Proxy: true, NoEHLO: true}} {
 		s, b := start(t)
-		b.PassClient = pass
+		s.Set(script)
+		if b.PassClient = pass; pass == PassNone { // what refuses EHLO may have met a header that it does not know
+			b.PassClient = PassProxy
+		}
 		if c, err := b.OpenFor(t.Context(), ann); err == nil {
 			t.Error("a server without PROXY is used")
 			c.Close()
