@@ -235,6 +235,11 @@ func TestDoctorFinds(t *testing.T) {
 			w.records["25.2.0.192.in-addr.arpa"], w.records["mail.test"] = []string{"PTR mail.test."}, []string{"192.0.2.25"}
 		}, "reverse name", doubtful, "greets as mx1.test", "hostname: mail.test"},
 
+		{"nothing behind", func(w *ward) { w.change(`addrs: ["`+w.sink.Addr()+`"], `, "") }, "backend", ill, "there is no backend", "HOST:PORT"},
+		{"a route for all", func(w *ward) {
+			w.script.Rcpt = nil
+			w.change(`backend: { addrs: ["`+w.sink.Addr()+`"], timeout: 2s }`, `routes: [{ domains: ["*"], backend: { addrs: ["`+w.sink.Addr()+`"] } }]`)
+		}, "open relay", ill, "everybody could send", "relay_domains"},
 		{"no backend", func(w *ward) { w.change(`"`+w.sink.Addr()+`"`, `"127.0.0.1:1"`) }, "backend", ill, "connecting", "start it"},
 		{"a backend that is not ready", func(w *ward) { w.answers(sink.Banner, "421 4.3.2 later") }, "backend", ill, "421 4.3.2 later", "start it"},
 		{"no pipelining", func(w *ward) { w.script.Offers = []string{"SIZE 1000"} }, "backend", doubtful, "offers SIZE", "PIPELINING"},

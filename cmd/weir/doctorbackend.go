@@ -19,7 +19,7 @@ var stranger = netip.MustParseAddrPort("192.0.2.1:25")
 
 // behind examines each server that mail goes to.
 func (d *doctor) behind(ctx context.Context) []diagnosis {
-	if len(d.config.Backend.addrs()) == 0 {
+	if len(d.config.Backend.addrs()) == 0 && !d.config.hasOthers() {
 		return []diagnosis{{Check: "backend", State: ill, Seen: "there is no backend", Change: "name the server that mail goes to: backend: { addrs: [\"HOST:PORT\"] }"}}
 	}
 	var all []rear
@@ -28,7 +28,7 @@ func (d *doctor) behind(ctx context.Context) []diagnosis {
 	}
 	for _, r := range d.config.Routes {
 		for _, addr := range r.Backend.addrs() {
-			all = append(all, rear{d, r.Backend, addr, false})
+			all = append(all, rear{d, r.Backend, addr, slices.Contains(r.Domains, everyOther)})
 		}
 	}
 	return each(all, func(r rear) []diagnosis { return r.examine(ctx) })
