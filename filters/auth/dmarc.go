@@ -157,14 +157,17 @@ func (c *dmarc) of(ctx context.Context, author string) (filters.DMARC, string) {
 	if p.at != author {
 		detail = fmt.Sprintf("%s asks for %s by %s", author, asked, p.at)
 	}
-	for _, w := range c.witnesses(p) {
+	var failed error
+	all := c.witnesses(p)
+	slices.SortStableFunc(all, func(x, y witness) int { return y.rank(author) - x.rank(author) })
+	for _, w := range all {
 		if w.result != resultPass && w.result != resultTemperror || found.Result == resultTemperror && w.result == resultTemperror {
 			continue
 		}
 		ok, err := c.aligned(ctx, w, author, walk)
 		switch {
 		case err != nil:
-			return unknown(err)
+			failed = err
 		case ok && w.result == resultPass:
 			found.Result = resultPass
 			return found, fmt.Sprintf("%s by %s", author, w.domain)
@@ -172,7 +175,10 @@ func (c *dmarc) of(ctx context.Context, author string) (filters.DMARC, string) {
 			found.Result, detail = resultTemperror, fmt.Sprintf("whether %s has sent it for %s is not known", w.domain, author)
 		}
 	}
-	if found.Result == resultFail && c.auth.SPF.Result == "" {
+	switch {
+	case failed != nil:
+		return unknown(failed)
+	case found.Result == resultFail && c.auth.SPF.Result == "":
 		return filters.DMARC{}, ""
 	}
 	return found, detail
@@ -199,17 +205,29 @@ func (c *dmarc) witnesses(p *policy) []witness {
 	return all
 }
 
-// policies is the walk from an author, as far as it is needed: a record of his own ends it, unless another domain may
-// belong to the same organisation.
+// policies is the walk from an author, as far as it is needed: a record of his own ends it, unless it depends on another
+// domain of the same organisation whether he is proven.
 func (c *dmarc) policies(ctx context.Context, author string) ([]*policy, error) {
 	p, err := c.names.policyAt(ctx, author)
 	if err != nil {
 		return nil, err
 	}
-	if p != nil && !slices.ContainsFunc(c.witnesses(p), func(w witness) bool { return w.relative(author) }) {
-		return []*policy{p}, nil
+	if p != nil {
+		himself := func(w witness) bool { return w.domain == author && w.result == resultPass }
+		relative := func(w witness) bool { return w.relative(author) }
+		if all := c.witnesses(p); slices.ContainsFunc(all, himself) || !slices.ContainsFunc(all, relative) {
+			return []*policy{p}, nil
+		}
 	}
 	return c.names.walk(ctx, author)
+}
+
+// rank puts the author's own domain, for which no walk is needed, before others.
+func (w witness) rank(author string) int {
+	if w.domain == author {
+		return 1
+	}
+	return 0
 }
 
 // relative reports whether the walks of w and author are needed to tell if they are of one organisation. Two names that
