@@ -262,10 +262,10 @@ func BenchmarkPostings(b *testing.B) {
 		b.Run(fmt.Sprint(filled), func(b *testing.B) {
 			m := NewMemory(int64(filled) * placeBytes * 3) // two thirds full
 			ctx := context.Background()
-			keys := make([]uint64, 137)
+			keys, hasher := make([]uint64, 137), m.Hasher()
 			next := func(n uint64) {
 				for i := range keys {
-					keys[i] = m.Hasher().Pair(n, uint64(i))
+					keys[i] = hasher.Pair(n, uint64(i))
 				}
 			}
 			for n := range filled / len(keys) {

@@ -217,18 +217,18 @@ func TestAnotherSecret(t *testing.T) {
 	r := storetest.NewRedis(t)
 	first := open(t, Options{Addrs: []string{r.Addr}})
 	synced(t, first)
-	secret := first.Memory.Secret()
+	secret := first.memory.Secret()
 	other := open(t, Options{Addrs: []string{r.Addr}})
 	synced(t, other)
-	if other.Memory.Secret() != secret {
+	if other.memory.Secret() != secret {
 		t.Error("two secrets")
 	}
 	add(t, other, "k", 1)
 	other.mu.Lock()
-	other.Memory.Begin([16]byte{1}) // as if it had begun alone
+	other.memory.Begin([16]byte{1}) // as if it had begun alone
 	other.mu.Unlock()
 	synced(t, other, "k")
-	if other.Memory.Secret() != secret {
+	if other.memory.Secret() != secret {
 		t.Error("it keeps a secret of its own")
 	}
 }
@@ -249,7 +249,7 @@ func TestSlow(t *testing.T) {
 	r := storetest.NewRedis(t)
 	other := open(t, Options{Addrs: []string{r.Addr}})
 	synced(t, other)
-	s := New(Options{Addrs: []string{r.Addr}, Timeout: time.Nanosecond, Prefix: t.Name()}, store.NewSeeded(1<<20, other.Memory.Secret()))
+	s := New(Options{Addrs: []string{r.Addr}, Timeout: time.Nanosecond, Prefix: t.Name()}, store.NewSeeded(1<<20, other.memory.Secret()))
 	t.Cleanup(s.Close)
 	add(t, s, "k", 3)
 	for deadline := time.Now().Add(time.Minute); number(t, other, "k") != 3; {

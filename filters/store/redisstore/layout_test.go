@@ -182,7 +182,7 @@ func TestSaved(t *testing.T) {
 	synced(t, s)
 	for since, want := range map[time.Time]uint16{{}: 1, time.Now().Add(time.Minute): 0} {
 		late := New(Options{Addrs: []string{r.Addr}, Since: since, Prefix: t.Name(), Timeout: 10 * time.Second},
-			store.NewSeeded(1<<20, s.Memory.Secret()))
+			store.NewSeeded(1<<20, s.memory.Secret()))
 		t.Cleanup(late.Close)
 		synced(t, late)
 		lists, err := late.Marked(context.Background(), time.Now(), nil, 77<<32)

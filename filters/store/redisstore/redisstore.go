@@ -46,7 +46,7 @@ type Options struct {
 
 // Store is a store.Store that is shared. It is safe for any number of goroutines.
 type Store struct {
-	*store.Memory
+	memory  *store.Memory
 	options Options
 	prefix  string
 	self    string // names this process among those that post
@@ -73,6 +73,8 @@ type shared struct {
 	lost    int64
 }
 
+var _ store.Store = (*Store)(nil)
+
 // Errors of Sync.
 var (
 	errSlow   = errors.New("Redis does not answer in time")
@@ -86,7 +88,7 @@ func New(o Options, memory *store.Memory) *Store {
 		o.Posts = 50_000
 	}
 	s := &Store{
-		Memory: memory, options: o, prefix: o.Prefix + ":" + version + ":", self: newName(), posted: firstEntry(o.Since),
+		memory: memory, options: o, prefix: o.Prefix + ":" + version + ":", self: newName(), posted: firstEntry(o.Since),
 		wake: make(chan struct{}, 1), told: make(chan struct{}, 1), ending: make(chan struct{}),
 		shared: shared{away: errAbsent, since: time.Now()},
 	}
@@ -124,15 +126,36 @@ func (s *Store) Status() Status {
 	return Status{x.away, x.since, x.trips, len(x.journal.counters) + len(x.journal.entries), x.lost + x.journal.lost}
 }
 
+// Hasher implements store.Store.
+func (s *Store) Hasher() store.Hasher { return s.memory.Hasher() }
+
+// Within is that of a Memory.
+func (s *Store) Within(ctx context.Context, at time.Time, over time.Duration, keys ...string) ([]store.Counter, error) {
+	return s.memory.Within(ctx, at, over, keys...)
+}
+
+// Marked is that of a Memory.
+func (s *Store) Marked(ctx context.Context, at time.Time, out []store.Postings, keys ...uint64) ([]store.Postings, error) {
+	return s.memory.Marked(ctx, at, out, keys...)
+}
+
+// Nearest is that of a Memory.
+func (s *Store) Nearest(ctx context.Context, at time.Time, p store.Point) (store.Neighbour, error) {
+	return s.memory.Nearest(ctx, at, p)
+}
+
+// Usage is that of a Memory.
+func (s *Store) Usage() (counters int, bytes int64) { return s.memory.Usage() }
+
 // Add is that of a Memory; the others learn of it.
 func (s *Store) Add(ctx context.Context, at time.Time, deltas ...store.Delta) ([]store.Counter, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	counters, err := s.Memory.Add(ctx, at, deltas...)
+	counters, err := s.memory.Add(ctx, at, deltas...)
 	if err != nil {
 		return nil, err
 	}
-	now, hasher := seconds(at), s.Memory.Hasher()
+	now, hasher := seconds(at), s.memory.Hasher()
 	for i, d := range deltas {
 		e := s.shared.journal.counter(d.Key, secondsIn(d.Life))
 		if e == nil {
@@ -154,7 +177,7 @@ func (s *Store) Add(ctx context.Context, at time.Time, deltas ...store.Delta) ([
 // enlarge makes e one of many members. Unless Redis is known to have the others, it gets them. s.mu is held.
 func (s *Store) enlarge(key string, e *pending) {
 	e.large = true
-	if known := s.Memory.Known(key); len(known.Sizes) == 0 {
+	if known := s.memory.Known(key); len(known.Sizes) == 0 {
 		for _, m := range known.Members {
 			e.see(m)
 		}
@@ -165,10 +188,10 @@ func (s *Store) enlarge(key string, e *pending) {
 func (s *Store) Copy(ctx context.Context, from, to string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.Memory.Copy(ctx, from, to); err != nil || from == to {
+	if err := s.memory.Copy(ctx, from, to); err != nil || from == to {
 		return err
 	}
-	known := s.Memory.Known(from)
+	known := s.memory.Known(from)
 	if len(known.Spans) == 0 {
 		return nil
 	}
@@ -195,7 +218,7 @@ const (
 func (s *Store) Mark(ctx context.Context, at time.Time, life time.Duration, owner uint32, keys ...uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	lists, err := s.Memory.Marked(ctx, at, make([]store.Postings, 0, len(keys)), keys...)
+	lists, err := s.memory.Marked(ctx, at, make([]store.Postings, 0, len(keys)), keys...)
 	if err != nil {
 		return err
 	}
@@ -205,7 +228,7 @@ func (s *Store) Mark(ctx context.Context, at time.Time, life time.Duration, owne
 			news = append(news, keys[i])
 		}
 	}
-	if err := s.Memory.Mark(ctx, at, life, owner, keys...); err != nil {
+	if err := s.memory.Mark(ctx, at, life, owner, keys...); err != nil {
 		return err
 	}
 	s.post(post{postMark, seconds(at), secondsIn(life), owner, news})
@@ -216,7 +239,7 @@ func (s *Store) Mark(ctx context.Context, at time.Time, life time.Duration, owne
 func (s *Store) Hand(ctx context.Context, at time.Time, from, to uint32, keys ...uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.Memory.Hand(ctx, at, from, to, keys...); err != nil {
+	if err := s.memory.Hand(ctx, at, from, to, keys...); err != nil {
 		return err
 	}
 	s.post(post{postHand, seconds(at), from, to, keys})
@@ -227,7 +250,7 @@ func (s *Store) Hand(ctx context.Context, at time.Time, from, to uint32, keys ..
 func (s *Store) Place(ctx context.Context, at time.Time, life time.Duration, owner uint32, p store.Point) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.Memory.Place(ctx, at, life, owner, p); err != nil {
+	if err := s.memory.Place(ctx, at, life, owner, p); err != nil {
 		return err
 	}
 	s.post(post{postPoint, seconds(at), secondsIn(life), owner, p[:]})

@@ -174,7 +174,7 @@ type counted struct {
 
 // load makes the commands of a trip. The first is a write that does nothing, so that it fails if others would.
 func (s *Store) load(told journal, asked []*question) *load {
-	b, secret := s.client.B(), s.Memory.Secret()
+	b, secret := s.client.B(), s.memory.Secret()
 	l := &load{cmds: []rueidis.Completed{
 		b.Set().Key(s.key("secret")).Value(hex.EncodeToString(secret[:])).Nx().Ex(secretLife).Build(),
 		b.Get().Key(s.key("secret")).Build(),
@@ -208,7 +208,7 @@ func (s *Store) load(told journal, asked []*question) *load {
 func (s *Store) read(l *load, name string, at time.Time) {
 	c := counted{name: name, at: at, reply: len(l.cmds)}
 	l.cmds = append(l.cmds, s.client.B().Hgetall().Key(s.counterKey(name)).Build())
-	if k := s.Memory.Known(name); len(k.Sizes) > 0 && seconds(at)-min(seconds(at), k.Sizes[0].At) >= sizesEvery {
+	if k := s.memory.Known(name); len(k.Sizes) > 0 && seconds(at)-min(seconds(at), k.Sizes[0].At) >= sizesEvery {
 		l.cmds = s.sizes(l.cmds, name, seconds(at), secondsIn(k.Life))
 		c.sizes = len(l.cmds) - c.reply - 1
 	}
@@ -225,12 +225,12 @@ func (s *Store) agree(r rueidis.RedisResult) error {
 	if n, err := hex.Decode(secret[:], []byte(text[:min(len(text), 2*len(secret))])); err != nil || n != len(secret) {
 		return refusal{fmt.Errorf("%s in Redis is no secret of weir's", s.key("secret"))}
 	}
-	if secret == s.Memory.Secret() {
+	if secret == s.memory.Secret() {
 		return nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.Memory.Begin(secret)
+	s.memory.Begin(secret)
 	s.shared.journal.counters, s.shared.journal.entries = nil, nil
 	s.posted = firstEntry(time.Time{})
 	return nil
@@ -253,7 +253,7 @@ func (s *Store) hear(r rueidis.RedisResult) (int, error) {
 		if e.FieldValues["by"] == s.self {
 			continue
 		}
-		if tell(s.Memory, []byte(e.FieldValues["p"])) != nil {
+		if tell(s.memory, []byte(e.FieldValues["p"])) != nil {
 			s.shared.lost++
 		}
 	}
@@ -276,7 +276,7 @@ func (s *Store) learn(ctx context.Context, l *load, replies []rueidis.RedisResul
 		case c.sizes > 0:
 			m.Sizes = sizesOf(m, seconds(c.at), replies[c.reply+1:])
 		default:
-			if m.Sizes = s.Memory.Known(c.name).Sizes; len(m.Sizes) == 0 {
+			if m.Sizes = s.memory.Known(c.name).Sizes; len(m.Sizes) == 0 {
 				late = append(late, i)
 			}
 		}
@@ -313,7 +313,7 @@ func (s *Store) hold(c counted, m image) {
 		m.Spans = append(m.Spans, e.spans...)
 		slices.SortStableFunc(m.Spans, func(a, b store.Span) int { return cmp.Compare(a.First, b.First) })
 	}
-	s.Memory.Learn(c.at, c.name, m.Known)
+	s.memory.Learn(c.at, c.name, m.Known)
 	if len(m.dead) > 0 && m.Life > 0 {
 		if e := j.counter(c.name, secondsIn(m.Life)); e != nil {
 			e.dead = m.dead
