@@ -121,6 +121,7 @@ func (a *app) startWorld(ctx context.Context, dir string) (*world, error) {
 // startProxy puts weir in front of the world's mail server.
 func (a *app) startProxy(ctx context.Context, w *world, dir string) error {
 	c := defaults()
+	c.DNS.Patience = c.DNS.Budget // what is shown is whole, however slow the machine is
 	c.Hostname, c.DNS.Servers, c.Rules = "mx.demo.test", []string{w.dns.Addr()}, filepath.Join(dir, "rules.yaml")
 	if err := os.WriteFile(c.Rules, []byte(demoRules), 0o600); err != nil {
 		return exit{exitIO, fmt.Errorf("writing the demo's rules: %w", err)}
