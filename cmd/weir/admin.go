@@ -159,6 +159,9 @@ func (w *watched) alarms(s console.State, counts proxy.Counts) []console.Alarm {
 	raise(len(parked) > 0, console.AlarmLists, "not asked: %s", strings.Join(parked, ", "))
 	raise(!s.Rules.Reloaded, console.AlarmReload, "the last reload was refused, the old configuration stays in force; the log says why")
 	raise(w.resolver.Silent(), console.AlarmResolver, "no DNS server answers: mail is judged without lists and authentication")
+	if away := unshared(w.memory); away != nil {
+		raise(true, console.AlarmStore, "Redis is away, each proxy counts alone: %v", away)
+	}
 	if v := s.VerdictLog; v != nil {
 		raise(v.Trouble != "", console.AlarmVerdictLog, "%s", v.Trouble)
 		raise(v.Trouble == "" && time.Since(w.verdicts.LastDrop()) < alarmFor, console.AlarmVerdictLog, "records were lost")

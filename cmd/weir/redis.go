@@ -68,6 +68,14 @@ func (c redisConfig) tlsConfig() (*tls.Config, error) {
 	return backendConfig{TLSName: c.TLSName, TLSCA: c.TLSCA}.tlsConfig()
 }
 
+// unshared is why what s counts is not shared now; nil if it is, or is not meant to be.
+func unshared(s store.Store) error {
+	if shared, ok := s.(*redisstore.Store); ok {
+		return shared.Status().Away
+	}
+	return nil
+}
+
 // share makes a store of m that is shared through Redis. saved is when m was last written, zero if it is new. m is used
 // by the store alone until that is closed.
 func (c redisConfig) share(m *store.Memory, saved time.Time, log *slog.Logger) (*redisstore.Store, error) {

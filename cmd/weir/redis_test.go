@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"weir/filters/store/storetest"
+	"weir/proxy/console"
 	"weir/scoring"
 )
 
@@ -49,7 +50,7 @@ func TestSharedCampaign(t *testing.T) {
 	r := storetest.NewRedis(t, "--appendonly", "yes", "--appendfsync", "always")
 	behind := startSink(t).Addr()
 	setting := fmt.Sprintf("store: { redis: { addrs: [%q], timeout: 1s } }", r.Addr)
-	one, other := serve(t, behind, "127.0.0.1:9", sharedRules, setting), serve(t, behind, "127.0.0.1:9", sharedRules, setting)
+	one, other := serve(t, behind, "127.0.0.1:9", sharedRules, setting, adminAnywhere), serve(t, behind, "127.0.0.1:9", sharedRules, setting)
 	alternate(t, 5, one, other)
 	alike, many, problem := lastAlike(t, one, 3)
 	if alike != 5 || many || problem != "" {
@@ -64,6 +65,7 @@ func TestSharedCampaign(t *testing.T) {
 	eventually(t, "both to notice that Redis is away", func() bool {
 		return strings.Contains(one.log.String(), "Redis is away") && strings.Contains(other.log.String(), "Redis is away")
 	})
+	one.raises(t, console.AlarmStore)
 	alternate(t, 2, one)
 	if alike, _, problem := lastAlike(t, one, 5); alike < 7 || !strings.Contains(problem, "by this process alone") {
 		t.Errorf("without Redis: %d alike, problem: %q", alike, problem)

@@ -29,12 +29,13 @@ const (
 	AlarmLists       = "lists"       // DNS lists are not asked
 	AlarmReload      = "reload"      // the last reload was refused
 	AlarmResolver    = "resolver"    // no DNS server answers
+	AlarmStore       = "store"       // what is counted is not shared
 	AlarmVerdictLog  = "verdict_log" // records were lost, or cannot be written
 )
 
 // alarms are all names, so that a metric says of each whether it is raised.
 var alarms = []string{
-	AlarmBackend, AlarmCertificate, AlarmDescriptors, AlarmDisk, AlarmLists, AlarmReload, AlarmResolver, AlarmVerdictLog,
+	AlarmBackend, AlarmCertificate, AlarmDescriptors, AlarmDisk, AlarmLists, AlarmReload, AlarmResolver, AlarmStore, AlarmVerdictLog,
 }
 
 // Alarm is something that an operator should look at.
