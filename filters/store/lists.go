@@ -46,7 +46,7 @@ func (m *Memory) Mark(ctx context.Context, at time.Time, life time.Duration, own
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now, until := secondsOf(at), secondsOf(at.Add(life))
+	now, until := Seconds(at), Seconds(at.Add(life))
 	for _, key := range keys {
 		m.lists.mark(key, owner, now, until)
 	}
@@ -60,7 +60,7 @@ func (m *Memory) Marked(ctx context.Context, at time.Time, out []Postings, keys 
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := secondsOf(at)
+	now := Seconds(at)
 	for _, key := range keys {
 		out = append(out, m.lists.find(key, now))
 	}
@@ -74,7 +74,7 @@ func (m *Memory) Hand(ctx context.Context, at time.Time, from, to uint32, keys .
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := secondsOf(at)
+	now := Seconds(at)
 	for _, key := range keys {
 		m.lists.hand(key, from, to, now)
 	}

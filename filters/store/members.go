@@ -6,7 +6,7 @@ import "slices"
 // are more, a sample of all by hash stands for the rest, halved whenever it is full (adaptive sampling). A HyperLogLog
 // would be smaller for one fixed window, but cannot answer for another.
 type members struct {
-	recent []Seen // at most exact, in no order
+	recent []Seen // at most Exact, in no order
 	sample []Seen // those of all whose hash has level zero bits at its end; empty while recent holds all
 	level  uint8
 	sizes  []Size // what others have counted
@@ -21,8 +21,10 @@ type Size struct {
 	N        int64
 }
 
+// Exact is how many different members are counted exactly.
+const Exact = 128
+
 const (
-	exact     = 128 // the distinct members that are counted exactly
 	sampled   = 256 // the most that the sample holds
 	seenBytes = 8
 	sizeBytes = 16
@@ -41,7 +43,7 @@ func (m *members) add(member, now, oldest uint32) {
 		m.recent[i].At = max(m.recent[i].At, now)
 		return
 	}
-	if len(m.recent) < exact {
+	if len(m.recent) < Exact {
 		m.recent = append(m.recent, Seen{member, now})
 		return
 	}
@@ -91,7 +93,7 @@ func (m *members) within(now, window uint32) int64 {
 		return n
 	}
 	n := count(m.recent)
-	if n < exact {
+	if n < Exact {
 		return n
 	}
 	if len(m.sample) > 0 {

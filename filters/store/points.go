@@ -24,7 +24,7 @@ func (m *Memory) Place(ctx context.Context, at time.Time, life time.Duration, ow
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.points.add(spot{p, owner, secondsOf(at.Add(life))})
+	m.points.add(spot{p, owner, Seconds(at.Add(life))})
 	return nil
 }
 
@@ -35,7 +35,7 @@ func (m *Memory) Nearest(ctx context.Context, at time.Time, p Point) (Neighbour,
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.points.nearest(p, secondsOf(at)), nil
+	return m.points.nearest(p, Seconds(at)), nil
 }
 
 // points is a ring: the newest takes the place of the oldest. Pictures that have to be compared one by one are few

@@ -74,7 +74,7 @@ func (m *Memory) Learn(at time.Time, key string, k Known) {
 		m.drop(key)
 		return
 	}
-	now := secondsOf(at)
+	now := Seconds(at)
 	c := m.counter(key, k.Life, now)
 	before := c.size()
 	c.spans, c.members.sizes = k.Spans, k.Sizes

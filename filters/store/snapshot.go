@@ -290,7 +290,7 @@ func (d *decoder) counter(m *Memory) {
 		}
 		c.spans = append(c.spans, Span{d.number(), d.number(), int64(d.long())})
 	}
-	c.members.recent = d.seen(exact)
+	c.members.recent = d.seen(Exact)
 	c.members.sample = d.seen(sampled)
 	if c.life == 0 || c.members.level > 32 || m.counters.Contains(key) {
 		d.fail("counter %q", key)

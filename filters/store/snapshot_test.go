@@ -70,7 +70,7 @@ func TestSnapshotHoldsAll(t *testing.T) {
 			t.Errorf("%d bytes, were %d", again, used)
 		}
 		for _, s := range m.points.spots {
-			if got := back.points.nearest(s.point, secondsOf(at)); s.until > secondsOf(at) && (got.Owner != s.owner || got.Distance != 0) {
+			if got := back.points.nearest(s.point, Seconds(at)); s.until > Seconds(at) && (got.Owner != s.owner || got.Distance != 0) {
 				t.Fatalf("near %v: %v, want %d", s.point, got, s.owner)
 			}
 		}

@@ -99,7 +99,7 @@ func (m *Memory) Add(ctx context.Context, at time.Time, deltas ...Delta) ([]Coun
 	out := make([]Counter, len(deltas))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now, hasher := secondsOf(at), m.Hasher()
+	now, hasher := Seconds(at), m.Hasher()
 	for i, d := range deltas {
 		c := m.counter(d.Key, d.Life, now)
 		before := c.size()
@@ -123,7 +123,7 @@ func (m *Memory) counter(key string, life time.Duration, now uint32) *counter {
 	if found {
 		m.used -= sizeOf(key, c)
 	}
-	c = &counter{life: secondsIn(life)}
+	c = &counter{life: SecondsIn(life)}
 	m.counters.Add(key, c)
 	m.used += sizeOf(key, c)
 	return c
@@ -139,7 +139,7 @@ func (m *Memory) Within(ctx context.Context, at time.Time, over time.Duration, k
 	out := make([]Counter, len(keys))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	now := secondsOf(at)
+	now := Seconds(at)
 	for i, key := range keys {
 		c, found := m.counters.Get(key)
 		if !found || c.expired(now) {
@@ -147,7 +147,7 @@ func (m *Memory) Within(ctx context.Context, at time.Time, over time.Duration, k
 		}
 		window := c.life
 		if over > 0 {
-			window = min(window, secondsIn(over))
+			window = min(window, SecondsIn(over))
 		}
 		out[i] = c.within(now, window)
 	}
@@ -217,8 +217,8 @@ func (m *Memory) Usage() (counters int, bytes int64) {
 	return m.counters.Len(), m.used + m.lists.bytes() + int64(len(m.points.spots))*spotBytes
 }
 
-// secondsIn is a duration as the store keeps it, at least a second.
-func secondsIn(d time.Duration) uint32 { return uint32(min(max(d/time.Second, 1), math.MaxUint32)) }
+// SecondsIn is a duration as the store keeps it, at least a second.
+func SecondsIn(d time.Duration) uint32 { return uint32(min(max(d/time.Second, 1), math.MaxUint32)) }
 
-// secondsOf is t as the store keeps it: seconds since 1970, until 2106.
-func secondsOf(t time.Time) uint32 { return uint32(min(max(t.Unix(), 0), math.MaxUint32)) }
+// Seconds is t as the store keeps it: seconds since 1970, until 2106.
+func Seconds(t time.Time) uint32 { return uint32(min(max(t.Unix(), 0), math.MaxUint32)) }

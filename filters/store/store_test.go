@@ -102,7 +102,7 @@ func TestDistinct(t *testing.T) {
 	for n := range int64(5000) {
 		d := Delta{Key: "k", Member: fmt.Sprint("member", n), Life: 24 * time.Hour}
 		got := add(t, m, noon.Add(time.Duration(n)*time.Second), d).Distinct
-		if want := n + 1; want <= exact && got != want || float64(got) < .75*float64(want) || float64(got) > 1.3*float64(want) {
+		if want := n + 1; want <= Exact && got != want || float64(got) < .75*float64(want) || float64(got) > 1.3*float64(want) {
 			t.Fatalf("%d members counted as %d", want, got)
 		}
 	}

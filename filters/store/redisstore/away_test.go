@@ -70,11 +70,7 @@ func away(t *testing.T, s *Store) error {
 // command sends the server a command past the store.
 func command(t *testing.T, addr string, words ...string) rueidis.RedisResult {
 	t.Helper()
-	c, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{addr}, ForceSingleClient: true, DisableCache: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	c := raw(t, addr)
 	r := c.Do(context.Background(), c.B().Arbitrary(words...).Build())
 	if err := failure(r); err != nil {
 		t.Fatalf("%v: %v", words, err)
@@ -187,8 +183,8 @@ func TestUntold(t *testing.T) {
 	s := open(t, Options{Addrs: []string{"127.0.0.1:1"}})
 	add(t, s, "k", 2)
 	s.mu.Lock()
-	s.hold(counted{name: "k", at: noon}, decode(map[string]string{fieldLife: "3600", fieldFirst: "1", fieldLast: decimal(seconds(noon)),
-		slotField(0, seconds(noon)/widths[0]): "5", slotField(1, seconds(noon)/widths[1]): "5"}, seconds(noon)))
+	s.hold(counted{name: "k", at: noon}, decode(map[string]string{fieldLife: "3600", fieldFirst: "1", fieldLast: decimal(store.Seconds(noon)),
+		slotField(0, store.Seconds(noon)/widths[0]): "5", slotField(1, store.Seconds(noon)/widths[1]): "5"}, store.Seconds(noon)))
 	s.mu.Unlock()
 	if n := number(t, s, "k"); n != 7 {
 		t.Errorf("%d, want 5 in Redis and 2 here", n)

@@ -35,9 +35,6 @@ const (
 // slotsOf is how many slots of a level are read: so many times its width is the window that it answers for.
 const slotsOf = 12
 
-// exact is how many members are kept in a counter's hash, the newest.
-const exact = 128
-
 // widths are those of the slots by level, in seconds. Each divides the next, and twelve of one are the windows that
 // rules use: 10 minutes, 1, 6 and 24 hours, 7 days.
 var widths = [...]uint32{50, 300, 1800, 7200, 50400, 302400, 1814400, 10886400}
@@ -215,10 +212,10 @@ func (m *image) settle(now, first, last uint32) {
 	slices.SortFunc(m.Members, func(a, b store.Seen) int {
 		return cmp.Or(cmp.Compare(b.At, a.At), cmp.Compare(a.Member, b.Member))
 	})
-	if m.large && len(m.Members) > exact {
-		for _, old := range m.Members[exact:] {
+	if m.large && len(m.Members) > store.Exact {
+		for _, old := range m.Members[store.Exact:] {
 			m.dead = append(m.dead, memberField(old.Member))
 		}
-		m.Members = m.Members[:exact]
+		m.Members = m.Members[:store.Exact]
 	}
 }

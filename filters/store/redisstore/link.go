@@ -3,7 +3,6 @@ package redisstore
 import (
 	"context"
 	"crypto/rand"
-	"math"
 	"strconv"
 	"time"
 )
@@ -173,8 +172,3 @@ func firstEntry(saved time.Time) string {
 	}
 	return strconv.FormatInt(saved.Add(-2*idle).UnixMilli(), 10)
 }
-
-// seconds and secondsIn are times as the store keeps them.
-func seconds(t time.Time) uint32 { return uint32(min(max(t.Unix(), 0), math.MaxUint32)) }
-
-func secondsIn(d time.Duration) uint32 { return uint32(min(max(d/time.Second, 1), math.MaxUint32)) }

@@ -155,9 +155,9 @@ func (s *Store) Add(ctx context.Context, at time.Time, deltas ...store.Delta) ([
 	if err != nil {
 		return nil, err
 	}
-	now, hasher := seconds(at), s.memory.Hasher()
+	now, hasher := store.Seconds(at), s.memory.Hasher()
 	for i, d := range deltas {
-		e := s.shared.journal.counter(d.Key, secondsIn(d.Life))
+		e := s.shared.journal.counter(d.Key, store.SecondsIn(d.Life))
 		if e == nil {
 			continue
 		}
@@ -166,7 +166,7 @@ func (s *Store) Add(ctx context.Context, at time.Time, deltas ...store.Delta) ([
 			continue
 		}
 		e.see(store.Seen{Member: hasher.Member(d.Member), At: now})
-		if counters[i].Distinct >= exact {
+		if counters[i].Distinct >= store.Exact {
 			s.enlarge(d.Key, e)
 		}
 	}
@@ -195,14 +195,14 @@ func (s *Store) Copy(ctx context.Context, from, to string) error {
 	if len(known.Spans) == 0 {
 		return nil
 	}
-	if e := s.shared.journal.counter(to, secondsIn(known.Life)); e != nil {
+	if e := s.shared.journal.counter(to, store.SecondsIn(known.Life)); e != nil {
 		for _, x := range known.Spans {
 			e.add(x)
 		}
 		for _, m := range known.Members {
 			e.see(m)
 		}
-		e.large = e.large || len(known.Members) >= exact
+		e.large = e.large || len(known.Members) >= store.Exact
 	}
 	s.noteTold()
 	return nil
@@ -231,7 +231,7 @@ func (s *Store) Mark(ctx context.Context, at time.Time, life time.Duration, owne
 	if err := s.memory.Mark(ctx, at, life, owner, keys...); err != nil {
 		return err
 	}
-	s.post(post{postMark, seconds(at), secondsIn(life), owner, news})
+	s.post(post{postMark, store.Seconds(at), store.SecondsIn(life), owner, news})
 	return nil
 }
 
@@ -242,7 +242,7 @@ func (s *Store) Hand(ctx context.Context, at time.Time, from, to uint32, keys ..
 	if err := s.memory.Hand(ctx, at, from, to, keys...); err != nil {
 		return err
 	}
-	s.post(post{postHand, seconds(at), from, to, keys})
+	s.post(post{postHand, store.Seconds(at), from, to, keys})
 	return nil
 }
 
@@ -253,7 +253,7 @@ func (s *Store) Place(ctx context.Context, at time.Time, life time.Duration, own
 	if err := s.memory.Place(ctx, at, life, owner, p); err != nil {
 		return err
 	}
-	s.post(post{postPoint, seconds(at), secondsIn(life), owner, p[:]})
+	s.post(post{postPoint, store.Seconds(at), store.SecondsIn(life), owner, p[:]})
 	return nil
 }
 

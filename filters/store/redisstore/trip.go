@@ -208,8 +208,8 @@ func (s *Store) load(told journal, asked []*question) *load {
 func (s *Store) read(l *load, name string, at time.Time) {
 	c := counted{name: name, at: at, reply: len(l.cmds)}
 	l.cmds = append(l.cmds, s.client.B().Hgetall().Key(s.counterKey(name)).Build())
-	if k := s.memory.Known(name); len(k.Sizes) > 0 && seconds(at)-min(seconds(at), k.Sizes[0].At) >= sizesEvery {
-		l.cmds = s.sizes(l.cmds, name, seconds(at), secondsIn(k.Life))
+	if k := s.memory.Known(name); len(k.Sizes) > 0 && store.Seconds(at)-min(store.Seconds(at), k.Sizes[0].At) >= sizesEvery {
+		l.cmds = s.sizes(l.cmds, name, store.Seconds(at), store.SecondsIn(k.Life))
 		c.sizes = len(l.cmds) - c.reply - 1
 	}
 	l.counters = append(l.counters, c)
@@ -270,11 +270,11 @@ func (s *Store) learn(ctx context.Context, l *load, replies []rueidis.RedisResul
 			return fmt.Errorf("reading the counter %s: %w", c.name, err)
 		}
 		m := &images[i]
-		*m = decode(fields, seconds(c.at))
+		*m = decode(fields, store.Seconds(c.at))
 		switch {
 		case !m.large:
 		case c.sizes > 0:
-			m.Sizes = sizesOf(m, seconds(c.at), replies[c.reply+1:])
+			m.Sizes = sizesOf(m, store.Seconds(c.at), replies[c.reply+1:])
 		default:
 			if m.Sizes = s.memory.Known(c.name).Sizes; len(m.Sizes) == 0 {
 				late = append(late, i)
@@ -283,7 +283,7 @@ func (s *Store) learn(ctx context.Context, l *load, replies []rueidis.RedisResul
 	}
 	for _, i := range late {
 		c, m := l.counters[i], &images[i]
-		m.Sizes = sizesOf(m, seconds(c.at), s.client.DoMulti(ctx, s.sizes(nil, c.name, seconds(c.at), secondsIn(m.Life))...))
+		m.Sizes = sizesOf(m, store.Seconds(c.at), s.client.DoMulti(ctx, s.sizes(nil, c.name, store.Seconds(c.at), store.SecondsIn(m.Life))...))
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -295,7 +295,7 @@ func (s *Store) learn(ctx context.Context, l *load, replies []rueidis.RedisResul
 
 // sizesOf reads the sizes of m's set. One that could not be counted is left out.
 func sizesOf(m *image, now uint32, replies []rueidis.RedisResult) []store.Size {
-	life := secondsIn(m.Life)
+	life := store.SecondsIn(m.Life)
 	var out []store.Size
 	for i, width := range levels(life) {
 		if n, err := replies[i].AsInt64(); err == nil {
@@ -315,7 +315,7 @@ func (s *Store) hold(c counted, m image) {
 	}
 	s.memory.Learn(c.at, c.name, m.Known)
 	if len(m.dead) > 0 && m.Life > 0 {
-		if e := j.counter(c.name, secondsIn(m.Life)); e != nil {
+		if e := j.counter(c.name, store.SecondsIn(m.Life)); e != nil {
 			e.dead = m.dead
 		}
 	}
