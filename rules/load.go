@@ -3,7 +3,6 @@ package rules
 import (
 	"cmp"
 	"crypto/sha256"
-	_ "embed"
 	"encoding/hex"
 	"fmt"
 	"hash"
@@ -27,22 +26,6 @@ const (
 	maxListFile = 256 << 20
 )
 
-const (
-	builtinPrefix = "builtin:"
-	builtinName   = builtinPrefix + "defaults"
-)
-
-//go:embed defaults.yaml
-var builtinText string
-
-// Builtin returns the text of a file of rules in the binary: "builtin:defaults" is the only one.
-func Builtin(name string) (string, bool) {
-	if name == builtinName {
-		return builtinText, true
-	}
-	return "", false
-}
-
 // Load reads file of fsys and all it includes, checked against now. The Set is nil if and only if the findings hold an
 // error; then none of it is to be used.
 func Load(fsys fs.FS, file string, known Known) (*Set, strict.Findings) {
@@ -54,6 +37,8 @@ type Loader struct {
 	FS    fs.FS
 	Known Known
 	Now   time.Time // for `until:`
+
+	Newest bool // take the newest built-in rules, whatever release the files pin
 }
 
 // Load is like the function Load.
@@ -66,6 +51,7 @@ func (o Loader) Load(file string) (*Set, strict.Findings) {
 		set:     &Set{Symbols: map[string]*Symbol{}, Lists: map[string]*List{}},
 	}
 	l.file(file, strict.Value{})
+	l.pinsSomething()
 	l.build()
 	l.set.Digest = "sha256:" + hex.EncodeToString(l.digest.Sum(nil))
 	l.sort()
@@ -87,6 +73,8 @@ type loading struct {
 	symbols  map[string]bool // all names that conditions may read
 	used     map[string]bool // lists that something uses
 	stated   []stated        // what the files say of thresholds, for each policy
+	pinned   said[string]    // the release of the built-in rules that the files keep to
+	defaults string          // the full name of the built-in rules that are included
 }
 
 // add keeps a finding, once. What is said of a value that could not even be read is not kept: it would speak of a value
@@ -152,6 +140,7 @@ func (l *loading) file(name string, from strict.Value) {
 		l.findings = l.findings.With(f)
 	}
 	l.version(doc)
+	l.pin(doc)
 	l.open = append(l.open, name)
 	for _, include := range doc.Include {
 		if include.V != "" {
@@ -180,15 +169,12 @@ func (l *loading) version(doc *fileDoc) {
 }
 
 func (l *loading) include(by string, include said[string]) {
-	name := include.V
-	if strings.HasPrefix(name, builtinPrefix) {
-		if _, ok := Builtin(name); !ok {
-			l.hintAt(include.At, codeInclude, fmt.Sprintf("there is no %s in the program", include.At.Quoted()), "there is "+builtinName)
-			return
-		}
-	} else if path, ok := l.within(by, include); ok {
-		name = path
-	} else {
+	resolve := l.builtin
+	if !strings.HasPrefix(include.V, builtinPrefix) {
+		resolve = func(include said[string]) (string, bool) { return l.within(by, include) }
+	}
+	name, ok := resolve(include)
+	if !ok {
 		return
 	}
 	switch {

@@ -56,6 +56,7 @@ type fileDoc struct {
 	Self       strict.Value   `yaml:",self"`
 	Version    said[int]      `yaml:"version"`
 	Include    []said[string] `yaml:"include"`
+	Defaults   said[string]   `yaml:"defaults"`
 	Thresholds thresholdsDoc  `yaml:"thresholds"`
 	Reject     rejectDoc      `yaml:"reject"`
 	checksDoc  `yaml:",inline"`
