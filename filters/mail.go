@@ -30,6 +30,17 @@ type Session struct {
 	TLS          string // "TLS1.3", or "" in clear
 	User         string // the authenticated user, or ""
 	Manners      Manners
+
+	Via  *Session // the relay of ours from which the client's message came; nil if the client itself is connected
+	Hops int      // the Received fields, from the top, that relays of ours have written
+}
+
+// Connected is the session of whoever is connected: the client's own or that of the relay before it.
+func (s *Session) Connected() *Session {
+	if s == nil || s.Via == nil {
+		return s
+	}
+	return s.Via
 }
 
 // Manners is how a client has offended against the rules of the dialogue. Each field is the evidence, "" without an

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 )
@@ -15,6 +16,10 @@ const grace = 100 * time.Millisecond
 
 // Pipeline is the checks of one generation. It is immutable and shared by all connections.
 type Pipeline struct {
+	// Relays are servers of ours that pass on what others have sent. What they send is judged by the client from whom they
+	// had it, once the message is there: until then no check starts. To be set before the first pass begins.
+	Relays []netip.Prefix
+
 	checks []Check
 	budget time.Duration
 }
@@ -27,6 +32,15 @@ func NewPipeline(budget time.Duration, checks ...Check) *Pipeline {
 
 // Checks returns the checks in their order.
 func (p *Pipeline) Checks() []Check { return p.checks }
+
+// Behind is m, whose message is there, with the client from whom a relay had it in the place of the relay. It reports false
+// and m itself if no relay is connected.
+func (p *Pipeline) Behind(m Mail) (Mail, bool) {
+	if !m.relayed(p.Relays) {
+		return m, false
+	}
+	return m.behind(p.Relays), true
+}
 
 // Begin starts a pass for one connection. ctx ends every run of it; so does End.
 func (p *Pipeline) Begin(ctx context.Context) *Pass {
@@ -79,9 +93,9 @@ func (x *Pass) End() { x.cancel() }
 func (x *Pass) Wait() { x.running.Wait() }
 
 // Reach starts the checks of stage s with what is known now. It never blocks. A stage is reached once; later calls
-// for it do nothing.
+// for it do nothing. While a relay stands for its client no stage is reached.
 func (x *Pass) Reach(s Stage, m Mail) {
-	if x.reached[s] {
+	if x.reached[s] || m.relayed(x.pipeline.Relays) {
 		return
 	}
 	x.reached[s] = true

@@ -123,7 +123,7 @@ func (t *transaction) connect(route *backend.Backend) (*backend.Conn, error) {
 
 // client is whom the server behind may hear of.
 func (t *transaction) client() backend.Client {
-	s := t.trial.Mail.Session
+	s := t.trial.Mail.Session.Connected()
 	who := backend.Client{
 		Addr: s.Addr, Local: addrOf(t.gate.LocalAddr()), NameKnown: s.ReverseKnown, Hello: s.Hello, Proto: "SMTP", User: s.User,
 	}

@@ -116,6 +116,7 @@ func (t *Trial) Recipients(e *filters.Envelope) {
 // for, since a message that is not counted would make the counts of the next one wrong.
 func (t *Trial) AtData(msg *filters.Message, auth *filters.Auth) Judged {
 	t.Mail.Message = msg
+	t.behind()
 	t.pass.Reach(filters.Body, t.Mail)
 	t.know(t.needed(filters.Body))
 	if auth != nil {
@@ -138,6 +139,19 @@ func (t *Trial) AtData(msg *filters.Message, auth *filters.Auth) Judged {
 	j := t.judge(results, open)
 	j.Final = true
 	return j
+}
+
+// behind puts the client from whom a relay of ours had the message in the relay's place, and starts what has waited for it.
+func (t *Trial) behind() {
+	m, relayed := t.gen.Checks.Behind(t.Mail)
+	if !relayed {
+		return
+	}
+	t.Mail = m
+	t.pass.Reach(filters.Connect, m)
+	t.pass.Reach(filters.Sender, m)
+	t.know(t.needed(filters.Sender))
+	t.pass.Reach(filters.Recipients, t.Mail)
 }
 
 // needed waits for the checks of the stages up to s that are not optional.

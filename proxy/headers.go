@@ -46,7 +46,7 @@ func Headers(h HeaderInput) []byte {
 	if h.Mail.Auth != nil {
 		f.field("Authentication-Results: "+h.Hostname+";", authResults(h.Mail)...)
 	}
-	f.field("Received: from "+helo(h.Mail.Session), received(h)...)
+	f.field("Received: from "+helo(h.Mail.Session.Connected()), received(h)...)
 	return f.end()
 }
 
@@ -77,7 +77,7 @@ func required(t rules.Threshold) string {
 
 // received are the words of the trace field after the client's own name (RFC 5321 4.4).
 func received(h HeaderInput) []string {
-	s := h.Mail.Session
+	s := h.Mail.Session.Connected()
 	if s == nil {
 		s = &filters.Session{}
 	}

@@ -28,7 +28,7 @@ import (
 // TestSessions plays testdata/sessions/*.txtar: whole dialogues with real parts on loopback. A session's files are
 //
 //	front       settings, one a line: ip ADDR (the client's), tls, shadow, relay DOMAIN, recipients N, size BYTES, mend,
-//	            pause DURATION
+//	            pause DURATION, relays NETWORK
 //	rules.yaml  the rules; without the file, none
 //	zone        what the DNS says; without the file it is offline
 //	backend     what the backend says otherwise: STAGE REPLY (banner, ehlo, mail, rcpt, data, dot), RCPT ADDRESS REPLY, or
@@ -132,6 +132,8 @@ func (f *front) set(line string) {
 		f.Relay = func(domain string) bool { return domain == value }
 	case "mend":
 		f.Dialogue.Mend = true
+	case "relays":
+		f.Current().Checks.Relays = []netip.Prefix{netip.MustParsePrefix(value)}
 	case "pause":
 		f.Dialogue.GreetPause, _ = time.ParseDuration(value)
 	case "recipients":

@@ -13,33 +13,37 @@ type Ask uint8
 
 // The keys a zone can be asked for.
 const (
-	AskClientIP   Ask = iota // the client's address
-	AskReceivedIP            // the first public address of the hops before the client, as Received fields name them
-	AskHelo                  // the domain the client calls itself by
-	AskRDNS                  // the client's reverse name, if it points back
-	AskMailFrom              // the envelope sender: its domain, or the whole address in a hashed list
-	AskFrom                  // the whole address in the From field; hashed lists only
-	AskFromDomain            // its domain
-	AskReplyTo               // the address in the Reply-To field: its domain, or the whole in a hashed list
-	AskMessageID             // the domain of the Message-ID
-	AskURLHost               // the host of each link
-	AskURL                   // each link as host/path; hashed lists only
-	AskDKIMDomain            // the domain of each valid signature
+	AskClientIP       Ask = iota // the client's address
+	AskReceivedIP                // the first public address of the hops before the client, as Received fields name them
+	AskReceivedOthers            // the public addresses of the hops before that
+	AskHelo                      // the domain the client calls itself by
+	AskRDNS                      // the client's reverse name, if it points back
+	AskMailFrom                  // the envelope sender: its domain, or the whole address in a hashed list
+	AskFrom                      // the whole address in the From field; hashed lists only
+	AskFromDomain                // its domain
+	AskReplyTo                   // the address in the Reply-To field: its domain, or the whole in a hashed list
+	AskMessageID                 // the domain of the Message-ID
+	AskURLHost                   // the host of each link
+	AskURL                       // each link as host/path; hashed lists only
+	AskDKIMDomain                // the domain of each valid signature
 )
 
 // askNames are the keys of `ask:`, in the order of the constants.
 var askNames = []string{
-	"client_ip", "received_ip", "helo", "rdns", "mail_from", "from", "from_domain", "reply_to", "message_id", "url_host", "url", "dkim_domain",
+	"client_ip", "received_ip", "received_others", "helo", "rdns", "mail_from", "from", "from_domain", "reply_to", "message_id",
+	"url_host", "url", "dkim_domain",
 }
 
 // String is the key's name in rules.
 func (a Ask) String() string { return askNames[a] }
 
 // IsIP reports whether a is an address of the network.
-func (a Ask) IsIP() bool { return a == AskClientIP || a == AskReceivedIP }
+func (a Ask) IsIP() bool { return a == AskClientIP || a == AskReceivedIP || a == AskReceivedOthers }
 
 // Many reports whether one message may have several of a.
-func (a Ask) Many() bool { return a == AskURLHost || a == AskURL || a == AskDKIMDomain }
+func (a Ask) Many() bool {
+	return a == AskReceivedOthers || a == AskURLHost || a == AskURL || a == AskDKIMDomain
+}
 
 // family is whose cap a symbol found by a counts under.
 func (a Ask) family() string {
@@ -205,6 +209,6 @@ func (l *loading) bounded(z *Zone, doc zoneDoc) {
 	}
 	if single > maxSingle || many > maxMany {
 		l.hintAt(doc.ID.At, codeAsking, "with this zone one message leads to too many queries",
-			fmt.Sprintf("all zones together can be asked for %d keys, and %d times for url_host, url and dkim_domain", maxSingle, maxMany))
+			fmt.Sprintf("all zones together can be asked for %d keys, and %d times for those of which a message may have many", maxSingle, maxMany))
 	}
 }

@@ -122,6 +122,7 @@ func (l *loading) answer(z *Zone, doc zoneDoc, a answerDoc) {
 		s.About = fmt.Sprintf("%s lists it as %s", z.Display, a.ID.V)
 	}
 	asks := l.asks(a.Ask, z.Ask)
+	l.hearsay(z, a, asks, mode.V)
 	if first := append(asks, z.Ask...); len(first) > 0 {
 		s.Family = first[0].family()
 	}
@@ -138,6 +139,23 @@ func (l *loading) answer(z *Zone, doc zoneDoc, a answerDoc) {
 	}
 	if l.define(a.ID.At, s) {
 		z.Answers = append(z.Answers, Answer{Symbol: s.Name, Ask: asks, Match: match})
+	}
+}
+
+// hearsay reports an answer that believes Received fields too much: anybody can write them.
+func (l *loading) hearsay(z *Zone, a answerDoc, asks []Ask, mode Mode) {
+	counts := asks
+	if counts == nil {
+		counts = z.Ask
+	}
+	others, hop := slices.Contains(counts, AskReceivedOthers), slices.Contains(counts, AskReceivedIP)
+	nearby := hop || slices.Contains(counts, AskClientIP)
+	switch {
+	case (others || hop) && a.Score.V < 0:
+		l.hintAt(a.Self, codeAnswer, "anybody could make himself welcome by a Received field of his own", "let it count for the client alone, `ask: client_ip`")
+	case others && (mode == Hard || nearby && a.Score.V > 0):
+		l.hintAt(a.Self, codeAnswer, "this counts for received_others as much as for hops nearby, or refuses alone",
+			"anybody can write Received fields: give them an answer of their own with fewer points, `ask: received_others`")
 	}
 }
 

@@ -53,6 +53,7 @@ type tlsFiles struct {
 
 type trusted struct {
 	Proxies []netip.Prefix `yaml:"proxies"`
+	Relays  []netip.Prefix `yaml:"relays"` // our own hops, behind which the client is that they have written down
 }
 
 type limits struct {

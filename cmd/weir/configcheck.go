@@ -22,6 +22,9 @@ func (c config) findings() strict.Findings {
 	f.want(isHostname(c.Hostname), "hostname", "%q is not a host name", c.Hostname)
 	c.Conduct.findings(&f)
 	c.findInListeners(&f)
+	for i, p := range c.Trusted.Relays {
+		f.want(p.Bits() > 0, fmt.Sprintf("trusted.relays[%d]", i), "everybody would be believed: name the networks of your own servers")
+	}
 	c.findBehind(&f)
 	c.findInAdmin(&f)
 	for i, addr := range c.DNS.Servers {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"testing/fstest"
@@ -23,6 +24,7 @@ type loader struct {
 	parts
 	scanBudget time.Duration
 	patience   time.Duration // of proxy.Generation
+	relays     []netip.Prefix
 	count      int
 }
 
@@ -88,6 +90,7 @@ func (l *loader) load(ctx context.Context, path string) (*proxy.Generation, stri
 	l.count++
 	g := newGeneration(set, checks(set, patterns, l.parts), l.scanBudget)
 	g.Number, g.Patience = l.count, l.patience
+	g.Checks.Relays = l.relays
 	return g, findings, nil
 }
 

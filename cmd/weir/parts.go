@@ -25,6 +25,7 @@ func (c config) loader(r *lookup.Resolver, s store.Store) *loader {
 		parts:      parts{resolver: r, store: s, dnsBudget: c.DNS.Budget},
 		scanBudget: c.ScanBudget,
 		patience:   c.DNS.Patience,
+		relays:     c.Trusted.Relays,
 	}
 }
 

@@ -2,49 +2,43 @@ package dnsbl
 
 import (
 	"net/netip"
+	"slices"
 	"strconv"
-	"strings"
 
 	"weir/filters"
+	"weir/rules"
 )
-
-// maxHops bounds the Received fields that are read.
-const maxHops = 30
 
 // maxSubject bounds what is shown of what strangers wrote, in letters.
 const maxSubject = 120
 
-// firstPublicHop is the first address of the hops before the client that is in no private network and not the client's
-// own; the zero Addr if there is none. The client has written these fields, so it is worth less than the client's address.
-func firstPublicHop(msg *filters.Message, client netip.Addr) netip.Addr {
-	hops := msg.Header("Received")
-	for _, hop := range hops[:min(len(hops), maxHops)] {
-		ip := hopAddress(hop)
-		if ip.IsValid() && ip.IsGlobalUnicast() && !ip.IsPrivate() && ip != client {
-			return ip
+// maxOthers bounds the hops further back that are asked for.
+const maxOthers = 4
+
+// hops are the public addresses from which m came before it came to the client, the last one first. Behind relays of ours
+// the client is the first hop, unless the list is asked for it as the client. What is behind it has been written by
+// strangers, so it is worth less.
+func (z zone) hops(m filters.Mail) []netip.Addr {
+	s := m.Session
+	if m.Message == nil || s.Via != nil && !s.Addr.IsValid() {
+		return nil
+	}
+	client := s.Addr.Addr().Unmap().WithZone("")
+	var all []netip.Addr
+	if s.Via != nil && !slices.Contains(z.Ask, rules.AskClientIP) {
+		all = append(all, client)
+	}
+	hops := m.Message.Hops()
+	for _, h := range hops[min(s.Hops, len(hops)):] {
+		if isPublic(h.Addr) && h.Addr != client && !slices.Contains(all, h.Addr) {
+			all = append(all, h.Addr)
 		}
 	}
-	return netip.Addr{}
+	return all[:min(len(all), 1+maxOthers)]
 }
 
-// hopAddress is the address from which a Received field says it came (RFC 5321 section 4.4): what the server saw, in
-// round brackets, goes before what the client called itself.
-func hopAddress(field string) netip.Addr {
-	from, ok := strings.CutPrefix(strings.ToLower(field), "from ")
-	if !ok {
-		return netip.Addr{}
-	}
-	said, _, _ := strings.Cut(from, " by ")
-	hello, seen, _ := strings.Cut(said, "(")
-	for _, part := range []string{seen, hello} {
-		for word := range strings.FieldsFuncSeq(part, func(r rune) bool { return strings.ContainsRune("[]() \t;,@", r) }) {
-			if ip, err := netip.ParseAddr(strings.TrimPrefix(word, "ipv6:")); err == nil {
-				return ip.Unmap().WithZone("")
-			}
-		}
-	}
-	return netip.Addr{}
-}
+// isPublic reports whether lists can know ip: it is that of one machine in no private network.
+func isPublic(ip netip.Addr) bool { return ip.IsGlobalUnicast() && !ip.IsPrivate() }
 
 // printable is text as it may be shown: one line without control and format characters, at most most letters.
 func printable(text string, most int) string {

@@ -30,7 +30,9 @@ func (z zone) subjects(m filters.Mail, a rules.Ask) []subject {
 	}
 	switch {
 	case a.IsIP():
-		add(z.ip(addressOf(m, a)))
+		for _, ip := range z.addressesOf(m, a) {
+			add(z.ip(ip))
+		}
 	case z.Hash != "" && isWhole(a):
 		for _, text := range wholesOf(m, a) {
 			add(z.hashed(text))
@@ -106,14 +108,17 @@ func isDomain(d string) bool {
 	return len(labels) > 1 && strings.Trim(labels[len(labels)-1], "0123456789") != ""
 }
 
-func addressOf(m filters.Mail, a rules.Ask) netip.Addr {
+// addressesOf are the addresses of m that a means.
+func (z zone) addressesOf(m filters.Mail, a rules.Ask) []netip.Addr {
 	if a == rules.AskClientIP {
-		return m.Session.Addr.Addr()
+		return []netip.Addr{m.Session.Addr.Addr()}
 	}
-	if m.Message == nil {
-		return netip.Addr{}
+	hops := z.hops(m)
+	first := min(1, len(hops))
+	if a == rules.AskReceivedIP {
+		return hops[:first]
 	}
-	return firstPublicHop(m.Message, m.Session.Addr.Addr().Unmap())
+	return hops[first:]
 }
 
 // isWhole reports whether a is asked for as a whole address or link by hashed lists.

@@ -100,41 +100,6 @@ func TestNothingIsAskedOfWhatIsNoDomain(t *testing.T) {
 	}
 }
 
-func TestHops(t *testing.T) {
-	for field, want := range map[string]string{
-		"from a.example (b.example [198.51.100.4]) by c.example with ESMTP": "198.51.100.4",
-		"from [192.0.2.5] (unknown [198.51.100.4]) by c":                    "198.51.100.4",
-		"from a (HELO 192.0.2.5) (198.51.100.4) by c":                       "192.0.2.5",
-		"from a (b [IPv6:2001:db8::1]) by c (d [192.0.2.1])":                "2001:db8::1",
-		"from [192.0.2.5] by c":                                             "192.0.2.5",
-		"from a by c (d [192.0.2.1])":                                       "",
-		"by c (d [192.0.2.1])":                                              "",
-		"(qmail 123 invoked by uid 1); from [192.0.2.1]":                    "",
-		"from a (ann@[::ffff:198.51.100.4]) by c":                           "198.51.100.4",
-		"from a (999.1.1.1 1.2.3 [::]::) by 198.51.100.4":                   "::",
-		"": "",
-	} {
-		got := ""
-		if ip := hopAddress(field); ip.IsValid() {
-			got = ip.String()
-		}
-		if got != want {
-			t.Errorf("%q: %s, want %s", field, got, want)
-		}
-	}
-}
-
-func FuzzHopAddress(f *testing.F) {
-	f.Add("from a.example (b.example [198.51.100.4]) by c.example")
-	f.Add("from [IPv6:2001:db8::1] by c")
-	f.Add("from (((([[[[ by")
-	f.Fuzz(func(t *testing.T, field string) {
-		if ip := hopAddress(field); ip.Is4In6() || ip.Zone() != "" {
-			t.Errorf("%q: %v", field, ip)
-		}
-	})
-}
-
 func FuzzSubjects(f *testing.F) {
 	f.Add(letter, "mail.example", "a@b.example")
 	f.Add("Reply-To: <@>\r\n\r\nhttp://a_b.example", "\xff.example", "\"a b\"@c.example")
@@ -382,5 +347,43 @@ func TestQuestionsAreOneFlight(t *testing.T) {
 	defer cancel()
 	if r, err := b.check.Run(ctx, m); err != nil || len(r.Problems) > 0 {
 		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+const relayedLetter = "Received: from a (a [198.51.100.4]) by relay.example; x\r\n" +
+	"Received: from b (b [10.1.2.3]) by a; x\r\nReceived: from b (b [198.51.100.4]) by a; x\r\n" +
+	"Received: from c (c [203.0.113.1]) by b; x\r\nReceived: from c (c [203.0.113.1]) by c; x\r\nReceived: from c (c [127.0.0.1]) by c; x\r\n" +
+	"Received: from d (d [203.0.113.2]) by c; x\r\nReceived: from e (e [203.0.113.3]) by d; x\r\nReceived: from f (f [203.0.113.4]) by e; x\r\n" +
+	"Received: from g (g [203.0.113.5]) by f; x\r\nReceived: from h (h [203.0.113.6]) by g; x\r\n\r\n"
+
+func TestHops(t *testing.T) {
+	relay := netip.MustParsePrefix("192.0.2.7/32")
+	for _, c := range []struct {
+		relays    []netip.Prefix
+		of        []rules.Ask
+		header    string
+		hop, rest string
+	}{
+		{nil, nil, relayedLetter, "198.51.100.4", "[203.0.113.1 203.0.113.2 203.0.113.3 203.0.113.4]"},
+		{[]netip.Prefix{relay}, nil, relayedLetter, "198.51.100.4", "[203.0.113.1 203.0.113.2 203.0.113.3 203.0.113.4]"},
+		{[]netip.Prefix{relay}, []rules.Ask{rules.AskClientIP}, relayedLetter, "203.0.113.1", "[203.0.113.2 203.0.113.3 203.0.113.4 203.0.113.5]"},
+		{[]netip.Prefix{relay}, nil, "Received: from a (a [10.1.2.3]) by relay.example; x\r\n" + relayedLetter, "", "[]"},
+		{nil, nil, "Subject: x\r\n\r\n", "", "[]"},
+	} {
+		m := letterMail()
+		m.Message = filters.ParseMessage([]byte(c.header))
+		m, _ = (&filters.Pipeline{Relays: c.relays}).Behind(m)
+		z := zone{&rules.Zone{Ask: c.of}, nil}
+		hop := ""
+		for _, s := range z.subjects(m, rules.AskReceivedIP) {
+			hop += s.text
+		}
+		rest := []string{}
+		for _, s := range z.subjects(m, rules.AskReceivedOthers) {
+			rest = append(rest, s.text)
+		}
+		if got := fmt.Sprint(rest); hop != c.hop || got != c.rest {
+			t.Errorf("%v of %.50q: %s, %s, want %s, %s", c.of, c.header, hop, got, c.hop, c.rest)
+		}
 	}
 }

@@ -98,6 +98,9 @@ func sessionOf(s *filters.Session, reverse *filters.Reverse) Session {
 	if s.Addr.IsValid() {
 		out.Client.IP = s.Addr.Addr().Unmap().String()
 	}
+	if s.Via != nil {
+		out.Client.Relay = s.Via.Addr.Addr().Unmap().String()
+	}
 	if reverse != nil {
 		out.Client.RDNS, out.Client.RDNSOK = reverse.Name, reverse.OK
 	}

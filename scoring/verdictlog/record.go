@@ -89,12 +89,13 @@ type Session struct {
 	Helo     string `json:"helo"`
 }
 
-// Client is the address that connected.
+// Client is the address that connected, or that a relay of ours had the message from.
 type Client struct {
 	IP     string `json:"ip"`
 	Port   uint16 `json:"port"`
 	RDNS   string `json:"rdns"`
 	RDNSOK bool   `json:"rdns_ok"`
+	Relay  string `json:"relay,omitempty"` // the trusted relay that is connected instead and has named the client; "" for none
 }
 
 // Envelope is the transaction's sender and recipients.
