@@ -25,29 +25,58 @@ const (
 	AskMessageID                 // the domain of the Message-ID
 	AskURLHost                   // the host of each link
 	AskURL                       // each link as host/path; hashed lists only
+	AskURLIP                     // the addresses of the host of each link
+	AskURLNS                     // the name servers of the domain of each link: see Zone.AsksIP
 	AskDKIMDomain                // the domain of each valid signature
 )
 
 // askNames are the keys of `ask:`, in the order of the constants.
 var askNames = []string{
 	"client_ip", "received_ip", "received_others", "helo", "rdns", "mail_from", "from", "from_domain", "reply_to", "message_id",
-	"url_host", "url", "dkim_domain",
+	"url_host", "url", "url_ip", "url_ns", "dkim_domain",
 }
 
 // String is the key's name in rules.
 func (a Ask) String() string { return askNames[a] }
 
-// IsIP reports whether a is an address of the network.
-func (a Ask) IsIP() bool { return a == AskClientIP || a == AskReceivedIP || a == AskReceivedOthers }
+// IsIP reports whether a is an address of the network, in any list.
+func (a Ask) IsIP() bool {
+	return a == AskClientIP || a == AskReceivedIP || a == AskReceivedOthers || a == AskURLIP
+}
+
+// AsksIP reports whether z is asked for a as an address of the network. Name servers are asked for by their addresses in
+// a list that is asked for other addresses, else by their names.
+func (z *Zone) AsksIP(a Ask) bool {
+	return a.IsIP() || a == AskURLNS && slices.ContainsFunc(z.Ask, Ask.IsIP)
+}
 
 // Many reports whether one message may have several of a.
 func (a Ask) Many() bool {
-	return a == AskReceivedOthers || a == AskURLHost || a == AskURL || a == AskDKIMDomain
+	return slices.Contains([]Ask{AskReceivedOthers, AskURLHost, AskURL, AskURLIP, AskURLNS, AskDKIMDomain}, a)
 }
+
+// Lookups is how many questions of a message find out what a stands for, before any list is asked: once, however many
+// zones are asked for a.
+func (a Ask) Lookups() int {
+	switch a {
+	case AskURLIP:
+		return 2 * LinkHosts
+	case AskURLNS:
+		return LinkDomains * (1 + LinkServers)
+	}
+	return 0
+}
+
+// Bounds of what is found out about the links of one message.
+const (
+	LinkHosts   = 4 // of which the addresses are looked up
+	LinkDomains = 3 // of which the name servers are
+	LinkServers = 2 // of each domain
+)
 
 // family is whose cap a symbol found by a counts under.
 func (a Ask) family() string {
-	if a.IsIP() {
+	if a.IsIP() && a != AskURLIP {
 		return "dns_ip"
 	}
 	return "dns_url"
@@ -157,8 +186,12 @@ func (l *loading) host(z *Zone, doc zoneDoc) {
 	if doc.How.Host.At.Said() && !slices.Contains(known, doc.How.Host.V) {
 		l.hintAt(doc.How.Host.At, codeAsking, fmt.Sprintf("%s is not a part of a domain", doc.How.Host.At.Quoted()), strict.DidYouMean(doc.How.Host.V, known))
 	}
-	if !slices.ContainsFunc(z.Ask, func(a Ask) bool { return !a.IsIP() }) && doc.How.Host.At.Said() && len(z.Ask) > 0 {
+	isName := func(a Ask) bool { return !z.AsksIP(a) }
+	if !slices.ContainsFunc(z.Ask, isName) && doc.How.Host.At.Said() && len(z.Ask) > 0 {
 		l.errorAt(doc.How.Host.At, codeAsking, "the zone is asked for no domain")
+	}
+	if slices.Contains(z.Ask, AskURLNS) && z.AsksIP(AskURLNS) && slices.ContainsFunc(z.Ask, isName) {
+		l.hintAt(doc.ID.At, codeAsking, "url_ns could mean addresses or names here, since the zone is asked for both", "write two zones")
 	}
 	if doc.How.Literals.At.Said() && !slices.Contains(z.Ask, AskURLHost) {
 		l.errorAt(doc.How.Literals.At, codeAsking, "the zone is not asked for url_host")
@@ -198,6 +231,7 @@ func (l *loading) testPoints(doc oneOrMany[string]) []string {
 // bounded reports the zone with which one message could lead to too many queries.
 func (l *loading) bounded(z *Zone, doc zoneDoc) {
 	single, many := 0, 0
+	found := map[Ask]bool{}
 	for _, zone := range append(l.set.Zones[:len(l.set.Zones):len(l.set.Zones)], *z) {
 		for _, a := range zone.Ask {
 			if a.Many() {
@@ -205,10 +239,15 @@ func (l *loading) bounded(z *Zone, doc zoneDoc) {
 			} else {
 				single++
 			}
+			if !found[a] {
+				single += a.Lookups()
+			}
+			found[a] = true
 		}
 	}
 	if single > maxSingle || many > maxMany {
 		l.hintAt(doc.ID.At, codeAsking, "with this zone one message leads to too many queries",
-			fmt.Sprintf("all zones together can be asked for %d keys, and %d times for those of which a message may have many", maxSingle, maxMany))
+			fmt.Sprintf("all zones together can be asked for %d keys, and %d times for those of which a message may have many; "+
+				"the first url_ip counts as %d keys more, the first url_ns as %d", maxSingle, maxMany, AskURLIP.Lookups(), AskURLNS.Lookups()))
 	}
 }

@@ -124,6 +124,9 @@ var codes = []struct{ list, answer, want string }{
 	{"senderscore", "127.0.4.99", "SENDERSCORE_FINE"},
 	{"senderscore", "127.255.255.255", "!sentinel"},
 	{"backscatterer", "127.0.0.2", "BACKSCATTERER_BL"},
+	{"spamhaus-sbl-links", "127.0.0.2 127.0.0.9", "SBL_LINKS_SBL SBL_LINKS_DROP"},
+	{"spamhaus-sbl-links", "127.0.0.3", "SBL_LINKS_CSS"},
+	{"spamhaus-sbl-links", "127.255.255.254", "!sentinel"},
 }
 
 // catalogued loads a list of the catalogue, with a key if it needs one.

@@ -20,13 +20,24 @@ import (
 //go:embed README.md
 var Readme string
 
-// checks are the names of the checks, by the stage at which what they ask for is known.
-var checks = [...]struct{ name, doc string }{
-	filters.Connect:    {"dnsbl", "Asks DNS lists about the client's address."},
-	filters.Sender:     {"dnsbl_sender", "Asks DNS lists about the client's HELO and the envelope sender."},
-	filters.Recipients: {"dnsbl_rdns", "Asks DNS lists about the client's reverse name."},
-	filters.Body:       {"dnsbl_body", "Asks DNS lists about the domains, addresses and links of the message."},
-	filters.Proven:     {"dnsbl_signer", "Asks DNS lists about the domains that have signed the message."},
+// part is what of a message a check of a list is about. A list has a check for each part that it is asked for.
+type part uint8
+
+// The parts: one for each stage at which what is asked for is known, by the same number, and one for what about links must
+// be looked up first, so that nothing else waits for that.
+const behindLinks = part(filters.Proven + 1)
+
+// checks are the names of the checks, by their parts.
+var checks = [...]struct {
+	stage     filters.Stage
+	name, doc string
+}{
+	filters.Connect:    {filters.Connect, "dnsbl", "Asks DNS lists about the client's address."},
+	filters.Sender:     {filters.Sender, "dnsbl_sender", "Asks DNS lists about the client's HELO and the envelope sender."},
+	filters.Recipients: {filters.Recipients, "dnsbl_rdns", "Asks DNS lists about the client's reverse name."},
+	filters.Body:       {filters.Body, "dnsbl_body", "Asks DNS lists about the domains, addresses and links of the message."},
+	filters.Proven:     {filters.Proven, "dnsbl_signer", "Asks DNS lists about the domains that have signed the message."},
+	behindLinks:        {filters.Body, "dnsbl_links", "Asks DNS lists about the addresses and name servers behind links."},
 }
 
 // Names are the names of all checks that New can make.
@@ -38,38 +49,40 @@ func Names() []string {
 	return names
 }
 
-// New makes the checks of zones: for each one for every stage at which it is asked, so that nobody waits for a list whose
+// New makes the checks of zones: for each one for every part at which it is asked, so that nobody waits for a list whose
 // answer changes nothing. Their symbols are those of the zone's answers. g, if not nil, watches over the zones.
 func New(zones []rules.Zone, r *lookup.Resolver, g *Guards) []filters.Check {
 	var all []filters.Check
 	share := shareOf(zones)
-	for stage, c := range checks {
+	for p, c := range checks {
 		for i := range zones {
-			z := zone{&zones[i], asksAt(&zones[i], filters.Stage(stage))}
+			z := zone{&zones[i], asksOf(&zones[i], part(p))}
 			if len(z.asks) == 0 {
 				continue
 			}
 			l := &listing{zone: z, resolver: r, guards: g, share: share, explains: len(all) < maxExplaining}
-			all = append(all, filters.Check{Name: c.name, Rule: z.ID, Doc: c.doc, Stage: filters.Stage(stage), Symbols: z.symbols(), Optional: true, Run: l.run})
+			all = append(all, filters.Check{Name: c.name, Rule: z.ID, Doc: c.doc, Stage: c.stage, Symbols: z.symbols(), Optional: true, Run: l.run})
 		}
 	}
 	return all
 }
 
-// asksAt are the keys of z that become known at stage s.
-func asksAt(z *rules.Zone, s filters.Stage) []rules.Ask {
+// asksOf are the keys of z that belong to p.
+func asksOf(z *rules.Zone, p part) []rules.Ask {
 	var asks []rules.Ask
 	for _, a := range z.Ask {
-		if stageOf(z, a) == s {
+		if partOf(z, a) == p {
 			asks = append(asks, a)
 		}
 	}
 	return asks
 }
 
-func stageOf(z *rules.Zone, a rules.Ask) filters.Stage {
+func partOf(z *rules.Zone, a rules.Ask) part {
 	stage := filters.Body
 	switch a {
+	case rules.AskURLIP, rules.AskURLNS:
+		return behindLinks
 	case rules.AskClientIP:
 		stage = filters.Connect
 	case rules.AskHelo, rules.AskMailFrom:
@@ -82,13 +95,13 @@ func stageOf(z *rules.Zone, a rules.Ask) filters.Stage {
 	if z.For.NullSender {
 		stage = max(stage, filters.Sender)
 	}
-	return stage
+	return part(stage)
 }
 
 // Bounds of what one message costs. The rules see to it that the keys of which a message has one do not use all up.
 const (
 	maxQueries    = 64
-	maxEach       = 20 // links or signers asked of one zone
+	maxEach       = 20 // links or signers, or what is behind links, asked of one zone
 	maxExplaining = 10 // checks that ask for reasons
 )
 
@@ -96,8 +109,13 @@ const (
 // maxQueries whatever it holds, reasons included. It is shared out beforehand, since the checks do not know of each other.
 func shareOf(zones []rules.Zone) int {
 	left, many := maxQueries-maxReasons*maxExplaining, 0
+	found := map[rules.Ask]bool{}
 	for i := range zones {
 		for _, a := range zones[i].Ask {
+			if !found[a] {
+				left -= a.Lookups()
+			}
+			found[a] = true
 			if a.Many() {
 				many++
 			} else {
@@ -139,12 +157,15 @@ func (l *listing) run(ctx context.Context, m filters.Mail) (report filters.Repor
 	if m.Session == nil || m.Session.User != "" {
 		return report, nil
 	}
-	all, left := l.questions(m, l.share)
-	if len(all) == 0 {
-		return report, nil
+	subjects := func(a rules.Ask) []subject { return l.subjects(m, a) }
+	if partOf(l.Zone, l.asks[0]) == behindLinks {
+		if len(urls(m)) == 0 || !l.admitted(ctx, &report) {
+			return report, nil
+		}
+		subjects = l.behind(ctx, m, &report)
 	}
-	if p, ok := l.guards.of(l.Zone).admit(ctx, l.Zone); !ok {
-		report.Problems = append(report.Problems, p)
+	all, left := l.questions(m, l.share, subjects)
+	if len(all) == 0 || !l.admitted(ctx, &report) {
 		return report, nil
 	}
 	ask(ctx, all, l.resolver.Lookup)
@@ -160,6 +181,15 @@ func (l *listing) run(ctx context.Context, m filters.Mail) (report filters.Repor
 	}
 	tell(&report, l.Zone, all)
 	return report, nil
+}
+
+// admitted reports whether the list may be asked; else why not is a problem of the report.
+func (l *listing) admitted(ctx context.Context, report *filters.Report) bool {
+	p, ok := l.guards.of(l.Zone).admit(ctx, l.Zone)
+	if !ok {
+		report.Problems = append(report.Problems, p)
+	}
+	return ok
 }
 
 // slowest is how long the slowest question took, 0 if all answers were known from before.

@@ -60,14 +60,17 @@ func prepare(t *testing.T, zones ...rules.Zone) *watched {
 	return w
 }
 
-func (w *watched) start() {
-	ctx, cancel := context.WithCancel(w.t.Context())
+func (w *watched) start() { run(w.t, w.guards) }
+
+// run lets g watch until the test ends.
+func run(t testing.TB, g *Guards) {
+	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		w.guards.Run(ctx)
+		g.Run(ctx)
 	}()
-	w.t.Cleanup(func() {
+	t.Cleanup(func() {
 		cancel()
 		<-ended
 	})
@@ -280,8 +283,6 @@ func TestHangingUpIsNoFailure(t *testing.T) {
 	}
 }
 
-// A list that listed a few and now lists nearly all is parked, whatever its test points say. Many listed clients in a row
-// are no sign of that, as long as those whom it did not list are not listed.
 // What nobody waited for is heard out: a list that is always late, or never answers, does not stay unknown to its guard.
 func TestAnAnswerNobodyWaitsForIsHeardOut(t *testing.T) {
 	z := list("A", "a.test", "X 127.0.0.2")
@@ -290,12 +291,7 @@ func TestAnAnswerNobodyWaitsForIsHeardOut(t *testing.T) {
 	b.say(t, client, "a.test", "127.0.0.2")
 	g := NewGuards(b.resolver)
 	g.Watch([]rules.Zone{z})
-	running, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		g.Run(running)
-	}()
+	run(t, g)
 	<-g.of(&z).tested
 	asked, release := make(chan struct{}, 1), make(chan struct{})
 	b.server.Twist(func(packet []byte, tcp bool) [][]byte {
@@ -319,10 +315,10 @@ func TestAnAnswerNobodyWaitsForIsHeardOut(t *testing.T) {
 			t.Fatalf("not heard: %+v", status(g, "A"))
 		}
 	}
-	stop()
-	<-ended
 }
 
+// A list that listed a few and now lists nearly all is parked, whatever its test points say. Many listed clients in a row
+// are no sign of that, as long as those whom it did not list are not listed.
 func TestAListThatListsAllOvernight(t *testing.T) {
 	for _, died := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -450,12 +446,7 @@ func TestASlowTestHoldsUpNoOtherList(t *testing.T) {
 	bench.say(t, netip.MustParseAddr("10.0.0.1"), "b.test", "127.0.0.2")
 	g := NewGuards(bench.resolver)
 	g.Watch([]rules.Zone{a, b})
-	running, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		g.Run(running)
-	}()
+	run(t, g)
 	<-g.of(&b).tested
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
@@ -464,8 +455,6 @@ func TestASlowTestHoldsUpNoOtherList(t *testing.T) {
 		t.Errorf("reported %+v, %v", r, err)
 	}
 	close(release)
-	stop()
-	<-ended
 }
 
 func TestKeysAreNotInWhatGuardsSay(t *testing.T) {

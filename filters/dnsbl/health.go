@@ -79,14 +79,14 @@ func testPoints(z *rules.Zone) (listed, unlisted []string) {
 	if len(z.Test.Listed)+len(z.Test.Unlisted) > 0 {
 		return pointKeys(z, z.Test.Listed), pointKeys(z, z.Test.Unlisted)
 	}
-	if slices.ContainsFunc(z.Ask, rules.Ask.IsIP) {
+	if slices.ContainsFunc(z.Ask, z.AsksIP) {
 		if z.For.V6 && !z.For.V4 {
 			listed, unlisted = []string{listedV6}, []string{unlistedV6}
 		} else {
 			listed, unlisted = []string{listedV4}, []string{unlistedV4}
 		}
 	}
-	if slices.ContainsFunc(z.Ask, func(a rules.Ask) bool { return !a.IsIP() }) {
+	if slices.ContainsFunc(z.Ask, func(a rules.Ask) bool { return !z.AsksIP(a) }) {
 		if z.Hash != "" {
 			return listed, append(unlisted, zone{Zone: z}.hashed(unlistedDomain).key)
 		}

@@ -1,7 +1,6 @@
 package dnsbl
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -230,16 +229,7 @@ func TestThroughUnbound(t *testing.T) {
 		list("QUOTA", "quota.test", "X 127.0.0.0/8"), list("POINTS", "points.test", "X 127.0.0.2")}
 	guards := NewGuards(r)
 	guards.Watch(zones)
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		guards.Run(ctx)
-	}()
-	defer func() {
-		cancel()
-		<-ended
-	}()
+	run(t, guards)
 	m := letterMail()
 	report, err := together(New(zones, r, guards)).Run(t.Context(), m)
 	if err != nil {

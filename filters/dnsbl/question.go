@@ -34,13 +34,14 @@ func (q *question) name() string { return q.key + "." + q.zone.Zone }
 // maxName bounds a name in the DNS (RFC 1035 section 2.3.4), written without the final dot.
 const maxName = 253
 
-// questions are what z is asked about m, each once, and how many more there would be than the share allows.
-func (z zone) questions(m filters.Mail, share int) (all []*question, left int) {
+// questions are what z is asked about m, each once, and how many more there would be than the share allows. subjects says
+// what a key stands for in m.
+func (z zone) questions(m filters.Mail, share int, subjects func(rules.Ask) []subject) (all []*question, left int) {
 	if z.For.NullSender && (m.Envelope == nil || m.Envelope.From != "") {
 		return nil, 0
 	}
 	for _, a := range z.asks {
-		found := z.subjects(m, a)
+		found := subjects(a)
 		if over := len(found) - share; a.Many() && over > 0 {
 			left += over
 			found = bothEnds(found, share)

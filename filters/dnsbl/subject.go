@@ -64,15 +64,21 @@ func (z zone) domain(d string, a rules.Ask) subject {
 	if !isDomain(d) {
 		return subject{}
 	}
-	if z.Host == rules.RegisteredHost || z.Host == "" && a == rules.AskURLHost {
-		if registered, err := publicsuffix.EffectiveTLDPlusOne(d); err == nil {
-			d = registered
-		}
+	if z.Host == rules.RegisteredHost || z.Host == "" && (a == rules.AskURLHost || a == rules.AskURLNS) {
+		d = registered(d)
 	}
 	if z.Hash != "" {
 		return z.hashed(d)
 	}
 	return subject{d, d}
+}
+
+// registered is the domain that somebody has registered, of which d is a part; d itself if there is none.
+func registered(d string) string {
+	if r, err := publicsuffix.EffectiveTLDPlusOne(d); err == nil {
+		return r
+	}
+	return d
 }
 
 // hashed asks for the hexadecimal digits of a text's hash.
@@ -231,7 +237,7 @@ func Keys(z *rules.Zone, about string) []string {
 	}
 	for _, a := range z.Ask {
 		switch {
-		case a.IsIP():
+		case z.AsksIP(a):
 			if err == nil {
 				add(list.ip(ip))
 			}

@@ -161,9 +161,10 @@ func asked(t *testing.T, zones []rules.Zone, m filters.Mail) (filters.Report, []
 	t.Helper()
 	var names []string
 	for _, z := range zones {
-		for stage := range filters.Proven + 1 {
-			if asks := asksAt(&z, stage); asks != nil && m.Session.User == "" {
-				questions, _ := zone{&z, asks}.questions(m, shareOf(zones))
+		for p := range behindLinks {
+			if asks := asksOf(&z, p); asks != nil && m.Session.User == "" {
+				list := zone{&z, asks}
+				questions, _ := list.questions(m, shareOf(zones), func(a rules.Ask) []subject { return list.subjects(m, a) })
 				for _, q := range questions {
 					names = append(names, q.name())
 				}
@@ -194,7 +195,7 @@ func TestStages(t *testing.T) {
 	if !slices.Equal(names, want) {
 		t.Errorf("checks %q, want %q", names, want)
 	}
-	if len(New(nil, lookup.Offline(), nil)) != 0 || len(Names()) != 5 {
+	if len(New(nil, lookup.Offline(), nil)) != 0 || len(Names()) != 6 {
 		t.Error("checks of nothing")
 	}
 }
