@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"text/tabwriter"
 
 	"weir/proxy/backend/sink"
@@ -136,7 +137,8 @@ func (t tally) wrongRecords() []string {
 		if sum != r.Verdict.Score {
 			out = append(out, fmt.Sprintf("%s: hits sum to %s, the score is %s", r.ID, sum, r.Verdict.Score))
 		}
-		broken := false
+		// A refusal does not wait for a list that could not change it.
+		broken := r.Verdict.Early != nil && slices.ContainsFunc(r.Verdict.Early.Open, func(o scoring.Open) bool { return o.Rule == "BROKEN" })
 		for _, e := range r.Errors {
 			broken = broken || e.Rule == "BROKEN"
 		}

@@ -74,8 +74,8 @@ func TestSharedCampaign(t *testing.T) {
 	eventually(t, "both to notice that Redis is back", func() bool {
 		return strings.Contains(one.log.String(), "Redis is back") && strings.Contains(other.log.String(), "Redis is back")
 	})
-	alternate(t, 1, other)
-	if alike, many, problem := lastAlike(t, other, 4); alike != 9 || !many || problem != "" {
+	alternate(t, 1, other) // what was on its way to Redis when that was stopped, one copy at most, may be missing
+	if alike, many, problem := lastAlike(t, other, 4); alike < 8 || !many || problem != "" {
 		t.Errorf("the ninth copy: %d alike, window reached: %v, problem: %q", alike, many, problem)
 	}
 	for _, w := range []*served{one, other} {

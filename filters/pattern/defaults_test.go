@@ -21,7 +21,7 @@ func defaults(t testing.TB) *rules.Set {
 	t.Helper()
 	known := rules.Known{}
 	offline := lookup.Offline()
-	for _, c := range []filters.Check{hello.New(), structure.New(), manners.New(), auth.NewSPF(offline), auth.NewDKIM(offline)} {
+	for _, c := range []filters.Check{hello.New(), structure.New(), manners.New(), auth.NewSPF(offline), auth.NewDKIM(offline), auth.NewARC(offline), auth.NewDMARC(nil, offline)} {
 		known[c.Name] = c.Symbols
 	}
 	file := "version: 1\ninclude: [builtin:defaults]\nthresholds: { tag: 6, reject: 15 }\n"
