@@ -14,10 +14,12 @@ import (
 )
 
 // Files are called verdicts-2026-11-24.jsonl after the UTC day they were written on, and when one is full the next of
-// the day verdicts-2026-11-24.1.jsonl, .2 and so on. Other files of the folder are left alone.
+// the day verdicts-2026-11-24.1.jsonl, .2 and so on. The index of each has its name and ends in .idx. Other files of the
+// folder are left alone.
 const (
 	filePrefix = "verdicts-"
 	fileSuffix = ".jsonl"
+	idxSuffix  = ".idx" // instead, of what finds the records of a file
 	day        = 24 * time.Hour
 )
 
@@ -26,6 +28,7 @@ type part struct {
 	day    time.Time // midnight UTC
 	number int       // 0 for the first of the day
 	size   int64     // when the folder was listed
+	index  int64     // bytes of its index; 0 without one
 }
 
 // name is the file's name within the folder.
@@ -35,6 +38,9 @@ func (p part) name() string {
 	}
 	return fmt.Sprintf("%s%s.%d%s", filePrefix, p.day.Format(time.DateOnly), p.number, fileSuffix)
 }
+
+// indexName is the name of its index.
+func (p part) indexName() string { return strings.TrimSuffix(p.name(), fileSuffix) + idxSuffix }
 
 func (p part) compare(q part) int {
 	return cmp.Or(p.day.Compare(q.day), cmp.Compare(p.number, q.number))
@@ -78,6 +84,9 @@ func list(dir string) ([]part, error) {
 			continue // gone meanwhile, or nothing that can be read
 		}
 		p.size = info.Size()
+		if info, err := os.Stat(filepath.Join(dir, p.indexName())); err == nil {
+			p.index = info.Size()
+		}
 		parts = append(parts, p)
 	}
 	slices.SortFunc(parts, part.compare)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -36,9 +37,10 @@ func (f *folder) partSize() int64 {
 
 // write appends lines, as a whole or not at all if that can be had.
 func (f *folder) write(lines []byte, now time.Time) error {
-	if err := f.ready(now); err != nil {
+	if err := f.take(now); err != nil {
 		return err
 	}
+	defer f.release()
 	n, err := f.file.Write(lines)
 	if err == nil {
 		f.part.size += int64(n)
@@ -51,10 +53,32 @@ func (f *folder) write(lines []byte, now time.Time) error {
 	return errors.Join(fmt.Errorf("writing the verdict log: %w", err), f.close())
 }
 
+// take makes f.file the file to write to now, and keeps others from replacing it. Where files cannot be locked, nobody
+// replaces them.
+func (f *folder) take(now time.Time) error {
+	for {
+		if err := f.ready(now); err != nil {
+			return err
+		}
+		if err := lock(f.file); err != nil || f.inPlace() {
+			return nil
+		}
+		if err := f.close(); err != nil {
+			return err
+		}
+	}
+}
+
+func (f *folder) release() {
+	if f.file != nil {
+		_ = unlock(f.file) // if it is not locked, that was so before
+	}
+}
+
 // ready makes f.file the file to write to now.
 func (f *folder) ready(now time.Time) error {
 	today := midnight(now)
-	if f.file != nil && (!f.part.day.Equal(today) || f.part.size >= f.partSize() || !f.inPlace()) {
+	if f.file != nil && (!f.part.day.Equal(today) || f.part.size >= f.partSize()) {
 		if err := f.close(); err != nil {
 			return err
 		}
@@ -65,7 +89,7 @@ func (f *folder) ready(now time.Time) error {
 	return f.open(today)
 }
 
-// inPlace reports whether the open file still has its name: it may have been removed or moved away.
+// inPlace reports whether the open file still has its name: it may have been removed, moved away or replaced.
 func (f *folder) inPlace() bool {
 	named, err := os.Stat(filepath.Join(f.dir, f.part.name()))
 	if err != nil {
@@ -127,8 +151,8 @@ func (f *folder) tidy(now time.Time) error {
 	return f.expire(now)
 }
 
-// expire removes files all of whose records are older than keep, and the oldest while all, with room for one more,
-// take more than maxSize. The file being written stays.
+// expire removes files all of whose records are older than keep, and the oldest while all with their indexes, and room
+// for one more, take more than maxSize. The file being written stays.
 func (f *folder) expire(now time.Time) error {
 	parts, err := list(f.dir)
 	if err != nil {
@@ -136,7 +160,7 @@ func (f *folder) expire(now time.Time) error {
 	}
 	var total int64
 	for _, p := range parts {
-		total += p.size
+		total += p.size + p.index
 	}
 	for _, p := range parts {
 		tooOld := f.keep > 0 && now.Sub(p.day.Add(day)) > f.keep
@@ -145,12 +169,20 @@ func (f *folder) expire(now time.Time) error {
 		if !tooOld && !tooMuch || current {
 			continue
 		}
-		if err := os.Remove(filepath.Join(f.dir, p.name())); err != nil {
+		if err := remove(f.dir, p); err != nil {
 			return fmt.Errorf("removing old verdicts: %w", err)
 		}
-		total -= p.size
+		total -= p.size + p.index
 	}
 	return nil
+}
+
+// remove removes a file with its index. If only one of them goes, it is the index, without which nothing is lost.
+func remove(dir string, p part) error {
+	if err := os.Remove(filepath.Join(dir, p.indexName())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return os.Remove(filepath.Join(dir, p.name()))
 }
 
 func (f *folder) close() error {

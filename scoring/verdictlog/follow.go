@@ -22,7 +22,7 @@ func Follow(ctx context.Context, dir string, q Query, each func(*Record) error) 
 	if err != nil {
 		return err
 	}
-	f := follower{scan: scan{ctx: ctx.Err, dir: dir, query: q, sieve: q.sieve()}}
+	f := follower{scan: newScan(ctx, dir, q)}
 	defer f.close()
 	if n := len(parts); n > 0 {
 		if err := f.openAtEnd(&parts[n-1]); err != nil {

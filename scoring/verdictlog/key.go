@@ -49,7 +49,8 @@ func parseFree(text string) (matcher, error) {
 		return matcher{}, errors.New("there is nothing to look for")
 	}
 	part := fold(text)
-	return matcher{need: plain(text), holds: func(r *Record) bool {
+	narrow := holding(part, textSender, textRecipient, textSubject, textOther)
+	return matcher{need: plain(text), narrow: narrow, hashed: hashedAddress(text, parseFree), holds: func(r *Record) bool {
 		in := []string{r.Envelope.From, r.Session.Helo, r.Session.Client.RDNS, r.Session.Client.IP, r.ID}
 		in = append(in, recipients(r)...)
 		if m := r.Message; m != nil {
@@ -69,31 +70,32 @@ func parseAction(value string) (matcher, error) {
 		return matcher{}, fmt.Errorf("there is no action %s; it is one of %s", value, strings.Join(names, ", "))
 	}
 	need := fmt.Sprintf(`"action":"%s"`, wanted)
-	return matcher{need: need, holds: func(r *Record) bool { return r.Verdict.Action == wanted }}, nil
+	narrow := named(nameAction, func(action string) bool { return action == wanted.String() })
+	return matcher{need: need, narrow: narrow, holds: func(r *Record) bool { return r.Verdict.Action == wanted }}, nil
 }
 
 func parseRule(value string) (matcher, error) {
-	return parseLines(value, func(r *Record) []scoring.Line { return r.Hits })
+	return parseLines(value, nameRule, func(r *Record) []scoring.Line { return r.Hits })
 }
 
 func parseShadow(value string) (matcher, error) {
-	return parseLines(value, func(r *Record) []scoring.Line { return r.Shadow })
+	return parseLines(value, nameShadow, func(r *Record) []scoring.Line { return r.Shadow })
 }
 
-func parseLines(value string, of func(*Record) []scoring.Line) (matcher, error) {
+func parseLines(value string, kind uint8, of func(*Record) []scoring.Line) (matcher, error) {
 	like := glob(value)
 	need := plain(longest(value))
 	if need == value {
 		need = fmt.Sprintf(`"rule":"%s"`, value)
 	}
-	return matcher{need: need, holds: func(r *Record) bool {
+	return matcher{need: need, narrow: named(kind, like), holds: func(r *Record) bool {
 		return slices.ContainsFunc(of(r), func(l scoring.Line) bool { return like(l.Rule) })
 	}}, nil
 }
 
 func parseError(value string) (matcher, error) {
 	like := glob(value)
-	return matcher{need: plain(longest(value)), holds: func(r *Record) bool {
+	return matcher{need: plain(longest(value)), narrow: named(nameError, like), holds: func(r *Record) bool {
 		for _, e := range r.Errors {
 			if like(e.Check) || like(e.Rule) || like(e.Kind) {
 				return true
@@ -105,29 +107,41 @@ func parseError(value string) (matcher, error) {
 
 func parsePolicy(value string) (matcher, error) {
 	like := glob(value)
-	return matcher{need: plain(longest(value)), holds: func(r *Record) bool { return like(r.Verdict.Policy) }}, nil
+	return matcher{
+		need: plain(longest(value)), narrow: named(namePolicy, like),
+		holds: func(r *Record) bool { return like(r.Verdict.Policy) },
+	}, nil
 }
 
 func parseFrom(value string) (matcher, error) {
 	if value == "<>" {
-		return matcher{holds: func(r *Record) bool { return r.Envelope.From == "" }}, nil
+		return matcher{
+			narrow: named(nameNobody, func(string) bool { return true }),
+			holds:  func(r *Record) bool { return r.Envelope.From == "" },
+		}, nil
 	}
 	like := address(value)
-	return matcher{need: plain(strings.Trim(value, "<@>")), holds: func(r *Record) bool {
+	return matcher{need: plain(strings.Trim(value, "<@>")), narrow: addressed(value, textSender), hashed: hashedAddress(value, parseFrom), holds: func(r *Record) bool {
 		return like(r.Envelope.From) || r.Message != nil && like(r.Message.HeaderFrom)
 	}}, nil
 }
 
 func parseTo(value string) (matcher, error) {
 	like := address(value)
-	return matcher{need: plain(strings.Trim(value, "<@>")), holds: func(r *Record) bool {
+	return matcher{need: plain(strings.Trim(value, "<@>")), narrow: addressed(value, textRecipient), hashed: hashedAddress(value, parseTo), holds: func(r *Record) bool {
 		return slices.ContainsFunc(recipients(r), like)
 	}}, nil
 }
 
 func parseSubject(value string) (matcher, error) {
 	part := fold(value)
-	return matcher{need: plain(value), holds: func(r *Record) bool {
+	hashed := func(key secret) matcher {
+		whole := key.hash(value)
+		return matcher{need: whole, narrow: holding(whole, textSubject), holds: func(r *Record) bool {
+			return r.Message != nil && r.Message.Subject == whole
+		}}
+	}
+	return matcher{need: plain(value), narrow: holding(part, textSubject), hashed: hashed, holds: func(r *Record) bool {
 		return r.Message != nil && strings.Contains(fold(r.Message.Subject), part)
 	}}, nil
 }
@@ -141,7 +155,8 @@ func parseIP(value string) (matcher, error) {
 		return matcher{}, fmt.Errorf("%s is not an address", value)
 	}
 	text := ip.Unmap().String()
-	return matcher{need: text, holds: func(r *Record) bool { return r.Session.Client.IP == text }}, nil
+	narrow := within(netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()))
+	return matcher{need: text, narrow: narrow, holds: func(r *Record) bool { return r.Session.Client.IP == text }}, nil
 }
 
 func parseNet(value string) (matcher, error) {
@@ -153,7 +168,7 @@ func parseNet(value string) (matcher, error) {
 		}
 		network = netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen())
 	}
-	return matcher{holds: func(r *Record) bool {
+	return matcher{narrow: within(network), holds: func(r *Record) bool {
 		ip, err := netip.ParseAddr(r.Session.Client.IP)
 		return err == nil && network.Contains(ip)
 	}}, nil
@@ -161,14 +176,32 @@ func parseNet(value string) (matcher, error) {
 
 func parseID(value string) (matcher, error) {
 	begins := beginning(value)
-	return matcher{need: plain(value), holds: func(r *Record) bool { return begins(r.ID) || begins(r.Session.ID) }}, nil
+	return matcher{
+		need: plain(value), narrow: holding(fold(value), textOther),
+		holds: func(r *Record) bool { return begins(r.ID) || begins(r.Session.ID) },
+	}, nil
 }
 
 func parseCampaign(value string) (matcher, error) {
 	begins := beginning(value)
-	return matcher{need: plain(value), holds: func(r *Record) bool {
+	return matcher{need: plain(value), narrow: holding(fold(value), textOther), holds: func(r *Record) bool {
 		return r.Outcome.Bulk != nil && begins(r.Outcome.Bulk.Campaign)
 	}}, nil
+}
+
+// hashedAddress makes what finds an address where its local part is hashed; nil if value is no whole address.
+func hashedAddress(value string, parse func(string) (matcher, error)) func(secret) matcher {
+	address := strings.Trim(value, "<>")
+	if at := strings.LastIndexByte(address, '@'); at <= 0 || at == len(address)-1 {
+		return nil
+	}
+	return func(key secret) matcher {
+		m, err := parse(key.address(address))
+		if err != nil {
+			panic(err) // cannot happen: it is an address as well
+		}
+		return m
+	}
 }
 
 func recipients(r *Record) []string {

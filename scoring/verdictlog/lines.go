@@ -31,6 +31,8 @@ type lines struct {
 	in   *bufio.Reader
 	part []byte // of a line whose end has not been read
 	skip bool   // that line is too long
+
+	start, end int64 // where that line, or the last one returned, begins; what has been read
 }
 
 func newLines(r io.Reader) *lines { return &lines{in: bufio.NewReaderSize(r, readSize)} }
@@ -41,6 +43,10 @@ func (l *lines) next() ([]byte, error) {
 	for {
 		piece, err := l.in.ReadSlice('\n')
 		ended := err == nil
+		if len(l.part) == 0 && !l.skip {
+			l.start = l.end
+		}
+		l.end += int64(len(piece))
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) && !errors.Is(err, io.EOF) {
 			return nil, err
 		}

@@ -28,7 +28,8 @@ type Options struct {
 	Warn    func(error)   // is told of records lost and of writes that fail, at most once a minute; may be nil
 }
 
-// Log writes records to files, a line each. Its one goroutine runs from Open to Close.
+// Log writes records to files, a line each, and makes an index of each file that is full. Its two goroutines run from
+// Open to Close.
 //
 // A record is handed to the operating system as soon as the one before is written; there is no fsync. What was handed
 // over survives the end of the program, not that of the machine.
@@ -41,9 +42,10 @@ type Log struct {
 	once    sync.Once
 	done    chan struct{} // closed when the goroutine has ended
 
-	folder folder
-	warn   func(error)
-	buffer bytes.Buffer // lines to write
+	folder  folder
+	indexer *indexer
+	warn    func(error)
+	buffer  bytes.Buffer // lines to write
 
 	trouble  error     // since the last warning
 	reported uint64    // dropped, when last warned of
@@ -64,11 +66,13 @@ func Open(o Options) (*Log, error) {
 		folder:  folder{dir: o.Dir, keep: o.Keep, maxSize: o.MaxSize},
 		warn:    o.Warn,
 	}
+	l.indexer = newIndexer(o.Dir, l.closing)
 	err := l.folder.ready(time.Now())
 	if errors.Is(err, fs.ErrPermission) {
 		return nil, err
 	}
 	l.note(err) // a full disk is no reason not to start
+	go l.indexer.run()
 	go l.run()
 	return l, nil
 }
@@ -132,6 +136,7 @@ func (l *Log) Close() error {
 
 func (l *Log) run() {
 	defer close(l.done)
+	defer func() { <-l.indexer.done }()
 	tick := time.NewTicker(warnEvery)
 	defer tick.Stop()
 	for {
@@ -141,6 +146,9 @@ func (l *Log) run() {
 			l.write(r)
 		case now := <-tick.C:
 			l.note(l.folder.expire(now))
+			l.indexer.again()
+		case err := <-l.indexer.trouble:
+			l.note(err)
 		case <-l.closing:
 			l.drain()
 			return
@@ -155,6 +163,9 @@ func (l *Log) write(r Record) {
 		err := l.folder.write(l.buffer.Bytes(), time.Now())
 		if err == nil {
 			l.stuck.Store(nil)
+			if l.folder.fresh {
+				l.indexer.again()
+			}
 			l.note(l.folder.tidy(time.Now()))
 			return
 		}

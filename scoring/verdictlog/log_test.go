@@ -19,7 +19,12 @@ import (
 	"weir/scoring"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(logToKill); dir != "" {
+		writeUntilKilled(dir)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // record makes one of many records that differ.
 func record(n int, at time.Time) Record {

@@ -3,6 +3,7 @@ package verdictlog
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"weir/rules"
 	"weir/rules/strict"
+	"weir/scoring/verdictlog/index"
 )
 
 // Query says which records are looked for: those of a time at which all terms hold. The zero Query finds all.
@@ -23,13 +25,23 @@ type Query struct {
 // term is one word of a query, ready to match.
 type term struct {
 	matcher
-	not bool
+	other *matcher // means the same in records where something is hashed; nil without a key
+	not   bool
 }
+
+// any reports whether the word without its minus holds.
+func (t term) any(r *Record) bool { return t.holds(r) || t.other != nil && t.other.holds(r) }
 
 // matcher tells whether a record is meant.
 type matcher struct {
 	holds func(*Record) bool
 	need  string // what a record's line must hold to match, whatever the case; "" for nothing in particular
+
+	// narrow finds in an index those that may be meant, and says whether it is those exactly.
+	narrow func(*index.File) (found index.Set, exact bool, err error)
+
+	// hashed makes what means the same in records where something is hashed; nil if nothing that it asks for is.
+	hashed func(secret) matcher
 }
 
 // Match reports whether q finds r.
@@ -38,11 +50,27 @@ func (q Query) Match(r *Record) bool {
 		return false
 	}
 	for _, t := range q.terms {
-		if t.holds(r) == t.not {
+		if t.any(r) == t.not {
 			return false
 		}
 	}
 	return true
+}
+
+// keyed is q with the key in dir, if there is one and it may be read, so that it finds what is hashed as well.
+func (q Query) keyed(dir string) Query {
+	key := findSecret(dir)
+	if key == nil {
+		return q
+	}
+	q.terms = slices.Clone(q.terms)
+	for i := range q.terms {
+		if t := &q.terms[i]; t.hashed != nil {
+			other := t.hashed(key)
+			t.other = &other
+		}
+	}
+	return q
 }
 
 // ParseQuery reads the words of a query, all of which must hold:
@@ -153,7 +181,10 @@ func parseScore(text string) (matcher, error) {
 			if err != nil {
 				return matcher{}, fmt.Errorf("a score to compare with: %w", err)
 			}
-			return matcher{holds: func(r *Record) bool { return o.holds(r.Verdict.Score, limit) }}, nil
+			return matcher{
+				holds:  func(r *Record) bool { return o.holds(r.Verdict.Score, limit) },
+				narrow: scored(func(score rules.Points) bool { return o.holds(score, limit) }),
+			}, nil
 		}
 	}
 	return matcher{}, errors.New("say how to compare: score>9, score<=2.5")

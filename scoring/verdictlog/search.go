@@ -26,7 +26,7 @@ func Search(ctx context.Context, dir string, q Query, each func(*Record) error) 
 // search looks through parts, each up to its size.
 func search(ctx context.Context, dir string, parts []part, q Query, each func(*Record) error) error {
 	parts = slices.DeleteFunc(slices.Clone(parts), func(p part) bool { return !p.mayHold(q.Since, q.Until) })
-	s := scan{ctx: ctx.Err, dir: dir, query: q, sieve: q.sieve()}
+	s := newScan(ctx, dir, q)
 	if q.Last <= 0 {
 		for _, p := range parts {
 			if err := s.file(p, each); err != nil {
@@ -38,12 +38,12 @@ func search(ctx context.Context, dir string, parts []part, q Query, each func(*R
 	// The newest files first, until there are enough.
 	var found [][]*Record
 	for missing := q.Last; missing > 0 && len(parts) > 0; parts = parts[:len(parts)-1] {
-		newest := ring{size: missing}
-		if err := s.file(parts[len(parts)-1], newest.add); err != nil {
+		newest, err := s.newest(parts[len(parts)-1], missing)
+		if err != nil {
 			return err
 		}
-		found = append(found, newest.records())
-		missing -= len(newest.kept)
+		found = append(found, newest)
+		missing -= len(newest)
 	}
 	for _, records := range slices.Backward(found) {
 		for _, r := range records {
@@ -65,7 +65,7 @@ func Lines(ctx context.Context, dir string, q Query, each func(line []byte) erro
 	}
 	parts = slices.DeleteFunc(parts, func(p part) bool { return !p.mayHold(q.Since, q.Until) })
 	exact := len(q.terms) > 0 || !q.Since.IsZero() || !q.Until.IsZero()
-	s := scan{ctx: ctx.Err, dir: dir, query: q, sieve: q.sieve()}
+	s := newScan(ctx, dir, q)
 	for _, p := range parts {
 		err := s.lines(p, func(line []byte) error {
 			if exact {
@@ -80,6 +80,27 @@ func Lines(ctx context.Context, dir string, q Query, each func(line []byte) erro
 	return nil
 }
 
+// Count is how many records of the log in dir q finds. Where indexes know, nothing else is read.
+func Count(ctx context.Context, dir string, q Query) (int, error) {
+	parts, err := list(dir)
+	if err != nil {
+		return 0, err
+	}
+	s := newScan(ctx, dir, q)
+	n := 0
+	for _, p := range parts {
+		if !p.mayHold(q.Since, q.Until) {
+			continue
+		}
+		found, err := s.count(p)
+		if err != nil {
+			return 0, err
+		}
+		n += found
+	}
+	return n, nil
+}
+
 // Find returns the record with the given id, or the only one whose id begins with it. It looks only where the time in
 // the id says, so ten letters are the least. The error wraps fs.ErrNotExist if there is none.
 func Find(dir, id string) (*Record, error) {
@@ -92,12 +113,15 @@ func Find(dir, id string) (*Record, error) {
 	if !ok {
 		return nil, fmt.Errorf("%q is not an id", id)
 	}
-	q := Query{terms: []term{{matcher: matcher{need: id, holds: func(r *Record) bool { return strings.HasPrefix(r.ID, id) }}}}}
+	q := Query{terms: []term{{matcher: matcher{
+		need: id, narrow: holding(fold(id), textOther),
+		holds: func(r *Record) bool { return strings.HasPrefix(r.ID, id) },
+	}}}}
 	parts, err := list(dir)
 	if err != nil {
 		return nil, err
 	}
-	s := scan{ctx: func() error { return nil }, dir: dir, query: q, sieve: q.sieve()}
+	s := newScan(context.Background(), dir, q)
 	var found *Record
 	for _, p := range parts {
 		if !p.mayHold(at, at) {
@@ -136,6 +160,11 @@ type scan struct {
 	sieve sieve
 }
 
+func newScan(ctx context.Context, dir string, q Query) scan {
+	q = q.keyed(dir)
+	return scan{ctx: ctx.Err, dir: dir, query: q, sieve: q.sieve()}
+}
+
 // often is how many lines are read between two looks at the context.
 const often = 1000
 
@@ -144,8 +173,66 @@ func (s *scan) file(p part, each func(*Record) error) error {
 	return s.lines(p, func(line []byte) error { return s.line(line, each) })
 }
 
-// lines reads one file, up to the size it had when it was listed. One that is gone was expired meanwhile.
+// newest returns the last n records of a file that the query finds, the newest last.
+func (s *scan) newest(p part, n int) ([]*Record, error) {
+	last := ring{size: n}
+	c, err := s.candidates(p)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		err := s.file(p, last.add)
+		return last.records(), err
+	}
+	defer c.close()
+	err = c.lines(c.found.Backwards(), s.ctx, func(line []byte) error {
+		return s.line(line, func(r *Record) error {
+			if last.add(r); len(last.kept) == n {
+				return errFound
+			}
+			return nil
+		})
+	})
+	if errors.Is(err, errFound) {
+		err = nil
+	}
+	slices.Reverse(last.kept)
+	return last.kept, err
+}
+
+// count is how many records of one file the query finds.
+func (s *scan) count(p part) (int, error) {
+	c, err := s.candidates(p)
+	if err != nil {
+		return 0, err
+	}
+	if c != nil && c.exact {
+		defer c.close()
+		return c.found.Len(), nil
+	}
+	if c != nil {
+		c.close()
+	}
+	n := 0
+	err = s.file(p, func(*Record) error { n++; return nil })
+	return n, err
+}
+
+// lines calls each with the lines of one file that may be what the query finds.
 func (s *scan) lines(p part, each func(line []byte) error) error {
+	c, err := s.candidates(p)
+	if err != nil {
+		return err
+	}
+	if c == nil {
+		return s.allLines(p, each)
+	}
+	defer c.close()
+	return c.lines(c.found.Forwards(), s.ctx, each)
+}
+
+// allLines reads one file, up to the size it had when it was listed. One that is gone was expired meanwhile.
+func (s *scan) allLines(p part, each func(line []byte) error) error {
 	file, err := os.Open(filepath.Join(s.dir, p.name()))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

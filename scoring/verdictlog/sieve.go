@@ -2,14 +2,15 @@ package verdictlog
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"time"
 )
 
 // sieve passes over most lines that a query cannot match, without decoding them.
 type sieve struct {
-	needles      []needle
-	since, until string // seconds, as records write them; "" for no bound
+	needles      [][]needle // of each of these, one must be there
+	since, until string     // seconds, as records write them; "" for no bound
 }
 
 // needle is a text to be found whatever its case. All of it is ASCII.
@@ -28,9 +29,14 @@ const seconds = "2006-01-02T15:04:05"
 func (q Query) sieve() sieve {
 	var s sieve
 	for _, t := range q.terms {
-		if t.need != "" && !t.not {
-			s.needles = append(s.needles, newNeedle(t.need))
+		if t.need == "" || t.not || t.other != nil && t.other.need == "" {
+			continue
 		}
+		either := []needle{newNeedle(t.need)}
+		if t.other != nil {
+			either = append(either, newNeedle(t.other.need))
+		}
+		s.needles = append(s.needles, either)
 	}
 	if !q.Since.IsZero() {
 		s.since = q.Since.UTC().Format(seconds)
@@ -49,8 +55,8 @@ func (s sieve) passes(line []byte) bool {
 			return false
 		}
 	}
-	for _, n := range s.needles {
-		if !n.in(line) {
+	for _, either := range s.needles {
+		if !slices.ContainsFunc(either, func(n needle) bool { return n.in(line) }) {
 			return false
 		}
 	}
