@@ -10,6 +10,7 @@ import (
 type Outcome struct {
 	Delivered bool // the backend has accepted the message
 	Refused   bool // the rules have refused or deferred it
+	Marked    bool // the rules have marked it, or worse
 	RcptNo    int  // recipients that the backend did not accept
 }
 

@@ -17,6 +17,7 @@ func (t *transaction) learn(reply Reply) {
 	ours := t.account.by == byFront
 	o := filters.Outcome{
 		Delivered: reply.Code/100 == 2 && !ours,
+		Marked:    t.judged.Action >= rules.Tag,
 		Refused:   t.judged.Action >= rules.Defer && t.account.by == "" && !t.gate.server.Shadow,
 	}
 	for _, r := range t.refused {

@@ -8,6 +8,8 @@ import (
 	"testing/fstest"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"weir/filters"
 	"weir/filters/lookup"
 	"weir/filters/store"
@@ -32,18 +34,7 @@ func TestNoFailureOfAnyListIsPaidByTheSender(t *testing.T) {
 	}
 	failures := []string{"SERVFAIL", "REFUSED", "127.255.255.254", "127.0.0.1", "198.51.100.80", "TXT x"}
 	names := [][]string{{"7.2.0.192.a.test"}, {"7.2.0.192.b.test", "mail.client.example.b.test"}, {"shop.example.c.test"}, {"sender.example.d.test", "author.example.d.test"}}
-	judged := func(records map[string][]string) outcome {
-		zone, err := lookup.MapZone(records)
-		if err != nil {
-			t.Fatal(err)
-		}
-		own := parts{resolver: lookup.FromZone(zone), store: store.NewMemory(1 << 20), dnsBudget: time.Second}
-		g := newGeneration(set, checks(set, filters.Check{Name: "pattern", Stage: filters.Body, Run: nothing}, own), 10*time.Second)
-		s := submission{client: netip.MustParseAddr("192.0.2.7"), from: "a@sender.example", to: []string{"bob@example.org"},
-			raw: []byte("From: a@author.example\r\n\r\nhttp://www.shop.example/\r\n")}
-		s.session.Hello = "mail.client.example"
-		return judge(t.Context(), g, s)
-	}
+	judged := func(records map[string][]string) outcome { return judgedWith(t, set, records) }
 	for truth := range 1 << len(names) {
 		healthy := map[string][]string{}
 		for i, of := range names {
@@ -71,6 +62,20 @@ func TestNoFailureOfAnyListIsPaidByTheSender(t *testing.T) {
 	}
 }
 
+// judgedWith is a letter's verdict where the DNS says records.
+func judgedWith(t *testing.T, set *rules.Set, records map[string][]string) outcome {
+	zone, err := lookup.MapZone(records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := parts{resolver: lookup.FromZone(zone), store: store.NewMemory(1 << 20), dnsBudget: time.Second}
+	g := newGeneration(set, checks(set, filters.Check{Name: "pattern", Stage: filters.Body, Run: nothing}, own), 10*time.Second)
+	s := submission{client: netip.MustParseAddr("192.0.2.7"), from: "a@sender.example", to: []string{"bob@example.org"},
+		raw: []byte("From: a@author.example\r\n\r\nhttp://www.shop.example/\r\n")}
+	s.session.Hello = "mail.client.example"
+	return judge(t.Context(), g, s)
+}
+
 func nothing(context.Context, filters.Mail) (filters.Report, error) { return filters.Report{}, nil }
 
 // onlyAddresses are the records that can stand beside a failure.
@@ -79,4 +84,58 @@ func onlyAddresses(failure string, records []string) []string {
 		return nil
 	}
 	return records
+}
+
+// asked is what lists are asked for, and the key of that in the letter.
+var asked = [...]struct{ ask, key string }{{"client_ip", "7.2.0.192"}, {"url_host", "shop.example"}, {"mail_from", "sender.example"}}
+
+// drawnList is a list of the rules, and what it says.
+type drawnList struct {
+	rule          string
+	name          string // that is asked for
+	said, failing []string
+	against       bool
+}
+
+func drawList(t *rapid.T, i int) drawnList {
+	of := asked[i%len(asked)]
+	score := rapid.IntRange(-8, 16).Draw(t, "score")
+	l := drawnList{name: fmt.Sprintf("%s.l%d.test", of.key, i), against: score >= 0}
+	l.rule = fmt.Sprintf("  - { id: L%d, zone: l%d.test, ask: %s, combine: %s, answers: [{ id: A, bits: 2, score: %d, mode: %s }, { id: B, is: 127.0.0.0/8, octet4: 3, score: 1 }] }\n",
+		i, i, of.ask, rapid.SampledFrom([]string{"sum", "max"}).Draw(t, "combine"), score, rapid.SampledFrom([]string{"weighted", "weighted", "hard", "shadow"}).Draw(t, "mode"))
+	if rapid.Bool().Draw(t, "listed") {
+		l.said = []string{fmt.Sprintf("127.0.0.%d", rapid.IntRange(2, 7).Draw(t, "code"))}
+	}
+	if rapid.Bool().Draw(t, "fails") {
+		failure := rapid.SampledFrom([]string{"SERVFAIL", "REFUSED", "127.255.255.254", "127.0.0.1", "198.51.100.80"}).Draw(t, "failure")
+		l.failing = append([]string{failure}, onlyAddresses(failure, l.said)...)
+	}
+	return l
+}
+
+// A list that fails is worth what one that lists nobody is: nothing, whatever the lists are worth and however many fail.
+func TestAListThatFailsListsNobody(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		text := "version: 1\nthresholds: { tag: 6, defer: 9, reject: 15 }\ncaps: { dns_ip: 10, dns_url: 12.5 }\nzones:\n"
+		well, failing, silent, against := map[string][]string{}, map[string][]string{}, map[string][]string{}, true
+		for i := range rapid.IntRange(2, 6).Draw(rt, "lists") {
+			l := drawList(rt, i)
+			text, against = text+l.rule, against && l.against
+			well[l.name], failing[l.name], silent[l.name] = l.said, l.said, l.said
+			if l.failing != nil {
+				failing[l.name], silent[l.name] = l.failing, nil
+			}
+		}
+		set, findings := rules.Load(fstest.MapFS{"r.yaml": {Data: []byte(text)}}, "r.yaml", known())
+		if err := findings.Err(); err != nil {
+			rt.Fatal(err)
+		}
+		failed, without, healthy := judgedWith(t, set, failing), judgedWith(t, set, silent), judgedWith(t, set, well)
+		if failed.Points != without.Points || failed.Action != without.Action || failed.at != without.at {
+			rt.Fatalf("failing: %s %s at %s, listing nobody: %s %s at %s", failed.Action, failed.Points, failed.at, without.Action, without.Points, without.at)
+		}
+		if against && (failed.Points > healthy.Points || failed.Action > healthy.Action) {
+			rt.Fatalf("failing: %s %s, well: %s %s", failed.Action, failed.Points, healthy.Action, healthy.Points)
+		}
+	})
 }

@@ -128,6 +128,7 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 		return err
 	}
 	defer remembered()
+	guards.Store = memory
 	current := &reloadable{app: a, flags: f, running: c, log: log, level: level}
 	current.loader = c.loader(resolver, memory)
 	current.loader.guards = guards

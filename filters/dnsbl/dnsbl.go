@@ -64,6 +64,9 @@ func New(zones []rules.Zone, r *lookup.Resolver, g *Guards) []filters.Check {
 			all = append(all, filters.Check{Name: c.name, Rule: z.ID, Doc: c.doc, Stage: c.stage, Symbols: z.symbols(), Optional: true, Run: l.run})
 		}
 	}
+	if g != nil && len(all) > 0 {
+		all[0].Learn = g.learn
+	}
 	return all
 }
 
@@ -171,7 +174,7 @@ func (l *listing) run(ctx context.Context, m filters.Mail) (report filters.Repor
 	ask(ctx, all, l.resolver.Lookup)
 	report.Facts.Asked = &filters.Asked{Zone: l.ID, Took: slowest(all)}
 	for _, q := range all {
-		l.guards.saw(q)
+		l.guards.saw(ctx, q)
 	}
 	if l.explains {
 		explain(ctx, all, l.resolver)

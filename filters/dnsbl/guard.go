@@ -19,12 +19,14 @@ const (
 	testTime    = 10 * time.Second // that one test may take
 	parkWrong   = 5 * time.Minute  // how long a list is parked the first time; it doubles each time
 	parkLongest = time.Hour
-	parkSilent  = time.Minute     // likewise, for one that does not answer: all fall silent while a resolver is down,
-	silentMost  = 5 * time.Minute // and should not stay parked for long when it is back
-	testAgain   = time.Minute     // between tests that single error answers make due
-	maxErrors   = 8               // error answers in a row, whatever the test says
-	maxFailures = 8               // in a row
-	silentFor   = 3 * time.Second // that the failures in a row must span; lookups repeat one failure that long
+	parkSilent  = time.Minute            // likewise, for one that does not answer: all fall silent while a resolver is down,
+	silentMost  = 5 * time.Minute        // and should not stay parked for long when it is back
+	testAgain   = time.Minute            // between tests that single error answers make due
+	maxErrors   = 8                      // error answers in a row, whatever the test says
+	maxFailures = 8                      // in a row
+	slowAfter   = time.Second            // an answer that takes longer is late
+	neverAfter  = 100 * time.Millisecond // a failure that takes less was known before
+	silentFor   = 3 * time.Second        // that the failures in a row must span; lookups repeat one failure that long
 )
 
 // guard watches over one list. Checks and tests use it at once.
@@ -40,15 +42,24 @@ type guard struct {
 	due      time.Time // when the next test is
 	testing  bool
 	strikes  int // how often it was parked since it was last found well while it was asked
-	rate     rate
+	habits   habits
 	errors   int       // error answers in a row
 	doubted  time.Time // when an error answer last made a test due
 	failures int       // in a row
 	failing  time.Time
 }
 
+// habits are how a list answers.
+type habits struct {
+	rate     rate
+	familiar rate  // of those alone who are known to be good
+	late     share // of answers and failures
+}
+
 func newGuard(z *rules.Zone, nudge func()) *guard {
-	return &guard{nudge: nudge, tested: make(chan struct{}), zone: z}
+	return &guard{nudge: nudge, tested: make(chan struct{}), zone: z, habits: habits{
+		rate: rate{share: share{habit: listsAll}, every: 4}, familiar: rate{share: share{habit: listsFamiliar}, every: 1}, late: share{habit: isLate},
+	}}
 }
 
 // replace takes the zone of newer rules.
@@ -91,8 +102,9 @@ func (l *guard) admit(ctx context.Context, z *rules.Zone) (filters.Problem, bool
 		Detail: fmt.Sprintf("%s is not asked until %s: %s", shown(z), s.Until.UTC().Format("15:04 MST"), s.Why)}, false
 }
 
-// saw learns from an answered question, and parks the list if the answer is one of a list in trouble.
-func (l *guard) saw(q *question, tell func(Status)) {
+// saw learns from an answered question, and parks the list if the answer is one of a list in trouble. familiar says that
+// it was about somebody who is known to be good.
+func (l *guard) saw(q *question, familiar bool, tell func(Status)) {
 	if errors.Is(q.err, lookup.ErrOffline) || errors.Is(q.err, context.Canceled) {
 		return // nobody has asked, or nobody waited for the answer
 	}
@@ -101,11 +113,12 @@ func (l *guard) saw(q *question, tell func(Status)) {
 		l.state.Asked++
 		if !q.answer.Cached {
 			l.state.Took.add(q.took)
+			l.keepsTime(q, now)
 		}
 		switch {
 		case !failed:
 			l.failures, l.errors = 0, 0
-			l.listens(q, now)
+			l.listens(q, familiar, now)
 		case problem.Kind == filters.KindSentinel:
 			l.unknown(problem)
 			l.doubts(now, problem.Detail)
@@ -134,20 +147,44 @@ func (l *guard) unknown(p filters.Problem) {
 }
 
 // listens counts an answer. One from the cache says nothing new.
-func (l *guard) listens(q *question, now time.Time) {
+func (l *guard) listens(q *question, familiar bool, now time.Time) {
 	if q.answer.Found {
 		l.state.Listed++
 	}
 	if q.answer.Cached {
 		return
 	}
-	if before, latest, odd := l.rate.count(q); odd && !l.state.Parked {
-		// Many listed clients may come at once. So the list is parked for as long only as it takes to test it, with what it
-		// did not list until now.
-		l.state.Parked, l.state.Until = true, now
-		l.state.Why = fmt.Sprintf("it lists %d %% of what it is asked for, before it was %d %%", latest, before)
-		l.due = now
-		l.nudge()
+	if before, latest, odd := l.habits.rate.count(q); odd {
+		l.suspects(now, fmt.Sprintf("it lists %d %% of what it is asked for, before it was %d %%", latest, before))
+	}
+	if !familiar {
+		return
+	}
+	if before, latest, odd := l.habits.familiar.count(q); odd {
+		l.suspects(now, fmt.Sprintf("it lists %d %% of those with whom mail is exchanged, before it was %d %%", latest, before))
+	}
+}
+
+// suspects parks a list that lists oddly much for as long only as it takes to test it, with what it did not list until now:
+// many listed clients may come at once.
+func (l *guard) suspects(now time.Time, why string) {
+	if l.state.Parked {
+		return
+	}
+	l.state.Parked, l.state.Until, l.state.Why = true, now, why
+	l.due = now
+	l.nudge()
+}
+
+// keepsTime counts how long an answer or a failure took. A list that is mostly late is as good as silent.
+func (l *guard) keepsTime(q *question, now time.Time) {
+	if q.err != nil && q.took < neverAfter {
+		return
+	}
+	var f *lookup.Failure
+	late := q.took > slowAfter || errors.As(q.err, &f) && f.Kind == lookup.Timeout
+	if _, latest, odd := l.habits.late.count(late); odd {
+		l.park(now, fmt.Sprintf("%d %% of its last answers took longer than %s or never came", latest, slowAfter), parkSilent)
 	}
 }
 
@@ -213,13 +250,15 @@ func (l *guard) begin(now time.Time) time.Time {
 // test asks the list for its test points and draws the consequences.
 func (l *guard) test(ctx context.Context, r *lookup.Resolver, tell func(Status)) {
 	l.mu.Lock()
-	zone, parked, controls := l.zone, l.state.Parked, l.rate.keys()
+	zone, parked, controls := l.zone, l.state.Parked, [][]string{l.habits.rate.keys(), l.habits.familiar.keys()}
 	l.mu.Unlock()
 	bounded, cancel := context.WithTimeout(ctx, testTime)
 	defer cancel()
 	found := Test(bounded, r, zone)
-	if parked && found.Wrong == "" {
-		found.Wrong = changed(bounded, r, zone, controls)
+	for _, keys := range controls {
+		if parked && found.Wrong == "" {
+			found.Wrong = changed(bounded, r, zone, keys)
+		}
 	}
 	if ctx.Err() != nil {
 		return // the end of the program says nothing of the list
@@ -234,6 +273,9 @@ func (l *guard) conclude(found Health, now time.Time) {
 	if why == "" && found.Failed != "" {
 		first, why = parkSilent, found.Failed
 		l.state.LastError = why
+	}
+	if why == "" && l.state.Parked && found.Took > slowAfter {
+		first, why = parkSilent, fmt.Sprintf("its test points took %s", found.Took.Round(time.Millisecond))
 	}
 	l.testing, l.due = false, now.Add(testEvery)
 	l.state.Warning = found.Warning

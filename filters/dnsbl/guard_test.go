@@ -275,8 +275,8 @@ func TestHangingUpIsNoFailure(t *testing.T) {
 	z := list("A", "a.test", "X 127.0.0.2")
 	l := newGuard(&z, func() {})
 	for range 100 {
-		l.saw(&question{zone: &z, err: &lookup.Failure{Kind: lookup.Timeout, Err: context.Canceled}}, nil)
-		l.saw(&question{zone: &z, err: &lookup.Failure{Kind: lookup.Failed, Err: lookup.ErrOffline}}, nil)
+		l.saw(&question{zone: &z, err: &lookup.Failure{Kind: lookup.Timeout, Err: context.Canceled}}, false, nil)
+		l.saw(&question{zone: &z, err: &lookup.Failure{Kind: lookup.Failed, Err: lookup.ErrOffline}}, false, nil)
 	}
 	if s := l.status(); s.Asked != 0 || s.Unknown != 0 {
 		t.Errorf("counted %+v", s)

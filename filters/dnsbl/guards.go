@@ -9,13 +9,15 @@ import (
 	"time"
 
 	"weir/filters/lookup"
+	"weir/filters/store"
 	"weir/rules"
 )
 
 // Guards watch over lists, so that one that has lost its mind is not asked: it is parked. They outlive the generations of
 // rules. Run must be running while checks that have them run. A nil *Guards watches over nothing.
 type Guards struct {
-	Tell func(Status) // called when a list is parked and when it is asked again, if set before Run
+	Tell  func(Status) // called when a list is parked and when it is asked again, if set before Run
+	Store store.Store  // remembers who is known to be good, if set before Watch
 
 	resolver *lookup.Resolver
 	wake     chan struct{}
@@ -65,12 +67,12 @@ const maxUnheard = 64
 
 // saw tells the guard of a question's zone of the answer. If nobody waited for it, the answer is heard out, of one
 // question of each list at a time: else a list that never answers would not be found out where verdicts do without it.
-func (g *Guards) saw(q *question) {
+func (g *Guards) saw(ctx context.Context, q *question) {
 	l := g.of(q.zone)
 	switch {
 	case l == nil:
 	case !errors.Is(q.err, context.Canceled):
-		l.saw(q, g.Tell)
+		l.saw(q, g.isFamiliar(ctx, q), g.Tell)
 	case l.hearing.CompareAndSwap(false, true):
 		select {
 		case g.unheard <- q:
@@ -85,8 +87,15 @@ func (g *Guards) hear(ctx context.Context, l *guard, q question) {
 	defer l.hearing.Store(false)
 	ctx, cancel := context.WithTimeout(ctx, testTime)
 	defer cancel()
+	began := time.Now()
 	q.answer, q.err = g.resolver.Lookup(ctx, q.name(), lookup.A)
-	l.saw(&q, g.Tell)
+	q.took += time.Since(began)
+	l.saw(&q, g.isFamiliar(ctx, &q), g.Tell)
+}
+
+// isFamiliar reports whether q has an answer that is new and about somebody who is known to be good.
+func (g *Guards) isFamiliar(ctx context.Context, q *question) bool {
+	return q.err == nil && !q.answer.Cached && g.familiar(ctx, q.subject)
 }
 
 func (g *Guards) nudge() {
