@@ -3,6 +3,8 @@ package backend
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -11,12 +13,20 @@ const (
 	ownedFor  = 10 * time.Minute // how long the connection of a user may rest
 )
 
-var errRounds = errors.New("the authentication does not end")
+var (
+	errRounds    = errors.New("the authentication does not end")
+	errMechanism = errors.New("the server does not offer this mechanism, or the way to it is not safe for it")
+)
 
 // Auth passes an authentication on (RFC 4954 4). first is the mechanism, with the initial response if there is one;
-// answer brings the client's line for a challenge. Both are passed as they are and kept nowhere. The reply returned is
-// the server's last one; with 235 the connection is the user's, and may rest longer than others.
+// answer brings the client's line for a challenge. Both are passed as they are and kept nowhere. A mechanism that is not
+// offered on this connection is an error before anything was said. The reply returned is the server's last one; with 235
+// the connection is the user's, and may rest longer than others.
 func (c *Conn) Auth(first string, answer func(challenge string) (string, error)) (Reply, error) {
+	mechanism, _, _ := strings.Cut(first, " ")
+	if !slices.Contains(strings.Fields(strings.ToUpper(c.Offer["AUTH"])), strings.ToUpper(mechanism)) {
+		return Reply{}, fmt.Errorf("AUTH: %w", errMechanism)
+	}
 	line := "AUTH " + first
 	for range maxRounds {
 		reply, err := c.exchange(line+"\r\n", time.Now().Add(c.backend.wait()))

@@ -160,6 +160,9 @@ func (c *Conn) hello(deadline time.Time, names ...string) error {
 			if !c.Secured() {
 				delete(c.Offer, "REQUIRETLS") // RFC 8689 4.2.1: only over TLS that is verified
 			}
+			if !c.private() {
+				c.Offer.withholdSecrets()
+			}
 			if c.backend.LMTP {
 				c.Offer["LIMITS"] = "RCPTMAX=1"
 			}

@@ -24,6 +24,16 @@ func (e Extensions) Has(keyword string) bool {
 	return ok
 }
 
+// withholdSecrets takes out the mechanisms of AUTH by which what a user is known by is said as it is (RFC 4954 4).
+func (e Extensions) withholdSecrets() {
+	rest := slices.DeleteFunc(strings.Fields(strings.ToUpper(e["AUTH"])), func(m string) bool {
+		return m == "PLAIN" || m == "LOGIN" || m == "XOAUTH2" || m == "OAUTHBEARER"
+	})
+	if e.Has("AUTH") {
+		e["AUTH"] = strings.Join(rest, " ")
+	}
+}
+
 // MaxSize is the largest message taken (RFC 1870), 0 if no limit was named.
 func (e Extensions) MaxSize() int64 {
 	n, err := strconv.ParseInt(e["SIZE"], 10, 64)

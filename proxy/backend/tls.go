@@ -62,6 +62,17 @@ func (c *Conn) Secured() bool {
 	return ok && c.backend.Security == Required
 }
 
+// private reports whether nobody else reads the connection: it is encrypted, or does not leave this machine.
+func (c *Conn) private() bool {
+	_, encrypted := c.net.(*tls.Conn)
+	return encrypted || staysHere(c.tcp.RemoteAddr())
+}
+
+func staysHere(to net.Addr) bool {
+	tcp, ok := to.(*net.TCPAddr)
+	return !ok || tcp.IP.IsLoopback() // else a socket file
+}
+
 // tlsConfig is the backend's configuration for the server that c is to.
 func (c *Conn) tlsConfig() *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12}

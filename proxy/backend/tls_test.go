@@ -10,6 +10,7 @@ import (
 	"math/big"
 	"net"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -137,6 +138,55 @@ func TestREQUIRETLSNeedsAVerifiedServer(t *testing.T) {
 		b.Security = security
 		if c := open(t, b); c.Offer.Has("REQUIRETLS") != (security == Required) {
 			t.Errorf("%d: offer %v", security, c.Offer)
+		}
+	}
+}
+
+// elsewhere is an address of this machine that is not its loopback: to the program, another machine's.
+func elsewhere(t *testing.T) string {
+	t.Helper()
+	addrs, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addrs {
+		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
+			return net.JoinHostPort(n.IP.String(), "0")
+		}
+	}
+	t.Skip("this machine has no address but its loopback")
+	return ""
+}
+
+func TestPasswordsDoNotLeaveInClear(t *testing.T) {
+	if !staysHere(&net.UnixAddr{}) || !staysHere(&net.TCPAddr{IP: net.IPv6loopback}) || staysHere(&net.TCPAddr{IP: net.IPv4(192, 0, 2, 7)}) {
+		t.Error("what is this machine is not known")
+	}
+	cert, _ := authority(t, "mail.weir.example")
+	secure := &tls.Config{Certificates: []tls.Certificate{cert}}
+	for _, c := range []struct {
+		name, addr string
+		tls        *tls.Config
+		want       string
+	}{
+		{"here, in clear", "127.0.0.1:0", nil, "PLAIN SCRAM-SHA-256 LOGIN XOAUTH2 OAUTHBEARER"},
+		{"away, in clear", elsewhere(t), nil, "SCRAM-SHA-256"},
+		{"away, by TLS", elsewhere(t), secure, "PLAIN SCRAM-SHA-256 LOGIN XOAUTH2 OAUTHBEARER"},
+	} {
+		s, err := sink.Listen(c.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		s.Set(sink.Script{Offers: []string{"AUTH PLAIN SCRAM-SHA-256 LOGIN XOAUTH2 OAUTHBEARER"}, TLS: c.tls, Users: map[string]string{"ann": "s3cret"}})
+		conn := open(t, &Backend{Addrs: []string{s.Addr()}, Security: Opportunistic, Timeout: 5 * time.Second})
+		if got := conn.Offer["AUTH"]; got != c.want {
+			t.Errorf("%s: offered %q", c.name, got)
+		}
+		_, err = conn.Auth("plain AGFubgBzM2NyZXQ=", nil)
+		said := slices.ContainsFunc(s.Commands(), func(l string) bool { return strings.HasPrefix(l, "AUTH") })
+		if refused := c.want == "SCRAM-SHA-256"; errors.Is(err, errMechanism) != refused || said == refused {
+			t.Errorf("%s: AUTH was said: %v, %v", c.name, said, err)
 		}
 	}
 }
