@@ -99,6 +99,7 @@ func (d *dot) answer(r Reply) {
 		d.settle(true)
 		return
 	}
+	d.gate.heard(d.gate.acknowledges)
 	r.Text = r.Text[:min(len(r.Text), dotText)]
 	d.all.mu.Lock()
 	defer d.all.mu.Unlock()
@@ -156,6 +157,9 @@ func (g *gate) acknowledged() bool {
 	}
 	return false
 }
+
+// acknowledges is for the client of an earlier message that sent this one without a pause.
+func (g *gate) acknowledges() bool { return g.flush() == nil && g.acknowledged() }
 
 // took reports whether the client's side has taken all that we said by now. Any goroutine may ask.
 func (g *gate) took() bool {

@@ -98,6 +98,45 @@ func TestAMessageThatWasHeardMayComeAgain(t *testing.T) {
 	f.until("fourth copy", func() bool { return len(f.taken()) == 4 })
 }
 
+// A client may send the next envelope behind a message (RFC 2920 3.1), and some send the next message too.
+func TestAMessageIsHeardBehindWhichTheNextWasSent(t *testing.T) {
+	const next = "MAIL FROM:<ann@client.example>\r\nRCPT TO:<bob@weir.example>\r\nDATA\r\n"
+	open := func(f *front) int {
+		f.dots.mu.Lock()
+		defer f.dots.mu.Unlock()
+		return len(f.dots.open)
+	}
+	for name, play := range map[string]func(f *front, c *talker){
+		"as far as it may be": func(f *front, c *talker) {
+			c.send(note + ".\r\n" + next)
+			for _, want := range []string{"250", "250", "250", "354"} {
+				c.expect(want)
+			}
+			c.send("another\r\n")
+			f.until("the first to be heard", func() bool { return open(f) == 0 })
+			c.send(".\r\n")
+		},
+		"whole": func(_ *front, c *talker) {
+			c.send(note + ".\r\n" + next + "another\r\n.\r\n")
+			for _, want := range []string{"250", "250", "250", "354"} {
+				c.expect(want)
+			}
+		},
+	} {
+		f := remembering(t)
+		c := f.rcpt()
+		c.cmd("DATA", "354")
+		play(f, c)
+		c.expect("250")
+		if n := open(f); n != 1 {
+			t.Errorf("%s: of %d messages it is not known whether they were heard", name, n)
+		}
+		c.cmd("QUIT", "221")
+		f.rcpt().data(note, "250")
+		f.until("third copy", func() bool { return len(f.taken()) == 3 })
+	}
+}
+
 // A client that has read its 250 and then stays, saying nothing, does not stop another from sending the same.
 func TestASilentClientThatHasHeardDoesNotSwallowTheNextCopy(t *testing.T) {
 	f := remembering(t)

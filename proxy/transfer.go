@@ -65,8 +65,13 @@ func (g *gate) readData(p []byte) ([]byte, error) {
 
 // more returns the bytes of a message that wait, or waits for the next.
 func (g *gate) more() ([]byte, error) {
+	waiting := g.in.Buffered() > 0
 	g.widen()
-	return g.some(g.due())
+	bytes, err := g.some(g.due())
+	if err == nil && !waiting {
+		g.heard(spoke)
+	}
+	return bytes, err
 }
 
 // due is by when the next bytes of a message must come.
