@@ -26,6 +26,7 @@
 //	session.go      what go-smtp calls: MAIL, RCPT, DATA
 //	transaction.go  one message from MAIL to the last reply
 //	generation.go   its trial by the rules, which needs no SMTP
+//	candidate.go    what other rules, on trial, would have done otherwise
 //	spool.go        the message, read once
 //	finaldot.go     a message that comes again because its client did not hear our 250
 //	strip.go        fields that only we may write, cut out

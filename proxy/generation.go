@@ -21,6 +21,8 @@ type Generation struct {
 	// Patience is how long a message that is delivered in any case waits at the end of DATA for what could still change
 	// its score. One that is refused in any case does not wait.
 	Patience time.Duration
+
+	Candidate *Candidate // nil if no other rules are on trial
 }
 
 // Trial is the way of one message through a generation, from its sender to its verdict. A session makes one for each
@@ -33,6 +35,8 @@ type Trial struct {
 	Whole  bool          // all checks are waited for: the same message always has the same verdict and record
 	gen    *Generation
 	pass   *filters.Pass
+	whose  rules.Whose   // by which the policy was found
+	beside *filters.Pass // of the candidate; nil before the message has come, and without one
 }
 
 // NewTrial starts the trial of a message whose session and sender are in m. conn is the pass of its connection, on
@@ -49,10 +53,16 @@ type Judged struct {
 	Mail    filters.Mail
 	Results []filters.Result
 	Final   bool // nothing that was not waited for, nor at RCPT the message itself, can change the action
+
+	Candidate *verdictlog.Candidate // of a final verdict, what the rules on trial would have done otherwise; nil if nothing
 }
 
 // Record composes the verdict record; the caller adds what only it knows.
-func (j Judged) Record() verdictlog.Record { return verdictlog.Compose(j.Mail, j.Results, j.Verdict) }
+func (j Judged) Record() verdictlog.Record {
+	r := verdictlog.Compose(j.Mail, j.Results, j.Verdict)
+	r.Candidate = j.Candidate
+	return r
+}
 
 // Accepts reports whether rcpt is under the same policy as the recipients before it, and remembers the policy of the
 // first. A message has one verdict, so recipients of different policies must come in different messages.
@@ -66,7 +76,7 @@ func (t *Trial) Accepts(rcpt string) bool {
 	}
 	p := t.gen.Rules.PolicyFor(w)
 	if t.Policy == nil {
-		t.Policy = p
+		t.Policy, t.whose = p, w
 	}
 	return t.Policy == p
 }
@@ -86,7 +96,9 @@ func (t *Trial) AtRcpt() Judged {
 	})
 	t.know(results)
 	j := t.judge(results, open)
-	j.Final = j.By == scoring.ByHard && t.refused(results, open)
+	if j.Final = j.By == scoring.ByHard && t.refused(results, open); j.Final {
+		j.Candidate = t.gen.Candidate.judge(j, nil, t.whose, open)
+	}
 	return j
 }
 
@@ -118,6 +130,7 @@ func (t *Trial) AtData(msg *filters.Message, auth *filters.Auth) Judged {
 	t.Mail.Message = msg
 	t.behind()
 	t.pass.Reach(filters.Body, t.Mail)
+	t.beside = t.gen.Candidate.begin(t.Mail)
 	t.know(t.needed(filters.Body))
 	if auth != nil {
 		t.Mail.Auth = auth
@@ -138,6 +151,7 @@ func (t *Trial) AtData(msg *filters.Message, auth *filters.Auth) Judged {
 	})
 	j := t.judge(results, open)
 	j.Final = true
+	j.Candidate = t.gen.Candidate.judge(j, t.beside, t.whose, open)
 	return j
 }
 
@@ -178,10 +192,20 @@ func symbolsOf(checks []*filters.Check) []string {
 }
 
 // End stops what still runs for this message.
-func (t *Trial) End() { t.pass.End() }
+func (t *Trial) End() {
+	t.pass.End()
+	if t.beside != nil {
+		t.beside.End()
+	}
+}
 
 // Wait returns when no check reads the message any more.
-func (t *Trial) Wait() { t.pass.Wait() }
+func (t *Trial) Wait() {
+	t.pass.Wait()
+	if t.beside != nil {
+		t.beside.Wait()
+	}
+}
 
 // know adds to the mail what checks have learnt of it.
 func (t *Trial) know(results []filters.Result) {

@@ -24,6 +24,7 @@ type config struct {
 	Limits       limits        `yaml:"limits"`
 	DNS          dnsConfig     `yaml:"dns"`
 	Rules        string        `yaml:"rules"`
+	ShadowRules  string        `yaml:"shadow_rules"` // on trial beside the rules
 	ScanBudget   time.Duration `yaml:"scan_budget"`
 	Store        storeConfig   `yaml:"store"`
 	operator     `yaml:",inline"`
@@ -152,6 +153,7 @@ func (a *app) config() (config, error) {
 		return c, exit{exitConfig, err}
 	}
 	c.Rules, c.Verdicts.Dir = beside(a.configFile, c.Rules), beside(a.configFile, c.Verdicts.Dir)
+	c.ShadowRules = beside(a.configFile, c.ShadowRules)
 	c.Store.Memory.Snapshot = beside(a.configFile, c.Store.Memory.Snapshot)
 	c.TLS.Cert, c.TLS.Key = beside(a.configFile, c.TLS.Cert), beside(a.configFile, c.TLS.Key)
 	return c, nil

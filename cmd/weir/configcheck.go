@@ -49,6 +49,7 @@ func (c config) findings() strict.Findings {
 	c.Store.Redis.findings(&f)
 	f.want(c.DNS.Timeout <= c.DNS.Budget, "dns.timeout", "is never reached: dns.budget is %s", durationText(c.DNS.Budget))
 	f.want(c.DNS.Budget <= c.ScanBudget, "dns.budget", "is never reached: scan_budget is %s", durationText(c.ScanBudget))
+	f.want(c.ShadowRules == "" || c.ShadowRules != c.Rules, "shadow_rules", "are the rules themselves: copy the file, edit the copy and name that")
 	_, known := logLevels[c.Log.Level]
 	f.want(known, "log.level", "want debug, info, warn or error")
 	f.want(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", "want text or json")

@@ -25,6 +25,7 @@ import (
 	"weir/proxy"
 	"weir/proxy/backend"
 	"weir/proxy/backend/sink"
+	"weir/rules"
 	"weir/scoring/verdictlog"
 )
 
@@ -35,25 +36,28 @@ const (
 )
 
 func (a *app) demoCommand() *cobra.Command {
-	return &cobra.Command{
+	var keep string
+	c := &cobra.Command{
 		Use: "demo", Short: "Show the whole job on the loopback, and prove that it works", Args: cobra.NoArgs,
 		Long: `Starts made-up DNS lists (one of them broken), a mail server and the proxy, all on the loopback, and sends a seeded
 stream of mail through them. Prints what became of it and why. Exits 0 only if it is what should have.`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), demoDeadline)
 			defer cancel()
-			return a.demo(ctx)
+			return a.demo(ctx, keep)
 		},
 	}
+	c.Flags().StringVar(&keep, "keep", "", "keep rules, verdict log and a weir.yaml in the new folder `DIR`, to try other rules on")
+	return c
 }
 
-// demo runs the stream through a world of its own and tells what happened.
-func (a *app) demo(ctx context.Context) error {
-	dir, err := os.MkdirTemp("", "weir-demo-")
+// demo runs the stream through a world of its own and tells what happened. kept, if not "", is the folder for what is kept.
+func (a *app) demo(ctx context.Context, kept string) error {
+	dir, done, err := demoFolder(kept)
 	if err != nil {
 		return exit{exitIO, fmt.Errorf("making a folder for the demo: %w", err)}
 	}
-	defer os.RemoveAll(dir)
+	defer done()
 	w, err := a.startWorld(ctx, dir)
 	if err != nil {
 		return err
@@ -66,6 +70,12 @@ func (a *app) demo(ctx context.Context) error {
 	replies, err := a.sendAll(ctx, w.addr, letters)
 	if err := errors.Join(err, w.stop()); err != nil {
 		return err
+	}
+	if kept != "" {
+		if err := w.keepAll(kept); err != nil {
+			return err
+		}
+		a.say("kept: weir log -c %s", filepath.Join(kept, "weir.yaml"))
 	}
 	t := tallyOf(letters, replies, w.mailbox.Messages(), w.records)
 	a.printTally(t)
@@ -85,8 +95,18 @@ func (a *app) demo(ctx context.Context) error {
 	return nil
 }
 
+// demoFolder makes the folder that is kept, or one that done removes.
+func demoFolder(kept string) (dir string, done func(), err error) {
+	if kept != "" {
+		return kept, func() {}, os.Mkdir(kept, 0o750)
+	}
+	dir, err = os.MkdirTemp("", "weir-demo-")
+	return dir, func() { os.RemoveAll(dir) }, err
+}
+
 // world is everything the demo runs.
 type world struct {
+	rules   *rules.Set
 	shop    auth.Signer
 	dns     *lookup.Server
 	mailbox *sink.Sink
@@ -134,6 +154,7 @@ func (a *app) startProxy(ctx context.Context, w *world, dir string) error {
 	if err != nil {
 		return err
 	}
+	w.rules = g.Rules
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return exit{exitUnavailable, fmt.Errorf("starting the proxy: %w", err)}

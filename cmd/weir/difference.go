@@ -25,6 +25,17 @@ func earlyText(v verdictlog.Verdict) string {
 	return text
 }
 
+// candidateText says what the rules on trial would have done otherwise.
+func candidateText(c *verdictlog.Candidate) string {
+	switch {
+	case c == nil:
+		return ""
+	case c.Differs():
+		return fmt.Sprintf("under the rules on trial it would have been %s at %s", c.Action, c.Score)
+	}
+	return "what the rules on trial would have done depends on what nobody has looked for: " + strings.Join(c.Unknown, ", ")
+}
+
 // marginText says how much of a weight or a threshold would have made the difference.
 func marginText(r *verdictlog.Record) string {
 	var all []string

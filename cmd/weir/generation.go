@@ -25,6 +25,7 @@ type loader struct {
 	scanBudget time.Duration
 	patience   time.Duration // of proxy.Generation
 	relays     []netip.Prefix
+	shadow     string // the file of the rules on trial; "" for none
 	count      int
 }
 
@@ -71,27 +72,41 @@ func placed(src strict.Src, path string) strict.Src {
 
 // load makes the next generation: read, lint, test. Warnings are returned with it; on an error nothing has changed.
 func (l *loader) load(ctx context.Context, path string) (*proxy.Generation, strict.Findings, error) {
-	set, findings, err := loadRules(path)
+	set, patterns, findings, err := tested(ctx, path)
 	if err != nil {
-		return nil, nil, err
+		return nil, findings, err
 	}
-	if err := findings.Err(); err != nil {
-		return nil, findings, exit{exitConfig, err}
-	}
-	patterns, err := pattern.New(set.Patterns)
+	candidate, found, err := l.candidate(ctx, set)
 	if err != nil {
-		return nil, findings, exit{exitConfig, err}
-	}
-	if r := testRules(ctx, set, patterns); len(r.Failures) > 0 {
-		r.place(path)
-		return nil, findings, exit{exitConfig, r.err()}
+		return nil, found, err
 	}
 	l.guards.Watch(set.Zones)
 	l.count++
 	g := newGeneration(set, checks(set, patterns, l.parts), l.scanBudget)
-	g.Number, g.Patience = l.count, l.patience
+	g.Number, g.Patience, g.Candidate = l.count, l.patience, candidate
 	g.Checks.Relays = l.relays
-	return g, findings, nil
+	return g, append(findings, found...), nil
+}
+
+// tested reads a rules file, with its patterns compiled, and runs its tests. It is an error if one fails.
+func tested(ctx context.Context, path string) (*rules.Set, filters.Check, strict.Findings, error) {
+	none := filters.Check{}
+	set, findings, err := loadRules(path)
+	if err != nil {
+		return nil, none, nil, err
+	}
+	if err := findings.Err(); err != nil {
+		return nil, none, findings, exit{exitConfig, err}
+	}
+	patterns, err := pattern.New(set.Patterns)
+	if err != nil {
+		return nil, none, findings, exit{exitConfig, err}
+	}
+	if r := testRules(ctx, set, patterns); len(r.Failures) > 0 {
+		r.place(path)
+		return nil, none, findings, exit{exitConfig, r.err()}
+	}
+	return set, patterns, findings, nil
 }
 
 func newGeneration(set *rules.Set, all []filters.Check, budget time.Duration) *proxy.Generation {

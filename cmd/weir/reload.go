@@ -21,7 +21,7 @@ import (
 // reloaded are the keys of weir.yaml, or their beginnings, that a reload puts in force. The others need a restart.
 var reloaded = []string{
 	"tls.", "relay_domains", "line_ends", "greet_pause", "final_dot_memory", "backend.", "routes", "recipients.", "limits.",
-	"dns.budget", "dns.patience", "trusted.relays", "rules", "scan_budget", "log.level",
+	"dns.budget", "dns.patience", "trusted.relays", "rules", "shadow_rules", "scan_budget", "log.level",
 }
 
 // reloadable is what a reload exchanges.
@@ -59,6 +59,7 @@ func (r *reloadable) load(ctx context.Context, c config) (warnings strict.Findin
 	}
 	r.loader.dnsBudget, r.loader.scanBudget, r.loader.patience = c.DNS.Budget, c.ScanBudget, c.DNS.Patience
 	r.loader.relays = c.Trusted.Relays
+	r.loader.shadow = c.ShadowRules
 	g, warnings, err := r.loader.load(ctx, c.Rules)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	messages *prometheus.CounterVec
 	rules    *prometheus.CounterVec
+	trial    *prometheus.CounterVec
 	scan     *prometheus.HistogramVec
 	backend  prometheus.Histogram
 	size     prometheus.Histogram
@@ -44,13 +45,15 @@ func newMetrics(state func() State) *metrics {
 			Help: "Transactions by what was decided and the policy, none where no rule had looked."}, []string{"action", "policy"}),
 		rules: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_rule_hits_total",
 			Help: "Verdicts in which a symbol counted."}, []string{"rule"}),
+		trial: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "weir_candidate_total",
+			Help: "Verdicts that the rules on trial would have made otherwise, by both actions; unknown where that is not known."}, []string{"action", "candidate"}),
 		scan: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "weir_scan_duration_seconds", Buckets: scanSeconds,
 			Help: "What a message waited for: dns and checks the slowest of each, parse, and total from MAIL to the reply."}, []string{"stage"}),
 		backend: histogram("weir_backend_duration_seconds", "What a transaction waited for the server behind.", backendSeconds),
 		size:    histogram("weir_message_size_bytes", "Messages received, by size.", sizes),
 		score:   histogram("weir_score", "Messages judged, by score.", scores),
 	}
-	m.registry.MustRegister(m.messages, m.rules, m.scan, m.backend, m.size, m.score, newMoment(state, &m.seen),
+	m.registry.MustRegister(m.messages, m.rules, m.trial, m.scan, m.backend, m.size, m.score, newMoment(state, &m.seen),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -73,6 +76,11 @@ func (m *metrics) record(r *verdictlog.Record) {
 		if !strings.Contains(h.Rule, ":") { // which corrects others
 			m.rules.WithLabelValues(h.Rule).Inc()
 		}
+	}
+	if c := r.Candidate; c.Differs() {
+		m.trial.WithLabelValues(r.Verdict.Action.String(), c.Action.String()).Inc()
+	} else if c != nil {
+		m.trial.WithLabelValues(r.Verdict.Action.String(), "unknown").Inc()
 	}
 	m.time("dns", r.Timing.DNS)
 	m.time("total", r.Timing.Total)

@@ -33,6 +33,7 @@ var keys = []key{
 	{"net", "a network such as 192.0.2.0/24", parseNet},
 	{"id", "an id or its beginning", parseID},
 	{"campaign", "the name of a campaign or its beginning", parseCampaign},
+	{"candidate", "differs, unknown, or an action: what the rules on trial would have done otherwise", parseCandidate},
 }
 
 func keyNamed(name string) *key {
@@ -202,6 +203,21 @@ func hashedAddress(value string, parse func(string) (matcher, error)) func(secre
 		}
 		return m
 	}
+}
+
+func parseCandidate(value string) (matcher, error) {
+	const need = `"candidate":{`
+	switch fold(value) {
+	case "differs":
+		return matcher{need: need, holds: func(r *Record) bool { return r.Candidate.Differs() }}, nil
+	case "unknown":
+		return matcher{need: need, holds: func(r *Record) bool { return r.Candidate != nil && !r.Candidate.Differs() }}, nil
+	}
+	var wanted rules.Action
+	if wanted.UnmarshalText([]byte(fold(value))) != nil {
+		return matcher{}, fmt.Errorf("say candidate:differs, candidate:unknown, or an action: pass, tag, defer or reject; not %s", value)
+	}
+	return matcher{need: need, holds: func(r *Record) bool { return r.Candidate.Differs() && r.Candidate.Action == wanted }}, nil
 }
 
 func recipients(r *Record) []string {

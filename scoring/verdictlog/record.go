@@ -66,11 +66,26 @@ type Origin struct {
 
 // Outcome is what the verdict was reached by, what followed from it and how long it took.
 type Outcome struct {
-	Facts   *Facts        `json:"facts,omitempty"` // nil where no rule has looked
-	Bulk    *filters.Bulk `json:"bulk,omitempty"`
-	Timing  Timing        `json:"timing_us"`
-	Backend *Backend      `json:"backend,omitempty"` // nil when the backend was not asked
+	Facts     *Facts        `json:"facts,omitempty"` // nil where no rule has looked
+	Bulk      *filters.Bulk `json:"bulk,omitempty"`
+	Candidate *Candidate    `json:"candidate,omitempty"` // nil where no rules are on trial, and where they agree
+	Timing    Timing        `json:"timing_us"`
+	Backend   *Backend      `json:"backend,omitempty"` // nil when the backend was not asked
 }
+
+// Candidate is what the rules on trial would have done otherwise.
+type Candidate struct {
+	Action  rules.Action `json:"action"`
+	Score   rules.Points `json:"score"`
+	Rules   string       `json:"rules"`             // their digest
+	Unknown []string     `json:"unknown,omitempty"` // on what the action depends and nobody has looked for: symbols, or UnknownMessage
+}
+
+// Differs reports whether c is known to act otherwise; nil does not.
+func (c *Candidate) Differs() bool { return c != nil && len(c.Unknown) == 0 }
+
+// UnknownMessage is in Candidate.Unknown if the message was refused before it came, and would not have been.
+const UnknownMessage = "message"
 
 // RulesID names the generation of rules that judged.
 type RulesID struct {
