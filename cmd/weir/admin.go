@@ -58,6 +58,7 @@ type watched struct {
 	resolver  *lookup.Resolver
 	guards    *dnsbl.Guards
 	memory    store.Store
+	kept      *keeper
 	verdicts  *verdictlog.Log // nil without one
 	listeners []proxy.Listener
 }

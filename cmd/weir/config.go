@@ -34,9 +34,10 @@ type config struct {
 
 // operator is the keys of weir.yaml that say what the operator sees.
 type operator struct {
-	Verdicts verdicts    `yaml:"verdicts"`
-	Log      logConfig   `yaml:"log"`
-	Admin    adminConfig `yaml:"admin"`
+	Verdicts verdicts      `yaml:"verdicts"`
+	Privacy  privacyConfig `yaml:"privacy"`
+	Log      logConfig     `yaml:"log"`
+	Admin    adminConfig   `yaml:"admin"`
 }
 
 type listen struct {
@@ -109,6 +110,7 @@ func defaults() config {
 		ScanBudget:   8 * time.Second,
 		operator: operator{
 			Verdicts: verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30},
+			Privacy:  defaultPrivacy(),
 			Log:      logConfig{Level: "info", Format: "text"},
 		},
 	}

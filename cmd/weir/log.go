@@ -22,6 +22,7 @@ import (
 type logFlags struct {
 	dir          string
 	follow       bool
+	count        bool
 	last         int
 	since, until string
 }
@@ -46,6 +47,8 @@ A word without a key is looked for in subject, addresses, HELO and reverse name,
 	flags := c.Flags()
 	f.bind(c)
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the verdicts to come")
+	flags.BoolVar(&f.count, "count", false, "print only how many there are")
+	c.AddCommand(a.logForgetCommand())
 	flags.IntVarP(&f.last, "last", "n", 0, "print the last `N` only (with -f, 10 unless said)")
 	return c
 }
@@ -112,6 +115,9 @@ func (a *app) log(ctx context.Context, f logFlags, words []string) error {
 	if err != nil {
 		return err
 	}
+	if f.count {
+		return a.logCount(ctx, dir, q)
+	}
 	colored := a.colored(a.out)
 	if f.follow {
 		err := verdictlog.Follow(ctx, dir, q, func(r *verdictlog.Record) error { return a.printLogged(a.out, r, colored) })
@@ -128,6 +134,25 @@ func (a *app) log(ctx context.Context, f logFlags, words []string) error {
 	return err
 }
 
+func (a *app) logCount(ctx context.Context, dir string, q verdictlog.Query) error {
+	n, err := verdictlog.Count(ctx, dir, q)
+	if err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(verdictCount{n})
+	}
+	if _, err := fmt.Fprintln(a.out, n); err != nil {
+		return exit{exitIO, fmt.Errorf("writing the answer: %w", err)}
+	}
+	return nil
+}
+
+// verdictCount is a number of verdicts as JSON.
+type verdictCount struct {
+	Verdicts int `json:"verdicts"`
+}
+
 func (f logFlags) query(words []string, now time.Time) (verdictlog.Query, error) {
 	q, err := verdictlog.ParseQuery(words)
 	if err != nil {
@@ -136,6 +161,9 @@ func (f logFlags) query(words []string, now time.Time) (verdictlog.Query, error)
 	const followed = 10
 	if q.Last = f.last; f.follow && q.Last == 0 {
 		q.Last = followed
+	}
+	if f.count && (f.follow || q.Last > 0) {
+		return q, errors.New("--count counts all that the query finds; it takes neither -f nor -n")
 	}
 	if q.Last < 0 {
 		return q, errors.New("-n: a number of verdicts cannot be negative")

@@ -121,7 +121,7 @@ func (a *app) verbs() []*cobra.Command {
 
 // usageErrors makes wrong arguments of c and its children exit with exitUsage.
 func usageErrors(c *cobra.Command) {
-	if c.HasSubCommands() {
+	if c.HasSubCommands() && c.RunE == nil {
 		c.Args = cobra.ArbitraryArgs
 		c.RunE = func(c *cobra.Command, args []string) error {
 			if len(args) > 0 {

@@ -135,7 +135,7 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 	if _, err := current.load(ctx, c); err != nil {
 		return err
 	}
-	kept, err := c.Verdicts.open(log)
+	kept, err := c.keeper(log)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 		Current: current.generation, TLS: current.tls, Record: kept.record,
 	}
 	return current.listen(ctx, &watched{
-		reloadable: current, started: time.Now(), resolver: resolver, guards: guards, memory: memory, verdicts: kept.to,
+		reloadable: current, started: time.Now(), resolver: resolver, guards: guards, memory: memory, kept: kept, verdicts: kept.to,
 	})
 }
 
@@ -172,11 +172,7 @@ func (r *reloadable) listen(ctx context.Context, w *watched) error {
 		if err != nil {
 			return err
 		}
-		record := r.server.Record
-		r.server.Record = func(v verdictlog.Record) {
-			record(v)
-			shown.Record(v)
-		}
+		w.kept.show = shown.Record
 		defer serveConsole(shown, l, r.log)()
 		say = append(say, "admin", l.Addr())
 	}
@@ -310,36 +306,48 @@ func (r *reloadable) drain(ctx context.Context, listeners []proxy.Listener) {
 	}
 }
 
-// keeper takes verdict records: it logs them, and keeps them if there is a folder for it.
+// keeper takes verdict records: it makes them as private as is said, logs them, keeps them if there is a folder for it,
+// and shows them.
 type keeper struct {
-	log *slog.Logger
-	to  *verdictlog.Log // nil without one
+	private *verdictlog.Redactor
+	log     *slog.Logger
+	to      *verdictlog.Log         // nil without one
+	show    func(verdictlog.Record) // may be nil; set before the first record
 }
 
-// open starts the verdict log; without a folder verdicts are only logged.
-func (v verdicts) open(log *slog.Logger) (keeper, error) {
+// keeper starts the verdict log; without a folder verdicts are only logged.
+func (c config) keeper(log *slog.Logger) (*keeper, error) {
+	v := c.Verdicts
+	private, err := c.Privacy.redactor(v.Dir)
+	if err != nil {
+		return nil, exit{exitIO, err}
+	}
 	if v.Dir == "" {
-		return keeper{log: log}, nil
+		return &keeper{private: private, log: log}, nil
 	}
 	to, err := verdictlog.Open(verdictlog.Options{
 		Dir: v.Dir, Keep: v.Keep, MaxSize: int64(v.MaxSize),
 		Warn: func(err error) { log.Warn("verdict log", "err", err) },
 	})
 	if err != nil {
-		return keeper{}, exit{exitIO, fmt.Errorf("opening the verdict log: %w", err)}
+		return nil, exit{exitIO, fmt.Errorf("opening the verdict log: %w", err)}
 	}
-	return keeper{log, to}, nil
+	return &keeper{private: private, log: log, to: to}, nil
 }
 
-func (k keeper) record(r verdictlog.Record) {
+func (k *keeper) record(r verdictlog.Record) {
+	r = k.private.Redact(r)
 	k.log.Info("verdict", "id", r.ID, "action", r.Verdict.Action, "score", r.Verdict.Score, "at", r.Verdict.At,
 		"client", r.Session.Client.IP, "from", r.Envelope.From, "to", r.Envelope.To, "reply", r.Verdict.Reply.Code)
 	if k.to != nil {
 		k.to.Put(r)
 	}
+	if k.show != nil {
+		k.show(r)
+	}
 }
 
-func (k keeper) close() {
+func (k *keeper) close() {
 	if k.to == nil {
 		return
 	}

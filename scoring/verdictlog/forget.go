@@ -17,13 +17,16 @@ import (
 	"syscall"
 )
 
+// ErrNoAddress is the error of Forget for what is no address.
+var ErrNoAddress = errors.New("want an address, LOCALPART@DOMAIN")
+
 // Forget takes the local part of an address out of all records of the log in dir that name it, also where it is hashed;
 // the rest of them stays. It returns how many did. The log may be written meanwhile: for as long as its newest file takes
 // to be written anew, records wait. What is put afterwards may name the address again.
 func Forget(ctx context.Context, dir, address string) (records int, err error) {
 	at := strings.LastIndexByte(address, '@')
 	if at <= 0 || at == len(address)-1 {
-		return 0, fmt.Errorf("%q is not an address", address)
+		return 0, fmt.Errorf("%q: %w", address, ErrNoAddress)
 	}
 	parts, err := list(dir)
 	if err != nil {
