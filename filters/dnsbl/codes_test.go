@@ -1,8 +1,10 @@
 package dnsbl
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -10,6 +12,7 @@ import (
 
 	"weir/filters"
 	"weir/filters/lookup"
+	"weir/filters/lookup/lookuptest"
 	"weir/rules"
 )
 
@@ -160,24 +163,46 @@ func keyOf(z *rules.Zone, n int) (subject, key string) {
 	}
 }
 
-// expectCodes asks all rows of the codes through r.
+// codesBy asks all rows of the codes through r, a few at once, and returns the symbols of each and its problems as "!kind".
+// Lists that guards have parked are not asked.
+func codesBy(t *testing.T, zones map[string]*rules.Zone, r *lookup.Resolver, guards *Guards) []string {
+	t.Helper()
+	rows := make([]int, len(codes))
+	for n := range rows {
+		rows[n] = n
+	}
+	var all []string
+	for few := range slices.Chunk(rows, 4) { // the largest answers fill a socket's buffer
+		all = append(all, each(few, func(n int) string { return codeBy(t, n, zones[codes[n].list], r, guards) })...)
+	}
+	return all
+}
+
+func codeBy(t *testing.T, n int, z *rules.Zone, r *lookup.Resolver, guards *Guards) string {
+	t.Helper()
+	subject, key := keyOf(z, n)
+	if p, ok := guards.of(z).admit(t.Context(), z); !ok {
+		return "!" + p.Kind
+	}
+	q := &question{zone: z, asks: z.Ask, subject: subject, key: key}
+	ask(t.Context(), []*question{q}, r.Lookup)
+	var report filters.Report
+	tell(&report, z, []*question{q})
+	var got []string
+	for _, h := range report.Hits {
+		got = append(got, h.Symbol)
+	}
+	for _, p := range report.Problems {
+		got = append(got, "!"+p.Kind)
+	}
+	return strings.Join(got, " ")
+}
+
+// expectCodes expects of each row what it says.
 func expectCodes(t *testing.T, zones map[string]*rules.Zone, r *lookup.Resolver) {
 	t.Helper()
-	for n, row := range codes {
-		z := zones[row.list]
-		subject, key := keyOf(z, n)
-		q := &question{zone: z, asks: z.Ask, subject: subject, key: key}
-		ask(t.Context(), []*question{q}, r.Lookup)
-		var report filters.Report
-		tell(&report, z, []*question{q})
-		var got []string
-		for _, h := range report.Hits {
-			got = append(got, h.Symbol)
-		}
-		for _, p := range report.Problems {
-			got = append(got, "!"+p.Kind)
-		}
-		if strings.Join(got, " ") != row.want {
+	for n, got := range codesBy(t, zones, r, nil) {
+		if row := codes[n]; got != row.want {
 			t.Errorf("%s answers %s: got %q, want %q", row.list, row.answer, got, row.want)
 		}
 	}
@@ -194,15 +219,23 @@ func allCatalogued(t *testing.T) map[string]*rules.Zone {
 	return zones
 }
 
-func TestEveryCodeOfEveryList(t *testing.T) {
-	zones := allCatalogued(t)
-	b := newBench(t, 10*time.Second)
-	covered := map[string]bool{}
+// saysCodes lets the server of b say the rows of the codes.
+func (b *bench) saysCodes(t *testing.T, zones map[string]*rules.Zone) {
+	t.Helper()
 	for n, row := range codes {
 		_, key := keyOf(zones[row.list], n)
 		if err := b.zone.Set(key+"."+zones[row.list].Zone, strings.Fields(row.answer)...); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+func TestEveryCodeOfEveryList(t *testing.T) {
+	zones := allCatalogued(t)
+	b := newBench(t, 10*time.Second)
+	b.saysCodes(t, zones)
+	covered := map[string]bool{}
+	for _, row := range codes {
 		for symbol := range strings.FieldsSeq(row.want) {
 			covered[symbol] = true
 		}
@@ -215,4 +248,104 @@ func TestEveryCodeOfEveryList(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Every code of every list from a server that lies, fails or misbehaves: the truth, or nothing and why.
+func TestEveryCodeFromAHostileServer(t *testing.T) {
+	zones := allCatalogued(t)
+	const truth = "the truth"
+	for name, c := range map[string]struct {
+		twist lookuptest.Twist
+		want  string
+	}{
+		"wrong id":                     {lookuptest.WrongID, "!timeout"},
+		"wrong id, then right":         {lookuptest.Before(lookuptest.WrongID), truth},
+		"wrong question":               {lookuptest.WrongQuestion, "!timeout"},
+		"wrong question, then right":   {lookuptest.Before(lookuptest.WrongQuestion), truth},
+		"wrong case":                   {lookuptest.WrongCase, "!timeout"},
+		"an answer to another, forged": {lookuptest.Before(forged), truth},
+		"truncated":                    {lookuptest.Truncated, truth},
+		"truncated over TCP too":       {lookuptest.AlwaysTruncated, "!timeout"},
+		"an alias of itself":           {lookuptest.Loop, "!failed"},
+		"duplicate":                    {lookuptest.Twice, truth},
+		"oversized":                    {lookuptest.Oversized, truth},
+		"lame":                         {lookuptest.Lame, "!failed"},
+		"SERVFAIL":                     {lookuptest.Code(lookuptest.Servfail), "!servfail"},
+		"REFUSED":                      {lookuptest.Code(lookuptest.Refused), "!refused"},
+		"silent":                       {lookuptest.Silent, "!timeout"},
+		"cut":                          {lookuptest.Cut, "!failed"},
+		"garbled":                      {lookuptest.Garbled, "!failed"},
+		"hijacked":                     {lookuptest.Says(198, 51, 100, 80), "!sentinel"},
+		"a public resolver":            {lookuptest.Says(127, 255, 255, 254), "!sentinel"},
+		"over quota":                   {lookuptest.Says(127, 255, 255, 255), "!sentinel"},
+		"nothing is listed":            {lookuptest.Code(lookuptest.NXDomain), ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			timeout := 20 * time.Second
+			if c.want == "!timeout" {
+				timeout = 50 * time.Millisecond
+			}
+			b := newBench(t, timeout)
+			b.saysCodes(t, zones)
+			b.server.Twist(c.twist)
+			for n, got := range codesBy(t, zones, b.resolver, nil) {
+				want := c.want
+				if want == truth {
+					want = codes[n].want
+				}
+				if row := codes[n]; got != want {
+					t.Errorf("%s answers %s: got %q, want %q", row.list, row.answer, got, want)
+				}
+			}
+		})
+	}
+}
+
+// forged is what somebody sends who knows the question and not its id: that everybody is listed.
+func forged(packet []byte, tcp bool) [][]byte {
+	return lookuptest.WrongID(lookuptest.Says(127, 0, 0, 2)(packet, tcp)[0], tcp)
+}
+
+// Each list of the catalogue that lists everything overnight is parked by its test points.
+func TestEveryListThatHasDied(t *testing.T) {
+	zones := allCatalogued(t)
+	b := newBench(t, 20*time.Second)
+	b.server.Twist(lookuptest.Says(127, 0, 0, 2))
+	var all []rules.Zone
+	for _, z := range zones {
+		all = append(all, *z)
+	}
+	g := NewGuards(b.resolver)
+	g.Watch(all)
+	run(t, g)
+	for n, got := range codesBy(t, zones, b.resolver, g) {
+		if got != "!parked" {
+			t.Errorf("%s: %q", codes[n].list, got)
+		}
+	}
+}
+
+// Answers that come when nobody waits any more score nothing; asked again, they are there.
+func TestEveryCodeThatComesLate(t *testing.T) {
+	zones := allCatalogued(t)
+	b := newBench(t, 20*time.Second)
+	b.saysCodes(t, zones)
+	release := make(chan struct{})
+	b.server.Twist(lookuptest.Held(release))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for n, row := range codes {
+		z := zones[row.list]
+		_, key := keyOf(z, n)
+		q := &question{zone: z, asks: z.Ask, key: key}
+		waited, stop := context.WithTimeout(ctx, time.Hour)
+		ask(waited, []*question{q}, b.resolver.Lookup)
+		stop()
+		if q.err == nil {
+			t.Errorf("%s: an answer before it has come", row.list)
+		}
+	}
+	close(release)
+	expectCodes(t, zones, b.resolver)
 }

@@ -217,7 +217,8 @@ func TestThroughUnbound(t *testing.T) {
 		"all.test:ip4set":    ":127.0.0.2:everybody\n127.0.0.0/8\n192.0.0.0/8\n",
 		"quota.test:ip4set":  ":127.255.255.255:too many\n127.0.0.2\n",
 		"points.test:ip4set": ":127.0.0.2:listed\n192.0.2.7\n",
-	}), "zen.test", "urls.test", "all.test", "quota.test", "points.test")
+		"six.test:ip6trie":   ":127.0.0.4:see http://six.test/?$\n2001:db8:7::/64\n",
+	}), "zen.test", "urls.test", "all.test", "quota.test", "points.test", "six.test")
 	r, err := lookup.New(lookup.Options{Servers: []string{addr}, Timeout: 5 * time.Second})
 	if err != nil {
 		t.Fatal(err)
@@ -249,6 +250,16 @@ func TestThroughUnbound(t *testing.T) {
 	for _, s := range guards.Status() {
 		if (s.Warning != "") != (s.Rule == "POINTS") {
 			t.Errorf("%s: warning %q", s.Rule, s.Warning)
+		}
+	}
+	six := together(New([]rules.Zone{list("SIX", "six.test", "X 127.0.0.4")}, r, nil))
+	for ip, want := range map[string]string{
+		"2001:db8:7::25":   "[{SIX_X 2001:db8:7::25 -> 127.0.0.4 (see http://six.test/?2001:db8:7::25)}]",
+		"2001:db8:7:1::25": "[]",
+	} {
+		report, err := six.Run(t.Context(), mailOf(netip.MustParseAddr(ip)))
+		if got := fmt.Sprint(report.Hits); err != nil || got != want || report.Problems != nil {
+			t.Errorf("%s: %s %+v, %v, want %s", ip, got, report.Problems, err, want)
 		}
 	}
 }

@@ -187,6 +187,8 @@ var misbehaviour = []struct {
 		}
 		return lookuptest.Truncated(packet, tcp)
 	}, Timeout},
+	{"lame", lookuptest.Lame, Failed},
+	{"a loop", lookuptest.Loop, Failed},
 	{"nxdomain", lookuptest.Code(lookuptest.NXDomain), "none"},
 	{"wrong id, then right", lookuptest.Before(lookuptest.WrongID), "192.0.2.1"},
 	{"wrong question, then right", lookuptest.Before(lookuptest.WrongQuestion), "192.0.2.1"},

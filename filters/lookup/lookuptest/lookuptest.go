@@ -103,11 +103,51 @@ func Twice(packet []byte, _ bool) [][]byte { return [][]byte{packet, packet} }
 // Code answers with the given response code and no records.
 func Code(code byte) Twist {
 	return func(packet []byte, _ bool) [][]byte {
-		p := bytes.Clone(packet[:header+nameSize(packet)+4])
+		p := bare(packet)
 		p[3] = p[3]&0xf0 | code
-		copy(p[6:header], make([]byte, 6))
 		return [][]byte{p}
 	}
+}
+
+// Says answers every question with one IPv4 address, as a wildcard does, or a resolver that leads those astray who ask
+// for what does not exist.
+func Says(a, b, c, d byte) Twist {
+	return func(packet []byte, _ bool) [][]byte { return [][]byte{with(packet, 1, []byte{a, b, c, d}, inAnswer)} }
+}
+
+// Loop answers that the name is an alias of itself.
+func Loop(packet []byte, _ bool) [][]byte {
+	return [][]byte{with(packet, 5, []byte{0xc0, header}, inAnswer)}
+}
+
+// Lame knows nothing of the zone and only says who does: itself.
+func Lame(packet []byte, _ bool) [][]byte {
+	p := with(packet, 2, []byte{0xc0, header}, inAuthority)
+	p[2] &^= 0x04 // the AA bit
+	p[3] &^= 0x80 // the RA bit
+	return [][]byte{p}
+}
+
+// The places of the counts of records in the header.
+const (
+	inAnswer    = 7
+	inAuthority = 9
+)
+
+// bare is the packet without any records and failure.
+func bare(packet []byte) []byte {
+	p := bytes.Clone(packet[:header+nameSize(packet)+4])
+	p[3] &= 0xf0
+	copy(p[6:header], make([]byte, 6))
+	return p
+}
+
+// with is the packet with one record of the name asked for instead of all others.
+func with(packet []byte, kind byte, data []byte, section int) []byte {
+	p := bare(packet)
+	p[section] = 1
+	p = append(p, 0xc0, header, 0, kind, 0, 1, 0, 0, 1, 44, 0, byte(len(data))) // class IN, 300 seconds
+	return append(p, data...)
 }
 
 // Held answers honestly once release is closed. A test must close it before it closes the server.
