@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -32,6 +34,8 @@ type List struct {
 	Name     string
 	Type     ListType
 	Src      strict.Src
+	File     string              // the file of its entries, as Set.Files has it; "" for none
+	Digest   string              // of the file
 	names    map[string]struct{} // domains or addresses, folded; an entry *@domain is kept as @domain
 	networks map[netip.Prefix]struct{}
 	lengths  []int // of the networks, ascending: IPv4 as its length, IPv6 as 64 + its length
@@ -230,6 +234,8 @@ func (l *loading) listFile(list *List, file said[string]) {
 		l.errorAt(file.At, strict.CodeRead, "reading the list %s: %v", list.Name, err)
 		return
 	}
+	sum := sha256.Sum256(data)
+	list.File, list.Digest = name, hex.EncodeToString(sum[:])
 	if !slices.Contains(l.set.Files, name) {
 		l.set.Files = append(l.set.Files, name)
 	}

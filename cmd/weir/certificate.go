@@ -43,9 +43,12 @@ func (c config) certificate() (*certificate, error) {
 }
 
 // look is what tells one state of the files from the next.
-func (f *certificateFiles) look() string {
+func (f *certificateFiles) look() string { return lookOf(f.Cert, f.Key) }
+
+// lookOf is what tells one state of files from the next.
+func lookOf(names ...string) string {
 	all := ""
-	for _, name := range []string{f.Cert, f.Key} {
+	for _, name := range names {
 		info, err := os.Stat(name)
 		if err != nil {
 			all += err.Error() + "\n"

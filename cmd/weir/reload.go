@@ -39,6 +39,7 @@ type reloadable struct {
 	ways  atomic.Pointer[ways]
 	cert  atomic.Pointer[certificate]
 	certs certificateFiles
+	lists listFiles
 	last  atomic.Pointer[reloadOutcome] // nil before the first
 }
 
@@ -60,6 +61,7 @@ func (r *reloadable) load(ctx context.Context, c config) (warnings strict.Findin
 	r.loader.dnsBudget, r.loader.scanBudget, r.loader.patience = c.DNS.Budget, c.ScanBudget, c.DNS.Patience
 	r.loader.relays = c.Trusted.Relays
 	r.loader.shadow = c.ShadowRules
+	began := time.Now()
 	g, warnings, err := r.loader.load(ctx, c.Rules)
 	if err != nil {
 		return nil, err
@@ -72,6 +74,7 @@ func (r *reloadable) load(ctx context.Context, c config) (warnings strict.Findin
 		r.certs.loaded(files)
 	}
 	r.gen.Store(g)
+	r.lists.note(c.Rules, g.Rules, began)
 	keepSought(r.log, r.running.Verdicts.Dir, g.Rules)
 	return warnings, nil
 }

@@ -180,6 +180,7 @@ func (r *reloadable) listen(ctx context.Context, w *watched) error {
 		return err
 	}
 	defer r.watchCertificate()()
+	defer r.watchListFiles()()
 	defer r.feedWatchdog()()
 	r.log.Info("serving", say...)
 	return r.run(ctx, w.listeners)
