@@ -147,7 +147,7 @@ func indexAll(b testing.TB, dir string) (size, indexes int64) {
 }
 
 // BenchmarkWords looks for the newest 50 by each word of the query language: for what is everywhere, for what is in the
-// oldest record alone, and for what is nowhere.
+// oldest record alone, and for what is nowhere. Then it counts.
 func BenchmarkWords(b *testing.B) {
 	began := time.Now()
 	dir := deepLog(b, *depth)
@@ -184,6 +184,21 @@ func BenchmarkWords(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(found)/float64(b.N), "found")
+			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+	for _, words := range []string{`action:reject`, `-action:pass score>9`, `rule:RULE_1_7`, `error:timeout`, `subject:lottery`, `net:198.18.0.0/20`} {
+		q := parse(b, words)
+		b.Run("count "+words, func(b *testing.B) {
+			found := 0
+			for b.Loop() {
+				var err error
+				if found, err = Count(b.Context(), dir, q); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(found), "found")
 			b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(b.N), "ms")
 			b.ReportMetric(0, "ns/op")
 		})

@@ -1,6 +1,10 @@
 // Package verdictlog keeps what was decided: one Record a transaction, as JSON lines in daily files that are
 // rotated, expired, searched and followed.
 //
+// The lines are all there is to keep. Beside each file that is full lies an index, which finds the few lines that a query
+// may mean; it is made from the lines, and anew from them when it is lost. So what is written once is safe, an index
+// costs mail no time, and both go by removing files. (Package index says what a database cost instead.)
+//
 // The Record is the product's one account of a decision. Headers, console and metrics are views of it; nothing else
 // writes down why.
 package verdictlog

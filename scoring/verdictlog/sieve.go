@@ -29,7 +29,7 @@ const seconds = "2006-01-02T15:04:05"
 func (q Query) sieve() sieve {
 	var s sieve
 	for _, t := range q.terms {
-		if t.need == "" || t.not || t.other != nil && t.other.need == "" {
+		if t.need == "" || t.not {
 			continue
 		}
 		either := []needle{newNeedle(t.need)}

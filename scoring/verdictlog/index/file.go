@@ -7,9 +7,9 @@
 // finds the same.
 //
 // Why not a database: SQLite (modernc.org/sqlite, a table and a trigram index of the same texts) took 204 microseconds
-// and 1130 bytes for a record, as much as the record itself, and answered no word faster than a person notices. This
-// takes 41 and 300, in the background, is never written to again, so that nothing can tear it, and gives its space back
-// when its file goes.
+// and 1130 bytes for a record, as much as the record itself, to answer no faster than anybody notices. This takes 46 and
+// 335, in the background, is never written to again, so that nothing can tear it, and gives its space back when its
+// file goes.
 package index
 
 import (
