@@ -7,8 +7,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -138,30 +140,98 @@ func answering(t testing.TB, addr string, ended chan error) bool {
 	return false
 }
 
-// BenchmarkAgainstRbldnsd asks 20 lists about clients that were never seen. The processor time is that of this process.
-func BenchmarkAgainstRbldnsd(b *testing.B) {
-	files := map[string]string{"zen.test:ip4set": ":127.0.0.2:listed\n127.0.0.2\n"}
-	var zones []rules.Zone
-	for i := range 20 {
-		name := fmt.Sprintf("l%d.test", i)
-		files[name+":ip4set"] = ":127.0.0.2:listed\n10.1.0.0/16\n"
-		zones = append(zones, list(fmt.Sprintf("L%d", i), name, "X 127.0.0.2"))
-	}
-	r, err := lookup.New(lookup.Options{Servers: []string{rbldnsd(b, files)}})
+// Connections for which lists are asked, all lists of one at once, and how many of these are under way together.
+const (
+	connections = 1000
+	atOnce      = 50
+	manyLists   = 20
+)
+
+// BenchmarkConnections asks 20 lists about each of 1,000 clients that were never seen, 50 of them at once: what a query costs
+// this process, and how long the slowest connections wait for their lists. BenchmarkRawExchange is what asking costs at least.
+func BenchmarkConnections(b *testing.B) {
+	addr, zones := twentyLists(b)
+	r, err := lookup.New(lookup.Options{Servers: []string{addr}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer r.Close()
 	check := &bench{check: together(New(zones, r, nil))}
-	before, n := cpu(b), uint32(0)
+	var next atomic.Uint32
+	var took []time.Duration
+	before, began := cpu(b), time.Now()
 	b.ReportAllocs()
 	for b.Loop() {
-		n++
-		if _, problems := check.run(b, netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})); problems != nil {
-			b.Fatal(problems)
+		workers := make([]int, atOnce)
+		for _, part := range each(workers, func(int) (took []time.Duration) {
+			for range connections / atOnce {
+				n, began := next.Add(1), time.Now()
+				if _, problems := check.run(b, netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})); problems != nil {
+					b.Error(problems)
+				}
+				took = append(took, time.Since(began))
+			}
+			return took
+		}) {
+			took = append(took, part...)
 		}
 	}
-	b.ReportMetric(float64(cpu(b)-before)/float64(n)/float64(len(zones))/1e3, "cpu-us/query")
+	queries := float64(len(took) * manyLists)
+	slices.Sort(took)
+	b.ReportMetric(queries/time.Since(began).Seconds(), "queries/s")
+	b.ReportMetric(float64(cpu(b)-before)/queries/1e3, "cpu-us/query")
+	b.ReportMetric(float64(took[len(took)/2])/1e6, "p50-ms")
+	b.ReportMetric(float64(took[len(took)*99/100])/1e6, "p99-ms")
+}
+
+// BenchmarkRawExchange sends as many queries to the same server, each written to one connected socket and its answer read
+// before the next: nothing is checked, nobody else waits.
+func BenchmarkRawExchange(b *testing.B) {
+	addr, _ := twentyLists(b)
+	conn, err := net.Dial("udp", addr)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+		b.Fatal(err)
+	}
+	answer := make([]byte, 512)
+	before, began, n := cpu(b), time.Now(), 0
+	for b.Loop() {
+		for range connections * manyLists {
+			n++
+			query := rawQuery(fmt.Sprintf("%d.%d.%d.10.l%d.test", n&255, n>>8&255, n>>16&255, n%manyLists))
+			if _, err := conn.Write(query); err != nil {
+				b.Fatal(err)
+			}
+			if _, err := conn.Read(answer); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.ReportMetric(float64(n)/time.Since(began).Seconds(), "queries/s")
+	b.ReportMetric(float64(cpu(b)-before)/float64(n)/1e3, "cpu-us/query")
+}
+
+// rawQuery asks for the addresses of name (RFC 1035 section 4.1).
+func rawQuery(name string) []byte {
+	q := []byte{0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0}
+	for label := range strings.SplitSeq(name, ".") {
+		q = append(append(q, byte(len(label))), label...)
+	}
+	return append(q, 0, 0, 1, 0, 1)
+}
+
+// twentyLists is a list server, and the lists that it serves. They hold some of the clients.
+func twentyLists(b *testing.B) (addr string, zones []rules.Zone) {
+	files := map[string]string{"zen.test:ip4set": ":127.0.0.2:listed\n127.0.0.2\n"}
+	for i := range manyLists {
+		name := fmt.Sprintf("l%d.test", i)
+		files[name+":ip4set"] = ":127.0.0.2:listed\n10.1.0.0/16\n"
+		zones = append(zones, list(fmt.Sprintf("L%d", i), name, "X 127.0.0.2"))
+	}
+	return rbldnsd(b, files), zones
 }
 
 func cpu(b *testing.B) time.Duration {

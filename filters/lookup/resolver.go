@@ -68,7 +68,7 @@ func New(o Options) (*Resolver, error) {
 		if err != nil {
 			return nil, fmt.Errorf("making a resolver: %w", err)
 		}
-		r.upstreams = append(r.upstreams, &upstream{addr: addr.String(), resolver: r})
+		r.upstreams = append(r.upstreams, &upstream{addr: addr.String(), resolver: r, room: make(chan struct{}, atOnce), turn: make(chan struct{}, 1)})
 	}
 	return r, nil
 }

@@ -16,12 +16,18 @@ type waiter struct {
 	socket  *socket
 	packet  []byte // the query as sent
 	replies chan<- reply
+	inRoom  bool // it holds a token of its server's room
 }
 
 func (w *waiter) id() uint16 { return binary.BigEndian.Uint16(w.packet) }
 
-// forget ends the waiting. A reply that comes later is dropped.
-func (w *waiter) forget() { w.socket.remove(w) }
+// forget ends the waiting, once. A reply that comes later is dropped.
+func (w *waiter) forget() {
+	w.socket.remove(w)
+	if w.inRoom {
+		w.socket.upstream.leave()
+	}
+}
 
 // socket is a connected socket and the queries under way on it.
 type socket struct {
@@ -34,30 +40,20 @@ type socket struct {
 	ended   bool
 }
 
-// use counts one query more, or reports that the socket is used up.
-func (s *socket) use() bool {
+// take lets w wait here, changing its id until it is free, and counts it; or reports that the socket is used up.
+func (s *socket) take(w *waiter) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended || s.left == 0 {
 		s.endIfIdle()
 		return false
 	}
-	s.left--
-	return true
-}
-
-// add registers w, changing its id until it is free.
-func (s *socket) add(w *waiter) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.ended {
-		return ErrClosed
-	}
 	for s.waiting[w.id()] != nil { // at most queriesPerSocket of 65,536 are taken
 		newID(w.packet)
 	}
-	s.waiting[w.id()] = w
-	return nil
+	s.left--
+	s.waiting[w.id()], w.socket = w, s
+	return true
 }
 
 func (s *socket) remove(w *waiter) {

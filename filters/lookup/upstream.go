@@ -18,6 +18,13 @@ const (
 	queriesPerSocket = 500             // after so many a socket is replaced, so that ports stay hard to guess
 	ailingFor        = 5 * time.Second // how long a server that gave no answer is asked last
 	silentAfter      = 10              // answers missing in a row that are more than a domain's own trouble
+
+	// So many queries fit into the receive buffer that a server has unless told otherwise; of a burst of more it would lose
+	// most. The others wait for answers to these. Where no answers come, one of them is sent each millisecond all the same,
+	// since a few lists that never answer must not hold up the rest.
+	atOnce   = 128
+	turnTime = time.Millisecond
+	turnWait = 250 * time.Millisecond // that nobody waits longer than
 )
 
 // upstream is a server that is asked, and the sockets to it.
@@ -26,6 +33,8 @@ type upstream struct {
 	resolver *Resolver
 	ailed    atomic.Pointer[time.Time] // when it last gave no answer; nil once it has
 	misses   atomic.Int64              // answers that did not come, in a row
+	room     chan struct{}             // holds a token for each query under way, at most atOnce
+	turn     chan struct{}             // holds a token of the query that is next to go without one
 
 	mu      sync.Mutex
 	sockets [socketsEach]*socket // opened when first used
@@ -56,45 +65,73 @@ func (u *upstream) ailing(now time.Time) int {
 	return 0
 }
 
+// enter waits until fewer than atOnce queries are under way, which it then reports, or until it is this query's turn.
+func (u *upstream) enter() (inRoom bool) {
+	select {
+	case u.room <- struct{}{}:
+		return true
+	default:
+	}
+	timer := time.NewTimer(turnWait)
+	defer timer.Stop()
+	select {
+	case u.room <- struct{}{}:
+		return true
+	case <-timer.C:
+		return false
+	case u.turn <- struct{}{}:
+	}
+	defer func() { <-u.turn }()
+	timer.Reset(turnTime)
+	select {
+	case u.room <- struct{}{}:
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// leave gives back what enter has taken.
+func (u *upstream) leave() { <-u.room }
+
 // send asks u. The reply is delivered to replies, at most one; the caller must forget the waiter when it stops waiting.
 func (u *upstream) send(ask query, replies chan<- reply) (*waiter, error) {
-	s, err := u.socket()
-	if err != nil {
-		return nil, err
-	}
-	packet := ask.packet()
-	w := &waiter{socket: s, packet: packet, replies: replies}
-	if err := s.add(w); err != nil {
+	w := &waiter{packet: ask.packet(), replies: replies, inRoom: u.enter()}
+	if err := u.seat(w); err != nil {
+		if w.inRoom {
+			u.leave()
+		}
 		return nil, err
 	}
 	u.resolver.counts.sent.Add(1)
-	if _, err := s.conn.Write(packet); err != nil {
+	if _, err := w.socket.conn.Write(w.packet); err != nil {
 		w.forget()
-		s.end(err)
+		w.socket.end(err)
 		return nil, fmt.Errorf("sending the query: %w", err)
 	}
 	return w, nil
 }
 
-// socket picks one of the sockets at random and counts its use; a used-up one is replaced.
-func (u *upstream) socket() (*socket, error) {
+// seat lets w wait on one of the sockets, picked at random; a used-up one is replaced.
+func (u *upstream) seat(w *waiter) error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if u.closed {
-		return nil, ErrClosed
+		return ErrClosed
 	}
 	place := &u.sockets[rand.N(socketsEach)]
-	if s := *place; s != nil && s.use() {
-		return s, nil
+	if s := *place; s != nil && s.take(w) {
+		return nil
 	}
 	conn, err := net.Dial("udp", u.addr) // of a literal address: does not block
 	if err != nil {
-		return nil, fmt.Errorf("opening a socket: %w", err)
+		return fmt.Errorf("opening a socket: %w", err)
 	}
-	s := &socket{upstream: u, conn: conn, left: queriesPerSocket - 1, waiting: map[uint16]*waiter{}}
+	s := &socket{upstream: u, conn: conn, left: queriesPerSocket, waiting: map[uint16]*waiter{}}
+	s.take(w)
 	*place = s
 	u.resolver.work.Go(s.read)
-	return s, nil
+	return nil
 }
 
 func (u *upstream) close() {
