@@ -45,6 +45,7 @@ const (
 	codeAsking     = "R033"
 	codeUse        = "R034"
 	codeGreylist   = "R035"
+	codeSaved      = "R036"
 )
 
 var titles = map[string]string{
@@ -84,6 +85,7 @@ var titles = map[string]string{
 	codeAsking:     "A zone cannot be asked in the way it says",
 	codeUse:        "A list of the catalogue cannot be used as it is said",
 	codeGreylist:   "Greylisting cannot work as it is said",
+	codeSaved:      "Good points cannot save from what refuses alone",
 }
 
 // Title says in one line what a finding's code stands for; "" for an unknown code.

@@ -253,6 +253,7 @@ func (l *loading) build() {
 	l.rejectText()
 	l.policies()
 	l.hardZones()
+	l.saved()
 	for _, doc := range l.files {
 		l.tests(doc)
 	}

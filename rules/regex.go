@@ -30,6 +30,10 @@ func (l *loading) regex(at strict.Value, text string, offset int) bool {
 		l.add(f)
 		return false
 	}
+	if tree, err := syntax.Parse(text, syntax.Perl); err == nil && matchesNothing(tree) {
+		l.hintAt(at, codeNever, "this expression can match no text", "^ is the beginning of the text and $ its end; (?m) makes them those of a line")
+		return false
+	}
 	if i := boundaryBeside(text); i >= 0 {
 		f := at.FindingWithin(offset+i, codeBoundary, `\b knows only ASCII letters, so it does not stand where a word of these letters begins or ends`)
 		f.Severity, f.Hint = strict.Warning, `write (?:^|\PL) before the word and (?:\PL|$) after it`
