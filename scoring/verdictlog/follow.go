@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -51,35 +52,70 @@ func Follow(ctx context.Context, dir string, q Query, each func(*Record) error) 
 // follower reads the newest file as it grows.
 type follower struct {
 	scan
-	part part
-	file *os.File // nil: there is none yet
-	in   *lines
+	part  part
+	file  *os.File // nil: there is none yet
+	start int64    // where in it reading began
+	in    *lines
 }
 
 // openAtEnd opens p to read what comes after its last whole line, and makes p.size the end of that line.
 func (f *follower) openAtEnd(p *part) error {
-	if err := f.open(*p); err != nil {
-		return err
-	}
-	end, err := lastLineEnd(f.file, p.size)
-	if err != nil {
-		return fmt.Errorf("following the verdict log: %w", err)
-	}
-	if _, err := f.file.Seek(end, io.SeekStart); err != nil {
-		return fmt.Errorf("following the verdict log: %w", err)
-	}
-	p.size = end
-	return nil
+	return f.open(*p, func(file *os.File) (int64, error) {
+		var err error
+		p.size, err = lastLineEnd(file, p.size)
+		return p.size, err
+	})
 }
 
-func (f *follower) open(p part) error {
-	f.close()
+// open opens p to read from where it is said.
+func (f *follower) open(p part, from func(*os.File) (int64, error)) error {
 	file, err := os.Open(filepath.Join(f.dir, p.name()))
 	if err != nil {
 		return fmt.Errorf("following the verdict log: %w", err)
 	}
-	f.part, f.file, f.in = p, file, newLines(file)
+	start, err := from(file)
+	if err == nil {
+		_, err = file.Seek(start, io.SeekStart)
+	}
+	f.close()
+	f.part, f.file, f.start, f.in = p, file, start, newLines(file)
+	if err != nil {
+		return fmt.Errorf("following the verdict log: %w", err)
+	}
 	return nil
+}
+
+// goOn is where to read in a file that comes after the one being read: at its beginning, or, if it is the same one
+// without an address that was forgotten, behind the lines that have been read.
+func (f *follower) goOn(next *os.File) (int64, error) {
+	if f.file == nil || !alike(f.file, next) {
+		return 0, nil
+	}
+	read := newLines(io.NewSectionReader(f.file, 0, f.start+f.in.end-int64(len(f.in.part))))
+	anew := newLines(io.NewSectionReader(next, 0, math.MaxInt64))
+	for {
+		_, err := read.next()
+		if errors.Is(err, io.EOF) {
+			return anew.end, nil
+		}
+		if err == nil {
+			_, err = anew.next()
+		}
+		if errors.Is(err, io.EOF) {
+			return 0, nil // it has fewer
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+}
+
+// alike reports whether two files begin with the same record, by its time and id.
+func alike(a, b io.ReaderAt) bool {
+	var begin [2][len(recordStart) + len(`2006-01-02T15:04:05Z","id":"`) + 26]byte
+	_, errA := a.ReadAt(begin[0][:], 0)
+	_, errB := b.ReadAt(begin[1][:], 0)
+	return errA == nil && errB == nil && begin[0] == begin[1]
 }
 
 // advance reads what is there, file after file.
@@ -98,7 +134,7 @@ func (f *follower) advance(each func(*Record) error) error {
 		if next == nil {
 			return nil
 		}
-		if err := f.open(*next); err != nil {
+		if err := f.open(*next, f.goOn); err != nil {
 			return err
 		}
 	}

@@ -1,9 +1,11 @@
 package verdictlog
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -235,7 +237,7 @@ func TestForgetWhileTheLogIsWritten(t *testing.T) {
 		defer close(put)
 		for i := range n {
 			for len(l.queue) > 100 {
-				time.Sleep(time.Millisecond)
+				runtime.Gosched()
 			}
 			l.Put(record(i, time.Now()))
 		}
@@ -262,5 +264,28 @@ func TestForgetWhileTheLogIsWritten(t *testing.T) {
 	slices.Sort(got)
 	if len(slices.Compact(got)) != n || l.Dropped() != 0 {
 		t.Errorf("%d records of %d, %d dropped", len(got), n, l.Dropped())
+	}
+}
+
+// Who follows the log reads each verdict once, also when what was read is written anew.
+func TestForgetWhileTheLogIsFollowed(t *testing.T) {
+	dir := t.TempDir()
+	name := part{day: midnight(time.Now())}.name()
+	next := func(n int) {
+		r := record(n, time.Now())
+		add(t, dir, name, line(t, &r))
+	}
+	next(1)
+	next(2)
+	found := following(t, dir, Query{Last: 1})
+	wantNext(t, found, "Letter 2")
+	next(3)
+	wantNext(t, found, "Letter 3")
+	for n := 4; n < 7; n++ {
+		if forgotten, err := Forget(t.Context(), dir, fmt.Sprintf("user%d@sender.example", n-2)); err != nil || forgotten != 1 {
+			t.Fatalf("%d forgotten, %v", forgotten, err)
+		}
+		next(n)
+		wantNext(t, found, fmt.Sprintf("Letter %d", n))
 	}
 }
