@@ -76,6 +76,9 @@ func (r *Resolver) search(q question) (outcome, *Failure) {
 		if slices.Contains(spent, u) {
 			continue
 		}
+		if !time.Now().Before(deadline) {
+			break
+		}
 		w, err := u.send(ask, replies)
 		if err != nil {
 			u.ail()

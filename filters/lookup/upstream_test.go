@@ -54,3 +54,33 @@ func TestNoPlaceIsLost(t *testing.T) {
 		}
 	}
 }
+
+// Queries share a few sockets, each of its own port.
+func TestSocketsArePooled(t *testing.T) {
+	s := serve(t, "127.0.0.1:0", testZone(t))
+	r := resolver(t, Options{Timeout: 10 * time.Second}, s)
+	for i := range 200 {
+		if got := shown(r.Lookup(t.Context(), fmt.Sprintf("n%d.wild.example", i), A)); got != "192.0.2.1" {
+			t.Fatalf("got %q", got)
+		}
+	}
+	ports, used := map[string]bool{}, 0
+	for _, socket := range r.upstreams[0].sockets {
+		ports[socket.conn.LocalAddr().String()] = true
+		used += queriesPerSocket - socket.left
+	}
+	if len(ports) != socketsEach || used != 200 {
+		t.Errorf("%d queries over the ports %v", used, ports)
+	}
+}
+
+// All tries together take no longer than the budget, and nobody is asked after it.
+func TestTheBudgetBoundsAllTries(t *testing.T) {
+	first, second := serve(t, "127.0.0.1:0", testZone(t)), serve(t, "127.0.0.1:0", testZone(t))
+	first.Twist(lookuptest.Silent)
+	second.Twist(lookuptest.Silent)
+	r := resolver(t, Options{Timeout: time.Hour, Budget: 50 * time.Millisecond}, first, second)
+	if got := shown(r.Lookup(t.Context(), "x.wild.example", A)); got != Timeout || first.Asked() != 1 || second.Asked() != 0 {
+		t.Errorf("got %q, asked %d and %d times", got, first.Asked(), second.Asked())
+	}
+}
