@@ -13,7 +13,7 @@ import (
 
 func (a *app) configCommand() *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: "Check and look at the configuration"}
-	c.AddCommand(a.configTestCommand(), a.configShowCommand(), a.configInitCommand())
+	c.AddCommand(a.configTestCommand(), a.configShowCommand(), a.configInitCommand(), a.configSchemaCommand())
 	return c
 }
 
