@@ -333,6 +333,7 @@ func consequences(r *verdictlog.Record) facts {
 		all.add("unknown", "%s %s: %s", strings.TrimSpace(e.Check+" "+e.Rule), e.Kind, shorten(e.Detail, 120))
 	}
 	all.add("early", "%s", earlyText(v))
+	all.add("learned", "%s", r.Learned)
 	all.add("candidate", "%s", candidateText(r.Candidate))
 	if v.By != scoring.ByBackend && len(r.Hits) > 0 {
 		all.add("change", "%s", changeText(r))

@@ -37,7 +37,7 @@ sender -> recipients, subject, the heaviest symbols. All words of a query must h
 
   action:reject  rule:ZEN_SBL  rule:ZEN_*  shadow:TRIAL_1  error:timeout  policy:vip  score>9  score<=2.5
   from:ann@example.org  from:@example.org  from:<>  to:bob  subject:lottery  ip:192.0.2.7  net:192.0.2.0/24
-  candidate:differs  candidate:reject  id:01JD3K7Q2W  campaign:4f1c  lottery  "two words"  -rule:BULK_SOME  -"not this text"
+  candidate:differs  candidate:reject  learned:spam  learned:ham  id:01JD3K7Q2W  campaign:4f1c  lottery  "two words"  -rule:BULK_SOME  -"not this text"
 
 A word without a key is looked for in subject, addresses, HELO and reverse name, ids. A minus in front excludes.`,
 		Example:            "  weir log action:reject from:@example.org --since 1h\n  weir log -f score\\>9 -rule:BULK_MANY",
@@ -227,6 +227,9 @@ func logLine(r *verdictlog.Record, colored bool) string {
 			fmt.Fprintf(&b, "  %s %s", printable(h.Rule), h.Points)
 			shown++
 		}
+	}
+	if r.Learned != "" {
+		fmt.Fprintf(&b, "  learned: %s", r.Learned)
 	}
 	if c := r.Candidate; c.Differs() {
 		fmt.Fprintf(&b, "  candidate: %s %s", paint(colored, actionColor(c.Action), c.Action.String()), c.Score)

@@ -58,7 +58,7 @@ func TestAnEditIsRehearsedShadowedAndPromoted(t *testing.T) {
 		return err == nil && strings.Contains(out, "a@soft.example") && strings.Contains(out, "candidate: reject 16.40") && strings.Count(out, "\n") == 1
 	})
 
-	wants(exitNo, "nothing was changed", "promote")
+	wants(exitNo, "nothing was changed", "rules", "promote")
 	if now, err := os.ReadFile(rulesFile); err != nil || string(now) != demoRules {
 		t.Fatalf("a promotion that was refused has changed the rules: %v", err)
 	}

@@ -77,7 +77,11 @@ func (a *app) replay(ctx context.Context, f replayFlags, words []string) error {
 	if err != nil {
 		return err
 	}
-	judged := replay.Rules{Set: set, Checked: checked(), Version: release, Was: was, Enforced: f.enforced}
+	marks, err := verdictlog.ReadMarks(dir)
+	if err != nil {
+		return err
+	}
+	judged := replay.Rules{Marks: marks, Set: set, Checked: checked(), Version: release, Was: was, Enforced: f.enforced}
 	lines := func(ctx context.Context, each func([]byte) error) error { return verdictlog.Lines(ctx, dir, q, each) }
 	p := replayPrinter{app: a, out: bufio.NewWriter(a.out), show: f.show, shown: map[replay.Change]int{}}
 	report, err := replay.Run(ctx, judged, lines, p.flip)

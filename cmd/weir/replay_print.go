@@ -2,8 +2,10 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -11,12 +13,14 @@ import (
 
 	"weir/rules"
 	"weir/scoring/replay"
+	"weir/scoring/verdictlog"
 )
 
 // replayPrinter prints flips as they are found, and at the end what they come to.
 type replayPrinter struct {
 	app   *app
 	out   *bufio.Writer
+	later bytes.Buffer // flips, after those of what people said is ham
 	show  int
 	shown map[replay.Change]int
 }
@@ -28,6 +32,7 @@ type flipJSON struct {
 	From    string         `json:"from"`
 	To      []string       `json:"to"`
 	Subject string         `json:"subject"`
+	Learned string         `json:"learned,omitempty"`
 	Was     judgedJSON     `json:"was"`
 	Is      judgedJSON     `json:"is"`
 	Causes  []replay.Cause `json:"causes"`
@@ -46,22 +51,29 @@ func (p *replayPrinter) flip(f replay.Flip) error {
 	}
 	if p.app.json {
 		return writeJSON(p.out, flipJSON{
-			ID: r.ID, Time: r.Time, From: r.Envelope.From, To: r.Envelope.To, Subject: subject, Causes: f.Causes,
+			ID: r.ID, Time: r.Time, From: r.Envelope.From, To: r.Envelope.To, Subject: subject, Learned: r.Learned, Causes: f.Causes,
 			Was: judgedJSON{f.Was, r.Verdict.Score}, Is: judgedJSON{f.Is, f.Score},
 		})
 	}
-	change := replay.Change{From: f.Was, To: f.Is}
-	if p.shown[change]++; p.shown[change] > p.show {
-		return nil
+	var out io.Writer = p.out
+	if r.Learned != verdictlog.Ham || f.Is < f.Was {
+		change := replay.Change{From: f.Was, To: f.Is}
+		if p.shown[change]++; p.shown[change] > p.show {
+			return nil
+		}
+		out = &p.later
 	}
 	colored := p.app.colored(p.app.out)
-	fmt.Fprintf(p.out, "%s  %s %s -> %s %s  %s -> %s", r.ID,
+	fmt.Fprintf(out, "%s  %s %s -> %s %s  %s -> %s", r.ID,
 		paint(colored, actionColor(f.Was), f.Was.String()), r.Verdict.Score,
 		paint(colored, actionColor(f.Is), f.Is.String()), f.Score, mailbox(r.Envelope.From), recipientsText(r.Envelope))
 	if subject != "" {
-		fmt.Fprintf(p.out, `  "%s"`, printable(shorten(subject, 60)))
+		fmt.Fprintf(out, `  "%s"`, printable(shorten(subject, 60)))
 	}
-	_, err := fmt.Fprintf(p.out, "\n    %s\n", causesText(f.Causes))
+	if r.Learned != "" {
+		fmt.Fprintf(out, "  learned: %s", r.Learned)
+	}
+	_, err := fmt.Fprintf(out, "\n    %s\n", causesText(f.Causes))
 	return err
 }
 
@@ -101,6 +113,8 @@ type summaryJSON struct {
 	Flips    map[string]int          `json:"flips"`
 	Undone   map[string]int          `json:"undone"`
 	Missing  map[string]int          `json:"missing"`
+	Wrong    int                     `json:"wrong,omitempty"`
+	Missed   int                     `json:"missed,omitempty"`
 }
 
 type actionCounts struct {
@@ -110,7 +124,7 @@ type actionCounts struct {
 
 func (p *replayPrinter) summary(r replay.Report) error {
 	if p.app.json {
-		s := summaryJSON{Verdicts: r.Verdicts, Actions: map[string]actionCounts{}, Flips: map[string]int{}, Undone: r.Undone, Missing: r.Missing}
+		s := summaryJSON{Verdicts: r.Verdicts, Actions: map[string]actionCounts{}, Flips: map[string]int{}, Undone: r.Undone, Missing: r.Missing, Wrong: r.Wrong, Missed: r.Missed}
 		for a := rules.Pass; a <= rules.Reject; a++ {
 			s.Actions[a.String()] = actionCounts{r.Was[a], r.Is[a]}
 		}
@@ -122,8 +136,9 @@ func (p *replayPrinter) summary(r replay.Report) error {
 		}
 		return p.flush()
 	}
+	p.out.Write(p.later.Bytes())
 	for _, c := range changes(r) {
-		if more := r.Flips[c] - p.show; more > 0 {
+		if more := p.shown[c] - p.show; more > 0 {
 			fmt.Fprintf(p.out, "… and %d more %s -> %s\n", more, c.From, c.To)
 		}
 	}
@@ -159,6 +174,12 @@ func (p *replayPrinter) table(r replay.Report) {
 	}
 	for _, c := range changes(r) {
 		fmt.Fprintf(p.out, "%s -> %s: %d\n", c.From, c.To, r.Flips[c])
+	}
+	if r.Wrong > 0 {
+		fmt.Fprintf(p.out, "worse, although people said ham: %d\n", r.Wrong)
+	}
+	if r.Missed > 0 {
+		fmt.Fprintf(p.out, "better, although people said spam: %d\n", r.Missed)
 	}
 }
 

@@ -115,7 +115,7 @@ func (a *app) verbs() []*cobra.Command {
 	return []*cobra.Command{
 		a.serveCommand(), a.demoCommand(), a.checkCommand(), a.explainCommand(), a.logCommand(), a.replayCommand(),
 		a.streamCommand(), a.rulesCommand(), a.bulkCommand(), a.dnsCommand(), a.doctorCommand(), a.configCommand(),
-		a.reloadCommand(), a.promoteCommand(), a.healthcheckCommand(), a.versionCommand(),
+		a.reloadCommand(), a.promoteCommand(), a.learnCommand(), a.healthcheckCommand(), a.versionCommand(),
 	}
 }
 

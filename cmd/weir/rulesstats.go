@@ -21,7 +21,7 @@ func (a *app) rulesStatsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "stats [QUERY]", Short: "Count in the verdict log what each rule did",
 		Long: `Counts in the verdict log how often each symbol held, and how often it alone decided: without it the action would
-have been another one. Names the symbols that hold for nearly all mail or for none, and those that nearly always come
+have been another one, and how often that was wrong: people had said ham (weir learn). Names the symbols that hold for nearly all mail or for none, and those that nearly always come
 together. QUERY is as for weir log.`,
 		DisableFlagParsing: true, // because of words such as -rule:X
 		RunE:               withWords(func(ctx context.Context, words []string) error { return a.rulesStats(ctx, f, file, words) }),
@@ -72,7 +72,8 @@ func (a *app) printStatsJSON(s *verdictlog.Stats, set *rules.Set) error {
 		Always    []string          `json:"always"`
 		Never     []string          `json:"never"`
 		Redundant []verdictlog.Pair `json:"redundant"`
-	}{s.Judged, s.Always(), s.Never(slices.Collect(maps.Keys(set.Symbols))), s.Redundant()})
+		Costs     []verdictlog.Cost `json:"costs"`
+	}{s.Judged, s.Always(), s.Never(slices.Collect(maps.Keys(set.Symbols))), s.Redundant(), s.Costs()})
 }
 
 func (a *app) printStats(s *verdictlog.Stats, set *rules.Set) {
@@ -87,6 +88,14 @@ func (a *app) printStats(s *verdictlog.Stats, set *rules.Set) {
 	}
 	table.Flush()
 	fmt.Fprintf(a.out, "of %s\n", count(s.Judged, "verdict"))
+	for _, r := range s.Rules() {
+		if r.Wrong > 0 {
+			fmt.Fprintf(a.out, "wrong: %s, alone against %s that people said is ham, last %s\n", printable(r.Rule), count(r.Wrong, "message"), r.LastWrong)
+		}
+	}
+	if costs := costsText(s.Costs()); costs != "" {
+		fmt.Fprintf(a.out, "a message took: %s\n", costs)
+	}
 	for _, line := range []struct {
 		what  string
 		names []string
@@ -98,4 +107,16 @@ func (a *app) printStats(s *verdictlog.Stats, set *rules.Set) {
 	for _, p := range s.Redundant() {
 		fmt.Fprintf(a.out, "together: %s %s, in %d of %d\n", printable(p.Rules[0]), printable(p.Rules[1]), p.Together, p.Either)
 	}
+}
+
+// costsText names the checks that take longest.
+func costsText(costs []verdictlog.Cost) string {
+	const most = 5
+	var all []string
+	for _, c := range costs[:min(len(costs), most)] {
+		if c.Micros > 0 {
+			all = append(all, fmt.Sprintf("%s %.2f ms", printable(c.Check), float64(c.Micros)/1000))
+		}
+	}
+	return strings.Join(all, ", ")
 }

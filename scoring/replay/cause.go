@@ -31,6 +31,7 @@ func (j *Judge) flip(line []byte, out Judgement) (Flip, error) {
 	if err != nil {
 		return Flip{}, err
 	}
+	r.Learned = j.rules.Marks.Of(r)
 	f := Flip{Record: r, Judgement: out}
 	b, _ := parse(line)
 	k := j.known(&b)

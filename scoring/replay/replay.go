@@ -24,7 +24,8 @@ type Rules struct {
 	Checked []string // the symbols that checks report, whatever the rules say
 	Version string   // of the program whose checks those are
 	// Was finds what a version of the program looked for under the rules with a digest, or says that it is not known.
-	Was func(digest, version string) (verdictlog.Sought, bool)
+	Was   func(digest, version string) (verdictlog.Sought, bool)
+	Marks verdictlog.Marks // what people said of the messages
 	// Enforced compares with what was done, not with what was decided: in shadow mode nobody was refused.
 	Enforced bool
 }

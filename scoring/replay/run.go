@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"weir/rules"
+	"weir/scoring/verdictlog"
 )
 
 // Report sums up what was judged again.
@@ -15,6 +16,8 @@ type Report struct {
 	Flips    map[Change]int // how many went from one action to another
 	Undone   map[string]int // by reason: Unjudged, NoFacts, NoBody, Unknown
 	Missing  map[string]int // by symbol: how many of Unknown depend on it
+	Wrong    int            // flips to a worse action of what people said is ham
+	Missed   int            // flips to a better one of what they said is spam
 }
 
 const actions = int(rules.Reject) + 1
@@ -119,6 +122,7 @@ func (j *Judge) batch(b batch) result {
 		r.count(out)
 		if out.Undone == "" && out.Was != out.Is {
 			if f, err := j.flip(line, out); err == nil {
+				r.learn(f)
 				r.flips = append(r.flips, f)
 			}
 		}
@@ -142,8 +146,20 @@ func (r *Report) count(j Judgement) {
 	}
 }
 
+// learn counts a flip that is not as people said.
+func (r *Report) learn(f Flip) {
+	switch said := f.Record.Learned; {
+	case said == verdictlog.Ham && f.Is > f.Was:
+		r.Wrong++
+	case said == verdictlog.Spam && f.Is < f.Was:
+		r.Missed++
+	}
+}
+
 func (r *Report) add(o Report) {
 	r.Verdicts += o.Verdicts
+	r.Wrong += o.Wrong
+	r.Missed += o.Missed
 	for a := range r.Was {
 		r.Was[a] += o.Was[a]
 		r.Is[a] += o.Is[a]

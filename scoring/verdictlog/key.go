@@ -34,6 +34,7 @@ var keys = []key{
 	{"id", "an id or its beginning", parseID},
 	{"campaign", "the name of a campaign or its beginning", parseCampaign},
 	{"candidate", "differs, unknown, or an action: what the rules on trial would have done otherwise", parseCandidate},
+	{"learned", "spam or ham: what people said of the message", parseLearned},
 }
 
 func keyNamed(name string) *key {

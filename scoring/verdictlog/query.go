@@ -37,6 +37,8 @@ type matcher struct {
 	holds func(*Record) bool
 	need  string // what a record's line must hold to match, whatever the case; "" for nothing in particular
 
+	marked bool // only a message of which something was said can match
+
 	// narrow finds in an index those that may be meant, and says whether it is those exactly.
 	narrow func(*index.File) (found index.Set, exact bool, err error)
 

@@ -73,6 +73,7 @@ type Outcome struct {
 	Facts     *Facts        `json:"facts,omitempty"` // nil where no rule has looked
 	Bulk      *filters.Bulk `json:"bulk,omitempty"`
 	Candidate *Candidate    `json:"candidate,omitempty"` // nil where no rules are on trial, and where they agree
+	Learned   string        `json:"learned,omitempty"`   // what people said of the message: never written with the record, but added by Search and Find
 	Timing    Timing        `json:"timing_us"`
 	Backend   *Backend      `json:"backend,omitempty"` // nil when the backend was not asked
 }

@@ -158,6 +158,7 @@ type scan struct {
 	dir   string
 	query Query
 	sieve sieve
+	marks Marks // nil: not read yet
 }
 
 func newScan(ctx context.Context, dir string, q Query) scan {
@@ -264,8 +265,20 @@ func (s *scan) line(line []byte, each func(*Record) error) error {
 	if len(line) == 0 || !s.sieve.passes(line) {
 		return nil
 	}
+	if s.marks == nil {
+		var err error
+		if s.marks, err = ReadMarks(s.dir); err != nil {
+			return err
+		}
+	}
+	if s.sieve.marked && !s.marks.in(line) {
+		return nil
+	}
 	r, err := ReadRecord(line)
-	if err != nil || !s.query.Match(r) {
+	if err != nil {
+		return nil
+	}
+	if r.Learned = s.marks.Of(r); !s.query.Match(r) {
 		return nil
 	}
 	return each(r)

@@ -11,6 +11,7 @@ import (
 type sieve struct {
 	needles      [][]needle // of each of these, one must be there
 	since, until string     // seconds, as records write them; "" for no bound
+	marked       bool       // only those of which something was said can match
 }
 
 // needle is a text to be found whatever its case. All of it is ASCII.
@@ -29,6 +30,7 @@ const seconds = "2006-01-02T15:04:05"
 func (q Query) sieve() sieve {
 	var s sieve
 	for _, t := range q.terms {
+		s.marked = s.marked || t.marked && !t.not
 		if t.need == "" || t.not {
 			continue
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/rules"
 	"weir/scoring"
 )
 
@@ -14,6 +15,7 @@ type Stats struct {
 	Judged int // records that rules have judged
 	rules  map[string]*RuleStats
 	pairs  map[[2]string]int
+	took   map[string]int64 // by check, microseconds
 }
 
 // RuleStats is what one symbol did.
@@ -22,6 +24,9 @@ type RuleStats struct {
 	Hits  int     `json:"hits"`
 	Rate  float64 `json:"rate"`  // of all that was judged
 	Alone int     `json:"alone"` // how often the action would have been another one without it
+
+	Wrong     int    `json:"wrong,omitempty"`      // how often it alone made worse what people said is ham
+	LastWrong string `json:"last_wrong,omitempty"` // the newest of those
 }
 
 // Pair is two symbols that come together so often that one of them says nothing more.
@@ -46,7 +51,7 @@ func (s *Stats) Add(r *Record) {
 		return
 	}
 	if s.rules == nil {
-		s.rules, s.pairs = map[string]*RuleStats{}, map[[2]string]int{}
+		s.rules, s.pairs, s.took = map[string]*RuleStats{}, map[[2]string]int{}, map[string]int64{}
 	}
 	s.Judged++
 	present := Symbols(r)
@@ -65,8 +70,37 @@ func (s *Stats) Add(r *Record) {
 		}
 	}
 	for _, name := range scoring.Alone(r.Hits, r.Verdict.Thresholds.Rules()) {
-		s.rules[name].Alone++
+		rule := s.rules[name]
+		rule.Alone++
+		if r.Learned == Ham && r.Verdict.Action > rules.Pass && against(r, name) {
+			rule.Wrong++
+			rule.LastWrong = max(rule.LastWrong, r.ID)
+		}
 	}
+	for check, took := range r.Timing.Checks {
+		s.took[check] += took
+	}
+}
+
+// against reports whether a symbol of r spoke against the sender.
+func against(r *Record, symbol string) bool {
+	return slices.ContainsFunc(r.Hits, func(l scoring.Line) bool { return l.Rule == symbol && l.Points >= 0 })
+}
+
+// Cost is what a check took of each message, in microseconds: its answer from DNS is waited for, not worked for.
+type Cost struct {
+	Check  string `json:"check"`
+	Micros int64  `json:"us"`
+}
+
+// Costs are the checks, those that take longest first.
+func (s *Stats) Costs() []Cost {
+	all := []Cost{}
+	for check, took := range s.took {
+		all = append(all, Cost{check, took / int64(s.Judged)})
+	}
+	slices.SortFunc(all, func(a, b Cost) int { return cmp.Or(cmp.Compare(b.Micros, a.Micros), cmp.Compare(a.Check, b.Check)) })
+	return all
 }
 
 // Symbols are all symbols of r, whatever they are worth, in order.
@@ -84,7 +118,7 @@ func Symbols(r *Record) []string {
 	return slices.Compact(all)
 }
 
-// Rules are the symbols that were seen, those first that most often decided, then the most frequent.
+// Rules are the symbols that were seen, those first that most often were wrong, then those that most often decided, then the most frequent.
 func (s *Stats) Rules() []RuleStats {
 	var all []RuleStats
 	for _, r := range s.rules {
@@ -93,7 +127,7 @@ func (s *Stats) Rules() []RuleStats {
 		all = append(all, one)
 	}
 	slices.SortFunc(all, func(a, b RuleStats) int {
-		return cmp.Or(cmp.Compare(b.Alone, a.Alone), cmp.Compare(b.Hits, a.Hits), cmp.Compare(a.Rule, b.Rule))
+		return cmp.Or(cmp.Compare(b.Wrong, a.Wrong), cmp.Compare(b.Alone, a.Alone), cmp.Compare(b.Hits, a.Hits), cmp.Compare(a.Rule, b.Rule))
 	})
 	return all
 }
