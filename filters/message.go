@@ -2,6 +2,7 @@ package filters
 
 import (
 	"net/mail"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -78,15 +79,7 @@ func (m *Message) Date() (time.Time, bool) {
 func (m *Message) Parts() []*mime.Part { return m.document().Leaves() }
 
 // Attachments counts the parts offered as files.
-func (m *Message) Attachments() int {
-	n := 0
-	for _, p := range m.Parts() {
-		if p.Disposition == "attachment" || p.Filename != "" {
-			n++
-		}
-	}
-	return n
-}
+func (m *Message) Attachments() int { return len(m.Files()) }
 
 // Text is what a reader sees of all text parts: decoded, HTML as text, hidden text left out; lines end with LF. It is
 // valid UTF-8 and at most 512 KiB.
@@ -98,10 +91,35 @@ func (m *Message) URLs() []mime.URL { return m.visible().URLs }
 // HiddenText is how many bytes of letters and digits in HTML a reader does not see.
 func (m *Message) HiddenText() int { return m.visible().Hidden }
 
+// HiddenShare is how many percent of all letters and digits of the message those of HiddenText are.
+func (m *Message) HiddenShare() int { return m.visible().Share }
+
+// Elements are the elements of the HTML of the message in order, at most 4,096.
+func (m *Message) Elements() []mime.Element { return m.visible().Elements }
+
+// Counts are what is in the HTML of the message.
+func (m *Message) Counts() mime.Counts { return m.visible().Counts }
+
+// Files are the parts offered as files.
+func (m *Message) Files() []*mime.Part {
+	return slices.DeleteFunc(m.Parts(), func(p *mime.Part) bool { return !p.IsFile() })
+}
+
 // Skeleton is the names of the HTML elements in order, at most 4,096: the form of a message without its words.
 func (m *Message) Skeleton() []string { return m.visible().Skeleton }
 
 // Oddities are what is wrong or ambiguous in structure, encodings and HTML, each name once.
 func (m *Message) Oddities() []mime.Oddity {
 	return slices.Concat(m.document().Oddities(), m.visible().Oddities)
+}
+
+// shownLink is a link's text that is itself an address of the web.
+var shownLink = regexp.MustCompile(`^\s*https?://([A-Za-z0-9.-]+\.[A-Za-z]{2,24})(?:[/:?#\s]|$)`)
+
+// ShownHost is the host in the text of a link, in lower case, if that text is an address of the web; "" for other texts.
+func ShownHost(text string) string {
+	if says := shownLink.FindStringSubmatch(text); says != nil {
+		return strings.ToLower(says[1])
+	}
+	return ""
 }

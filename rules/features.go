@@ -3,21 +3,47 @@ package rules
 // Features are what `when:` expressions may read besides symbols, under the same names in rules and in records.
 // A feature that is not known (a number of a message before DATA, say) is zero.
 type Features struct {
-	Size        int          `json:"size,omitzero" expr:"size"`               // bytes of the message
-	Parts       int          `json:"parts,omitzero" expr:"parts"`             // leaf parts
-	Attachments int          `json:"attachments,omitzero" expr:"attachments"` // parts offered as files
-	URLs        int          `json:"urls,omitzero" expr:"urls"`               // distinct links
-	Recipients  int          `json:"recipients,omitzero" expr:"recipients"`   // accepted recipients of this message
-	Hops        int          `json:"hops,omitzero" expr:"hops"`               // Received lines
-	User        string       `json:"user,omitzero" expr:"user"`               // authenticated user, "" for strangers
-	Helo        string       `json:"helo,omitzero" expr:"helo"`
-	RDNS        string       `json:"rdns,omitzero" expr:"rdns"`
-	TLS         bool         `json:"tls,omitzero" expr:"tls"`
-	From        string       `json:"from,omitzero" expr:"from"`               // envelope sender
-	FromDomain  string       `json:"from_domain,omitzero" expr:"from_domain"` // of the From header
-	Listener    string       `json:"listener,omitzero" expr:"listener"`
-	Bulk        BulkFeatures `json:"bulk,omitzero" expr:"bulk"`
+	Size       int          `json:"size,omitzero" expr:"size"`             // bytes of the message
+	Parts      int          `json:"parts,omitzero" expr:"parts"`           // leaf parts
+	URLs       int          `json:"urls,omitzero" expr:"urls"`             // distinct links
+	Recipients int          `json:"recipients,omitzero" expr:"recipients"` // accepted recipients of this message
+	Hops       int          `json:"hops,omitzero" expr:"hops"`             // Received lines
+	User       string       `json:"user,omitzero" expr:"user"`             // authenticated user, "" for strangers
+	Helo       string       `json:"helo,omitzero" expr:"helo"`
+	RDNS       string       `json:"rdns,omitzero" expr:"rdns"`
+	TLS        bool         `json:"tls,omitzero" expr:"tls"`
+	From       string       `json:"from,omitzero" expr:"from"`               // envelope sender
+	FromDomain string       `json:"from_domain,omitzero" expr:"from_domain"` // of the From header
+	Listener   string       `json:"listener,omitzero" expr:"listener"`
+	Bulk       BulkFeatures `json:"bulk,omitzero" expr:"bulk"`
+	ContentFeatures
 	SenderFeatures
+}
+
+// ContentFeatures are what is found in the files and the HTML of a message.
+type ContentFeatures struct {
+	Attachments int          `json:"attachments,omitzero" expr:"attachments"` // parts offered as files
+	Files       FileFeatures `json:"files,omitzero" expr:"files"`
+	HTML        HTMLFeatures `json:"html,omitzero" expr:"html"`
+}
+
+// FileFeatures count the parts offered as files by what they are.
+type FileFeatures struct {
+	Programs  int `json:"programs,omitzero" expr:"programs"`   // by content, those in archives included
+	Archives  int `json:"archives,omitzero" expr:"archives"`   // with names in them
+	Encrypted int `json:"encrypted,omitzero" expr:"encrypted"` // that need a password
+	Macros    int `json:"macros,omitzero" expr:"macros"`       // documents of Office with programs in them
+}
+
+// HTMLFeatures are how the HTML of a message is made.
+type HTMLFeatures struct {
+	Hidden  int `json:"hidden,omitzero" expr:"hidden"`   // bytes of letters and digits that a reader does not see
+	Share   int `json:"share,omitzero" expr:"share"`     // percent of all letters and digits that these are
+	Tiny    int `json:"tiny,omitzero" expr:"tiny"`       // bytes of letters and digits hidden by a tiny font
+	Links   int `json:"links,omitzero" expr:"links"`     // elements that lead somewhere on the net
+	Images  int `json:"images,omitzero" expr:"images"`   // img
+	Forms   int `json:"forms,omitzero" expr:"forms"`     // form
+	Scripts int `json:"scripts,omitzero" expr:"scripts"` // script
 }
 
 // SenderFeatures are what was found out about who has sent a message. A result is "" if it was not looked for.

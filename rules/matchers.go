@@ -34,50 +34,49 @@ func (l *loading) rule(r *ruleDoc) {
 		Name: r.ID.V, About: r.About.V, Points: r.Score.V, Mode: r.Mode.V, Family: r.Family.V,
 		Public: l.publicText(r.Public, ""), Until: r.Until.V,
 	})
-	if p, ok := l.matcher(r); ok && fresh {
-		if p != nil {
-			l.set.Patterns = append(l.set.Patterns, *p)
-		}
+	into := &Matchers{} // what is defined twice goes nowhere
+	if fresh {
+		into = &l.set.Matchers
+	}
+	if l.matcher(r, into) && fresh {
 		l.proofs(r)
 	}
 }
 
-// matcher reads what a rule looks for. The Pattern is nil for rules that read no text. It reports false if the rule
-// does not say exactly one thing.
-func (l *loading) matcher(r *ruleDoc) (*Pattern, bool) {
-	var found []string
-	for key, there := range map[string]bool{
-		"header": r.Header != nil, "body": r.Body != nil, "url": r.URL != nil, "when": r.When.At.Said(), "check": r.Check.At.Said(),
-	} {
-		if there {
-			found = append(found, key)
-		}
-	}
-	slices.Sort(found)
+// matcher reads what a rule looks for into m. It reports false if the rule does not say exactly one thing.
+func (l *loading) matcher(r *ruleDoc, m *Matchers) bool {
+	found := r.matcherDoc.said()
 	if len(found) != 1 {
 		text := fmt.Sprintf("the rule %s does not say what to look for", r.ID.V)
 		if len(found) > 1 {
 			text = fmt.Sprintf("the rule %s looks for several things: %s", r.ID.V, strings.Join(found, ", "))
 		}
-		l.hintAt(r.ID.At, codeMatcher, text, "give it one of `header:`, `body:`, `url:`, `when:` and `check:`")
-		return nil, false
+		l.hintAt(r.ID.At, codeMatcher, text, "give it one of `header:`, `body:`, `url:`, `attachment:`, `html:`, `when:` and `check:`")
+		return false
 	}
-	p := &Pattern{Symbol: r.ID.V}
+	p := Pattern{Symbol: r.ID.V}
 	switch found[0] {
 	case "header":
-		l.headerPattern(p, r.Header)
+		l.headerPattern(&p, r.Header)
 	case "body":
 		p.Where = InBody
-		l.expressions(p, r.Body.Self, r.Body.Expressions)
+		l.expressions(&p, r.Body.Self, r.Body.Expressions)
 	case "url":
-		l.urlPattern(p, r.URL)
+		l.urlPattern(&p, r.URL)
+	case "attachment":
+		m.Attachments = append(m.Attachments, l.attachment(r.ID.V, r.Attachment))
+		return true
+	case "html":
+		m.Elements = append(m.Elements, l.element(r.ID.V, r.HTML))
+		return true
 	case "check":
 		l.checkSymbol(r)
-		return nil, true
+		return true
 	default:
-		return nil, true
+		return true
 	}
-	return p, true
+	m.Patterns = append(m.Patterns, p)
+	return true
 }
 
 func (l *loading) headerPattern(p *Pattern, h *headerDoc) {

@@ -138,7 +138,6 @@ type Policy struct {
 type Set struct {
 	Digest   string             // "sha256:…" over all files read, in order
 	Symbols  map[string]*Symbol // by name
-	Patterns []Pattern          // for filters/pattern
 	Combos   []Combo            // `when:` rules, each after those it reads
 	Zones    []Zone             // for filters/dnsbl
 	Bulk     Bulk               // for filters/bulk
@@ -148,9 +147,17 @@ type Set struct {
 	Lists    map[string]*List
 	Caps     []Cap
 	Policies []*Policy // first match wins; the last is the default
+	Matchers
 	Selftests
 	Files  []string // every file read, in order; "builtin:NAME" is in the binary
 	reject *message // the text of refusals; nil for the default
+}
+
+// Matchers are what rules look for in messages.
+type Matchers struct {
+	Patterns    []Pattern    // for filters/pattern
+	Attachments []Attachment // for filters/attachment
+	Elements    []Element    // for filters/html
 }
 
 // Selftests are the tests that stand in the rules themselves.

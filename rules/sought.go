@@ -18,6 +18,12 @@ func (s *Set) Sought() map[string]string {
 	for _, p := range s.Patterns {
 		sought[p.Symbol] = digest(p)
 	}
+	for _, a := range s.Attachments {
+		sought[a.Symbol] = digest(a)
+	}
+	for _, e := range s.Elements {
+		sought[e.Symbol] = digest(e)
+	}
 	for _, z := range s.Zones {
 		answers := z.Answers
 		z.Answers, z.Src, z.Display, z.Hard = nil, strict.Src{}, "", false

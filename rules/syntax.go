@@ -180,20 +180,16 @@ type listDoc struct {
 }
 
 type ruleDoc struct {
-	Self   strict.Value    `yaml:",self"`
-	ID     said[string]    `yaml:"id"`
-	About  said[string]    `yaml:"about"`
-	Header *headerDoc      `yaml:"header"`
-	Body   *bodyDoc        `yaml:"body"`
-	URL    *urlDoc         `yaml:"url"`
-	When   said[string]    `yaml:"when"`
-	Check  said[string]    `yaml:"check"`
-	Score  said[Points]    `yaml:"score"`
-	Public said[string]    `yaml:"public"`
-	Family said[string]    `yaml:"family"`
-	Mode   said[Mode]      `yaml:"mode"`
-	Until  said[time.Time] `yaml:"until"`
-	Tests  []proofDoc      `yaml:"tests"`
+	Self       strict.Value `yaml:",self"`
+	ID         said[string] `yaml:"id"`
+	About      said[string] `yaml:"about"`
+	matcherDoc `yaml:",inline"`
+	Score      said[Points]    `yaml:"score"`
+	Public     said[string]    `yaml:"public"`
+	Family     said[string]    `yaml:"family"`
+	Mode       said[Mode]      `yaml:"mode"`
+	Until      said[time.Time] `yaml:"until"`
+	Tests      []proofDoc      `yaml:"tests"`
 }
 
 // expressionsDoc is one expression, or several of which some must match.

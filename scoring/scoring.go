@@ -71,6 +71,30 @@ func senderFeatures(a *filters.Auth) rules.SenderFeatures {
 	return f
 }
 
+func contentFeatures(msg *filters.Message) rules.ContentFeatures {
+	c := msg.Counts()
+	f := rules.ContentFeatures{HTML: rules.HTMLFeatures{
+		Hidden: msg.HiddenText(), Share: msg.HiddenShare(), Tiny: c.Tiny, Links: c.Links, Images: c.Images, Forms: c.Forms, Scripts: c.Scripts,
+	}}
+	for _, p := range msg.Files() {
+		f.Attachments++
+		c := p.Content()
+		if c.IsProgram() {
+			f.Files.Programs++
+		}
+		if len(c.Members) > 0 {
+			f.Files.Archives++
+		}
+		if c.Encrypted {
+			f.Files.Encrypted++
+		}
+		if c.Macros {
+			f.Files.Macros++
+		}
+	}
+	return f
+}
+
 func features(m filters.Mail, facts filters.Facts) rules.Features {
 	var f rules.Features
 	if s := m.Session; s != nil {
@@ -84,7 +108,7 @@ func features(m filters.Mail, facts filters.Facts) rules.Features {
 	}
 	if msg := m.Message; msg != nil {
 		f.Size, f.Parts, f.URLs = msg.Size(), len(msg.Parts()), len(msg.URLs())
-		f.Attachments, f.Hops = msg.Attachments(), len(msg.Header("Received"))
+		f.Hops, f.ContentFeatures = len(msg.Header("Received")), contentFeatures(msg)
 		f.FromDomain = msg.FromDomain()
 	}
 	if a := m.Auth; a != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"weir/filters"
+	"weir/filters/attachment"
+	"weir/filters/html"
 	"weir/filters/pattern"
 	"weir/proxy"
 	"weir/rules"
@@ -31,19 +33,39 @@ func (l *loader) candidate(ctx context.Context, set *rules.Set) (*proxy.Candidat
 	}
 	differing, now := trial.Sought(), set.Sought()
 	maps.DeleteFunc(differing, func(name, how string) bool { return now[name] == how })
-	var patterns []rules.Pattern
-	for _, p := range trial.Patterns {
-		if _, differs := differing[p.Symbol]; differs {
-			patterns = append(patterns, p)
-			delete(differing, p.Symbol)
-		}
-	}
-	check, err := pattern.New(patterns)
+	checks, err := readers(trial.Matchers, differing)
 	if err != nil {
 		return nil, findings, exit{exitConfig, err}
 	}
+	var symbols []string
+	for _, c := range checks {
+		for _, name := range c.Symbols {
+			symbols = append(symbols, name)
+			delete(differing, name)
+		}
+	}
 	return &proxy.Candidate{
-		Rules: trial, Checks: filters.NewPipeline(candidateBudget, check),
-		Patterns: check.Symbols, Unasked: slices.Sorted(maps.Keys(differing)),
+		Rules: trial, Checks: filters.NewPipeline(candidateBudget, checks...),
+		Patterns: symbols, Unasked: slices.Sorted(maps.Keys(differing)),
 	}, findings, nil
+}
+
+// readers are the checks of those of all matchers whose symbols are in wanted.
+func readers(all rules.Matchers, wanted map[string]string) ([]filters.Check, error) {
+	unwanted := func(symbol string) bool {
+		_, ok := wanted[symbol]
+		return !ok
+	}
+	patterns, err := pattern.New(slices.DeleteFunc(slices.Clone(all.Patterns), func(p rules.Pattern) bool { return unwanted(p.Symbol) }))
+	if err != nil {
+		return nil, err
+	}
+	checks := []filters.Check{patterns}
+	if own := slices.DeleteFunc(slices.Clone(all.Attachments), func(a rules.Attachment) bool { return unwanted(a.Symbol) }); len(own) > 0 {
+		checks = append(checks, attachment.New(own))
+	}
+	if own := slices.DeleteFunc(slices.Clone(all.Elements), func(e rules.Element) bool { return unwanted(e.Symbol) }); len(own) > 0 {
+		checks = append(checks, html.New(own))
+	}
+	return checks, nil
 }

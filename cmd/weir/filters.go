@@ -5,11 +5,13 @@ import (
 	"time"
 
 	"weir/filters"
+	"weir/filters/attachment"
 	"weir/filters/auth"
 	"weir/filters/bulk"
 	"weir/filters/dnsbl"
 	"weir/filters/greylist"
 	"weir/filters/hello"
+	"weir/filters/html"
 	"weir/filters/lookup"
 	"weir/filters/manners"
 	"weir/filters/outgoing"
@@ -42,6 +44,8 @@ func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
 		manners.New(),
 		structure.New(),
 		patterns,
+		attachment.New(set.Attachments),
+		html.New(set.Elements),
 		bounded(p.dnsBudget, auth.NewDKIM(p.resolver)),
 		bounded(p.dnsBudget, auth.NewARC(p.resolver)),
 		bounded(p.dnsBudget, auth.NewDMARC(set.Sealers, p.resolver)),

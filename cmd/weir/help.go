@@ -10,11 +10,13 @@ import (
 	"github.com/spf13/cobra"
 
 	pages "weir/docs/rules"
+	"weir/filters/attachment"
 	"weir/filters/auth"
 	"weir/filters/bulk"
 	"weir/filters/dnsbl"
 	"weir/filters/greylist"
 	"weir/filters/hello"
+	"weir/filters/html"
 	"weir/filters/manners"
 	"weir/filters/outgoing"
 	"weir/filters/pattern"
@@ -62,7 +64,7 @@ func (a *app) helpCode(code string) error {
 func manuals() map[string]string {
 	return map[string]string{
 		"auth": auth.Readme, "spf": auth.Readme, "dkim": auth.Readme, "dmarc": auth.Readme, "arc": auth.Readme, "bulk": bulk.Readme, "dnsbl": dnsbl.Readme,
-		"greylist": greylist.Readme, "hello": hello.Readme, "manners": manners.Readme, "outgoing": outgoing.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
+		"attachment": attachment.Readme, "html": html.Readme, "greylist": greylist.Readme, "hello": hello.Readme, "manners": manners.Readme, "outgoing": outgoing.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
 	}
 }
 

@@ -67,6 +67,12 @@ func testable(set *rules.Set) []string {
 	for _, p := range set.Patterns {
 		names = append(names, p.Symbol)
 	}
+	for _, a := range set.Attachments {
+		names = append(names, a.Symbol)
+	}
+	for _, e := range set.Elements {
+		names = append(names, e.Symbol)
+	}
 	for _, c := range set.Combos {
 		names = append(names, c.Symbol)
 	}

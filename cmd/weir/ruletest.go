@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"weir/filters"
+	"weir/filters/attachment"
+	"weir/filters/html"
 	"weir/filters/lookup"
 	"weir/filters/pattern"
 	"weir/filters/store"
@@ -67,22 +69,19 @@ func testRules(ctx context.Context, set *rules.Set, patterns filters.Check) test
 	return r
 }
 
-// prove runs the proofs beside the rules, those of patterns through check, the set's own.
-func (r *testReport) prove(ctx context.Context, set *rules.Set, check filters.Check) {
+// prove runs the proofs beside the rules, those of patterns through patterns, the set's own.
+func (r *testReport) prove(ctx context.Context, set *rules.Set, patterns filters.Check) {
 	r.Proofs = len(set.Proofs)
 	for _, f := range set.CheckCombos() {
 		r.fail(f.Code, f.Src, "%s", f.Text)
 	}
-	patterns := make(map[string]rules.Pattern, len(set.Patterns))
-	for _, p := range set.Patterns {
-		patterns[p.Symbol] = p
-	}
+	trials := trialsOf(set.Matchers, patterns)
 	for _, proof := range set.Proofs {
-		p, ok := patterns[proof.Rule]
+		trial, ok := trials[proof.Rule]
 		if !ok {
 			continue // a `when:` rule, proven above
 		}
-		said, err := check.Run(ctx, filters.Mail{Message: pattern.Sample(p, proof.Text)})
+		said, err := trial.check.Run(ctx, filters.Mail{Message: trial.sample(proof.Text)})
 		hit := slices.ContainsFunc(said.Hits, func(h filters.Hit) bool { return h.Symbol == proof.Rule })
 		switch {
 		case err != nil:
@@ -91,6 +90,28 @@ func (r *testReport) prove(ctx context.Context, set *rules.Set, check filters.Ch
 			r.fail(proof.Rule, proof.Src, "%s: want %s, got %s on %q", proof.Rule, hitOrMiss(proof.Hit), hitOrMiss(hit), proof.Text)
 		}
 	}
+}
+
+// trial is how the proofs of one rule are run: the check that looks for it, and what makes a message of their texts.
+type trial struct {
+	check  filters.Check
+	sample func(text string) *filters.Message
+}
+
+// trialsOf are the trials of all rules that look into messages, by their symbols.
+func trialsOf(all rules.Matchers, patterns filters.Check) map[string]trial {
+	trials := map[string]trial{}
+	for _, p := range all.Patterns {
+		trials[p.Symbol] = trial{patterns, func(text string) *filters.Message { return pattern.Sample(p, text) }}
+	}
+	files, elements := attachment.New(all.Attachments), html.New(all.Elements)
+	for _, a := range all.Attachments {
+		trials[a.Symbol] = trial{files, attachment.Sample}
+	}
+	for _, e := range all.Elements {
+		trials[e.Symbol] = trial{elements, html.Sample}
+	}
+	return trials
 }
 
 func hitOrMiss(hit bool) string {

@@ -105,7 +105,7 @@ func TestBombs(t *testing.T) {
 			if n := len(d.Leaves()); n > mostLeaves {
 				t.Errorf("%d leaves", n)
 			}
-			if len(v.Text) > page.MaxText || len(v.URLs) > page.MaxURLs || len(v.Skeleton) > page.MaxSkeleton {
+			if len(v.Text) > page.MaxText || len(v.URLs) > page.MaxURLs || len(v.Skeleton) > page.MaxElements {
 				t.Errorf("%d bytes of text, %d links, %d elements", len(v.Text), len(v.URLs), len(v.Skeleton))
 			}
 		})

@@ -10,7 +10,11 @@
 //	v := d.Visible()                            // what a reader sees of it
 package mime
 
-import "sync"
+import (
+	"sync"
+
+	"weir/filters/mime/file"
+)
 
 // Bounds of one message. Beyond them bytes stay readable as they are, and an Oddity says so.
 const (
@@ -45,7 +49,17 @@ type Part struct {
 	files   []*Part // uuencoded in Raw
 	prose   []byte  // Raw without files; nil if there are none
 	decoded func() []byte
+	content func() Content
 }
+
+// Content is what a file is by its content.
+type Content = file.Content
+
+// FileKinds are the kinds of files that Content tells apart.
+func FileKinds() []string { return file.Kinds }
+
+// IsProgram reports whether files of a kind do something at a double click, or bring what does.
+func IsProgram(kind string) bool { return file.IsProgram(kind) }
 
 // Parse reads the structure of raw, with line ends CRLF or LF. The document keeps slices of raw, which must not change.
 func Parse(raw []byte) *Document {
@@ -75,9 +89,16 @@ func (p *Part) leaves(list []*Part) []*Part {
 // Decoded is Raw without its transfer encoding: at most 8 MiB, decoded once, as far as it can be.
 func (p *Part) Decoded() []byte { return p.decoded() }
 
+// Content is what Decoded is, whatever it is called and declared; looked at once.
+func (p *Part) Content() Content { return p.content() }
+
+// IsFile reports whether p is offered as a file, by its name or its disposition.
+func (p *Part) IsFile() bool { return p.Disposition == "attachment" || p.Filename != "" }
+
 func (p *Part) decodeLater() {
 	p.decoded = sync.OnceValue(func() []byte {
 		data, _ := decodeTransfer(p.Raw, p.Encoding, maxDecoded)
 		return data
 	})
+	p.content = sync.OnceValue(func() Content { return file.Look(p.Decoded()) })
 }

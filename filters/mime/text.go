@@ -8,15 +8,23 @@ import (
 	"weir/filters/mime/page"
 )
 
-// URL is a link of a message.
-type URL = page.URL
+// What is found in HTML.
+type (
+	URL     = page.URL     // a link of a message
+	Element = page.Element // an element of HTML
+	Attr    = page.Attr    // an attribute of one
+	Counts  = page.Counts  // what is in HTML
+)
 
 // Visible is what a reader sees of a message.
 type Visible struct {
-	Text     string   // of all text parts, lines ended by LF; valid UTF-8
-	URLs     []URL    // distinct, in order
-	Hidden   int      // bytes of letters and digits in HTML that a reader does not see
-	Skeleton []string // the names of HTML elements in order
+	Text     string    // of all text parts, lines ended by LF; valid UTF-8
+	URLs     []URL     // distinct, in order
+	Hidden   int       // bytes of letters and digits in HTML that a reader does not see
+	Share    int       // the percent of all letters and digits of the message that these are
+	Skeleton []string  // the names of HTML elements in order
+	Elements []Element // of HTML, in order, at most 4,096 of them
+	Counts   Counts
 	Oddities []Oddity // found while decoding
 }
 
@@ -28,6 +36,8 @@ type reader struct {
 	links    page.Links
 	hidden   int
 	skeleton []string
+	elements []Element
+	counts   Counts
 	odd      oddities
 	budget   int
 }
@@ -40,7 +50,11 @@ func (d *Document) Visible() *Visible {
 		r.odd.note(OddTextSize, "more than %d bytes", page.MaxText)
 		text = strings.ToValidUTF8(text[:page.MaxText], "")
 	}
-	return &Visible{Text: text, URLs: r.links.List, Hidden: r.hidden, Skeleton: r.skeleton, Oddities: r.odd.list}
+	v := &Visible{Text: text, URLs: r.links.List, Hidden: r.hidden, Skeleton: r.skeleton, Elements: r.elements, Counts: r.counts, Oddities: r.odd.list}
+	if v.Hidden > 0 {
+		v.Share = 100 * v.Hidden / (v.Hidden + page.Letters([]byte(text)))
+	}
+	return v
 }
 
 // part is the visible text of p and all in it. Of alternatives that say the same, one is enough; where they differ, no
@@ -118,13 +132,21 @@ func isText(p *Part) bool {
 func (r *reader) html(src string) string {
 	p := page.Read([]byte(src), &r.links)
 	r.hidden += p.Hidden
-	if room := page.MaxSkeleton - len(r.skeleton); room > 0 {
-		r.skeleton = append(r.skeleton, p.Skeleton[:min(room, len(p.Skeleton))]...)
-	}
+	r.skeleton = fill(r.skeleton, p.Skeleton)
+	r.elements = fill(r.elements, p.Elements)
+	r.counts.Add(p.Counts)
 	if p.Lost {
 		r.odd.note(OddHTMLDepth, "more than %d elements deep", page.MaxNested)
 	}
 	return string(bytes.TrimSpace(p.Text))
+}
+
+// fill appends as much of more as is kept of one message.
+func fill[T any](list, more []T) []T {
+	if list == nil {
+		return more
+	}
+	return append(list, more[:min(page.MaxElements-len(list), len(more))]...)
 }
 
 // plain makes all line ends of s LF and drops what a mail program does not draw.

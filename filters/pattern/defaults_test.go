@@ -7,6 +7,7 @@ import (
 	"testing/fstest"
 
 	"weir/filters"
+	"weir/filters/attachment"
 	"weir/filters/auth"
 	"weir/filters/hello"
 	"weir/filters/lookup"
@@ -21,7 +22,7 @@ func defaults(t testing.TB) *rules.Set {
 	t.Helper()
 	known := rules.Known{}
 	offline := lookup.Offline()
-	for _, c := range []filters.Check{hello.New(), structure.New(), manners.New(), auth.NewSPF(offline), auth.NewDKIM(offline), auth.NewARC(offline), auth.NewDMARC(nil, offline)} {
+	for _, c := range []filters.Check{hello.New(), structure.New(), attachment.New(nil), manners.New(), auth.NewSPF(offline), auth.NewDKIM(offline), auth.NewARC(offline), auth.NewDMARC(nil, offline)} {
 		known[c.Name] = c.Symbols
 	}
 	file := "version: 1\ninclude: [builtin:defaults]\nthresholds: { tag: 6, reject: 15 }\n"

@@ -42,9 +42,6 @@ var (
 
 	// listTag is what lists put into subjects.
 	listTag = regexp.MustCompile(`\[[^\]]*\]`)
-
-	// shownLink is a link whose text is itself an address of the web.
-	shownLink = regexp.MustCompile(`^\s*https?://([A-Za-z0-9.-]+\.[A-Za-z]{2,24})(?:[/:?#\s]|$)`)
 )
 
 // commonUsers are local parts that stand in subjects as ordinary words.
@@ -151,10 +148,10 @@ func links(m filters.Mail) []filters.Hit {
 	hosts := map[string][]string{}
 	misleads, many := false, false
 	for _, u := range m.Message.URLs() {
-		says := shownLink.FindStringSubmatch(u.Text)
-		if !misleads && says != nil && u.Host != "" && !related(says[1], u.Host) {
+		says := filters.ShownHost(u.Text)
+		if !misleads && says != "" && u.Host != "" && !related(says, u.Host) {
 			misleads = true
-			found = append(found, filters.Hit{Symbol: linkMisleads, Detail: fmt.Sprintf("%s goes to %s", shorten(says[1]), u.Host)})
+			found = append(found, filters.Hit{Symbol: linkMisleads, Detail: fmt.Sprintf("%s goes to %s", shorten(says), u.Host)})
 		}
 		house := organisation(u.Host)
 		if isNumbered(u.Host, house) && !slices.Contains(hosts[house], u.Host) {

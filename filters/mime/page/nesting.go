@@ -79,7 +79,11 @@ func (p *page) popTo(i int) {
 	for j := len(p.stack) - 1; j >= i; j-- {
 		f := &p.stack[j]
 		if f.link > 0 {
-			p.links.name(f.link, p.out[min(f.start, len(p.out)):])
+			text := linkText(p.out[min(f.start, len(p.out)):])
+			p.links.name(f.link, text)
+			if f.element > 0 {
+				p.elements[f.element-1].Text = text
+			}
 		}
 		p.count(f.tag, -1)
 		p.breakLine(*f)

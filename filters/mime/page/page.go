@@ -12,8 +12,6 @@ package page
 import (
 	"bytes"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
@@ -21,29 +19,28 @@ import (
 
 // Bounds of one HTML page.
 const (
-	MaxText     = 512 << 10 // bytes of visible text
-	MaxSkeleton = 4096      // elements in the skeleton
-	maxLooks    = 256       // style attributes remembered
-	maxAnchor   = 256       // bytes of a link's text
+	MaxText   = 512 << 10 // bytes of visible text
+	maxLooks  = 256       // style attributes remembered
+	maxAnchor = 256       // bytes of a link's text
 )
 
 // page turns HTML into the text that can be seen of it.
 type page struct {
-	z        *html.Tokenizer
-	out      []byte
-	blank    bool   // white space waits to be written
-	dim      []span // text in out whose colour is that of its ground
-	hidden   int
-	stack    []frame
-	steps    int
-	opened   opened
-	lost     bool // nesting beyond all bounds: everything counts as visible from here
-	sheet    sheet
-	again    bool // the style sheets are known
-	late     bool // a style sheet came after something that it may speak of
-	looks    map[string]style
-	links    *Links
-	skeleton []string
+	z      *html.Tokenizer
+	out    []byte
+	blank  bool   // white space waits to be written
+	dim    []span // text in out whose colour is that of its ground
+	hidden int
+	stack  []frame
+	steps  int
+	opened opened
+	lost   bool // nesting beyond all bounds: everything counts as visible from here
+	sheet  sheet
+	again  bool // the style sheets are known
+	late   bool // a style sheet came after something that it may speak of
+	looks  map[string]style
+	links  *Links
+	record
 }
 
 // frame is an open element and what holds inside it.
@@ -57,22 +54,25 @@ type frame struct {
 	fore, back tone
 	sheet      truth // of a style element: whether it holds
 	link       int   // of an anchor: its number in links, from 1
+	element    int   // of an anchor: its number among the elements, from 1
 	start      int   // of an anchor: where its text begins
 }
 
 // Page is what can be seen of HTML.
 type Page struct {
-	Text     []byte   // valid UTF-8 if the source was; lines end with LF
-	Hidden   int      // bytes of letters and digits that a reader does not see
-	Skeleton []string // the names of the elements in order, at most MaxSkeleton
-	Lost     bool     // nested deeper than MaxNested; everything beyond counts as visible
+	Text     []byte    // valid UTF-8 if the source was; lines end with LF
+	Hidden   int       // bytes of letters and digits that a reader does not see
+	Skeleton []string  // the names of the elements that HTML knows, in order, at most MaxElements
+	Elements []Element // in order, at most MaxElements
+	Counts   Counts
+	Lost     bool // nested deeper than MaxNested; everything beyond counts as visible
 }
 
 // Read reads src and adds what it links to to l.
 func Read(src []byte, l *Links) Page {
 	p := newPage(src, l)
 	text, hidden := p.visible()
-	return Page{Text: text, Hidden: hidden, Skeleton: p.skeleton, Lost: p.lost}
+	return Page{Text: text, Hidden: hidden, Skeleton: p.skeleton, Elements: p.elements, Counts: p.counts, Lost: p.lost}
 }
 
 // span is a piece of the text.
@@ -132,7 +132,7 @@ func (p *page) startTag() {
 	n := names{tag: tag.String()}
 	if tag == 0 {
 		n.tag = string(name)
-	} else if len(p.skeleton) < MaxSkeleton {
+	} else if len(p.skeleton) < MaxElements {
 		p.skeleton = append(p.skeleton, n.tag)
 	}
 	if tag == atom.Noscript {
@@ -145,8 +145,10 @@ func (p *page) startTag() {
 		n.classes = strings.Fields(strings.ToLower(string(a.class)))
 	}
 	f := p.frame(tag, n, a)
-	if link := p.links.add(string(a.href)); tag == atom.A {
-		f.link = link
+	link := p.links.add(string(a.href))
+	element := p.element(tag, &f, p.links.host(link))
+	if tag == atom.A {
+		f.link, f.element = link, element
 	}
 	if tag == atom.Br {
 		p.endIndent()
@@ -175,6 +177,7 @@ func (p *page) attributes(more bool, tag atom.Atom) (a attributes) {
 	for more {
 		var key, value []byte
 		key, value, more = p.z.TagAttr()
+		p.attribute(key, value)
 		switch string(key) {
 		case "style":
 			first(&a.style, value)
@@ -298,7 +301,11 @@ func (p *page) text(s []byte) {
 		return
 	}
 	if f.gone || f.on&(unseen|tiny|indented) != 0 {
-		p.hidden += letters(s)
+		n := Letters(s)
+		p.hidden += n
+		if f.on&tiny != 0 {
+			p.counts.Tiny += n
+		}
 		return
 	}
 	start := len(p.out)
@@ -362,7 +369,7 @@ func (p *page) visible() (text []byte, hidden int) {
 	dim, unread := 0, p.hidden
 	for _, d := range p.dim {
 		dim += d.end - d.start
-		unread += letters(p.out[d.start:d.end])
+		unread += Letters(p.out[d.start:d.end])
 	}
 	if dim == 0 || dim > mostDim*(len(p.out)-dim) {
 		return p.out, p.hidden
@@ -377,17 +384,4 @@ func (p *page) visible() (text []byte, hidden int) {
 		at = d.end
 	}
 	return kept, unread
-}
-
-// letters is how many bytes of s are letters and digits: newsletters hide long rows of blanks behind their first line.
-func letters(s []byte) int {
-	n := 0
-	for len(s) > 0 {
-		r, size := utf8.DecodeRune(s)
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			n += size
-		}
-		s = s[size:]
-	}
-	return n
 }

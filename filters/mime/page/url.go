@@ -54,12 +54,25 @@ func (l *Links) put(u URL) int {
 	return n
 }
 
-// name gives link n its visible text, if it has none yet.
-func (l *Links) name(n int, text []byte) {
-	if u := &l.List[n-1]; u.Text == "" {
-		text = text[:min(len(text), maxAnchor)]
-		u.Text = strings.ToValidUTF8(strings.Join(strings.Fields(string(text)), " "), "")
+// host is where link n leads; "" for 0.
+func (l *Links) host(n int) string {
+	if n == 0 {
+		return ""
 	}
+	return l.List[n-1].Host
+}
+
+// name gives link n its visible text, if it has none yet.
+func (l *Links) name(n int, text string) {
+	if u := &l.List[n-1]; u.Text == "" {
+		u.Text = text
+	}
+}
+
+// linkText is what is kept of the visible text of a link.
+func linkText(text []byte) string {
+	text = text[:min(len(text), maxAnchor)]
+	return strings.ToValidUTF8(strings.Join(strings.Fields(string(text)), " "), "")
 }
 
 // Find adds the URLs that a mail program would make links of in plain text. Their hosts have a dot.
