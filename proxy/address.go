@@ -34,6 +34,11 @@ func (p path) domain() string {
 	return strings.ToLower(p.address[strings.LastIndexByte(p.address, '@')+1:])
 }
 
+// routed reports whether the local part names another address, to which a server may send the mail on.
+func (p path) routed() bool {
+	return strings.ContainsAny(p.address[:max(strings.LastIndexByte(p.address, '@'), 0)], "@%!")
+}
+
 // parsePath reads a path at the beginning of s, which must be UTF-8 without control bytes, and returns what follows.
 // A source route is dropped, as RFC 5321 4.1.1.3 says. A quoted local part keeps its meaning: it is unquoted only if
 // nothing in it needs quotes.

@@ -68,7 +68,8 @@ func newTransaction(g *gate, spare *backend.Conn) *transaction {
 // backend takes it.
 func (t *transaction) rcpt(to path, params []string) Reply {
 	s := t.gate.server
-	if relay := t.gate.client.settings.Relay; relay != nil && t.gate.client.user == "" && !to.bare && !relay(to.domain()) {
+	relay := t.gate.client.settings.Relay
+	if relay != nil && t.gate.client.user == "" && !to.bare && (to.routed() || !relay(to.domain())) {
 		return t.front(replyRelay)
 	}
 	if len(t.to) == 0 {
