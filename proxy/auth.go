@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 
@@ -44,6 +45,8 @@ func (g *gate) auth() error {
 		g.say(replyHelloFirst)
 	case g.state.mail || g.client.user != "":
 		g.say(replyAuthOnce)
+	case mechanism == "", !isBase64(initial):
+		g.say(replyArgument)
 	case !slices.Contains(strings.Fields(g.authOffer()), mechanism):
 		g.say(replyMechanism)
 	default:
@@ -97,16 +100,18 @@ func (g *gate) challenge(text string) (string, error) {
 	if err := g.flush(); err != nil {
 		return "", err
 	}
-	line, err := g.readLine()
-	if err != nil {
+	line, err := g.readLine(maxAuth)
+	if err != nil && !errors.Is(err, errLineTooLong) {
 		return "", err
 	}
 	text, ok := strings.CutSuffix(line, "\r\n")
-	if !ok || strings.Trim(text, base64Letters) != "" && text != "*" {
+	if !ok || !isBase64(text) {
 		return "*", nil // it is no answer, so the exchange ends (RFC 4954 4)
 	}
 	return text, nil
 }
+
+func isBase64(s string) bool { return strings.Trim(s, base64Letters) == "" }
 
 const base64Letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 

@@ -77,6 +77,17 @@ func TestUsersSendToEverywhere(t *testing.T) {
 	}
 }
 
+// A token of OAuth may be longer than any command (RFC 4954 4).
+func TestLongAuthenticationsArePassedOn(t *testing.T) {
+	f := outbound(t, nil)
+	password := strings.Repeat("p", 8000)
+	f.sink.Set(sink.Script{Offers: []string{"AUTH LOGIN PLAIN"}, Users: map[string]string{"ann": password}})
+	f.user().cmd("AUTH PLAIN "+b64("\x00ann\x00"+password), "235")
+	c := f.user()
+	c.cmd("AUTH PLAIN", "334")
+	c.cmd(b64("\x00ann\x00"+password), "235")
+}
+
 func TestWhoIsNoUserSendsNothing(t *testing.T) {
 	f := outbound(t, nil)
 	c := f.hello()
@@ -86,6 +97,12 @@ func TestWhoIsNoUserSendsNothing(t *testing.T) {
 	c.cmd("AUTH PLAIN "+b64("\x00ann@weir.example\x00wrong"), "535 5.7.8")
 	c.cmd("AUTH GSSAPI", "504")
 	c.cmd("AUTH SCRAM-SHA-256-PLUS", "504")
+	c.cmd("AUTH", "501")
+	c.cmd("AUTH PLAIN "+b64("\x00ann@weir.example\x00s3cret")+" AUTH", "501")
+	c.cmd("AUTH PLAIN "+strings.Repeat("A", maxAuth), "500 5.5.2")
+	c.cmd("NOOP "+strings.Repeat("A", maxCommand), "500 5.5.2")
+	c.cmd("AUTH PLAIN", "334")
+	c.cmd(strings.Repeat("A", maxAuth), "535") // as "*"
 	c.cmd("AUTH PLAIN", "334")
 	c.cmd("*", "535")
 	c.cmd("AUTH LOGIN", "334")

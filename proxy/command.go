@@ -12,6 +12,9 @@ import (
 // offered may add, with room.
 const maxCommand = 4096
 
+// maxAuth is the longest AUTH command and line of its exchange, CRLF included (RFC 4954 4).
+const maxAuth = 12288
+
 // maxOriginal is the longest ORCPT (RFC 3461 4.2).
 const maxOriginal = 500
 

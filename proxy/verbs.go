@@ -26,7 +26,7 @@ func (g *gate) nextCommand() error {
 			return err
 		}
 		waiting := g.in.Buffered() > 0 // said before it could read our last reply
-		line, err := g.readLine()
+		line, err := g.readLine(g.longest())
 		if err == nil && !waiting {
 			g.heard(spoke)
 		}
@@ -50,11 +50,23 @@ func (g *gate) nextCommand() error {
 			g.server.recordRefused(g.client, replyNotSMTP)
 			return g.hangUp(replyNotSMTP)
 		}
+		if len(line) > maxCommand && g.cmd.verb != "AUTH" {
+			g.say(replyLineTooLong)
+			continue
+		}
 		g.watch()
 		if err := g.screen(); err != nil || g.cmd.verb != "" {
 			return err
 		}
 	}
+}
+
+// longest is how long the next command may be.
+func (g *gate) longest() int {
+	if g.client.listener.Outbound {
+		return maxAuth
+	}
+	return maxCommand
 }
 
 // say answers the command in hand without go-smtp.

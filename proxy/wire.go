@@ -69,9 +69,9 @@ func (w *wire) tlsState() *tls.ConnectionState {
 	return nil
 }
 
-// readLine reads a line to its LF, which it keeps. Replies waiting are written before it blocks. A line longer than
-// maxCommand is read to its end and is errLineTooLong; one longer than sixteen times that is not, and is errEndlessLine.
-func (w *wire) readLine() (string, error) {
+// readLine reads a line to its LF, which it keeps. Replies waiting are written before it blocks. A line longer than most
+// is read to its end and is errLineTooLong; one longer than sixteen times maxCommand is not, and is errEndlessLine.
+func (w *wire) readLine(most int) (string, error) {
 	if w.in.Buffered() == 0 {
 		w.in = w.narrow
 	}
@@ -88,11 +88,11 @@ func (w *wire) readLine() (string, error) {
 			return string(piece), nil
 		}
 		length += len(piece)
-		if length <= maxCommand {
+		if length <= most {
 			line = append(line, piece...)
 		}
 		switch {
-		case err == nil && length > maxCommand:
+		case err == nil && length > most:
 			return "", errLineTooLong
 		case err == nil:
 			return string(line), nil
