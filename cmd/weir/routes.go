@@ -90,17 +90,20 @@ func (r routeConfig) exchange(c config) *backend.Exchange {
 	return &backend.Exchange{Port: uint16(port), Ours: c.isUs(port)} //nolint:gosec // checked
 }
 
-// isUs tells our own host by its name and addresses. A loopback address is us at a listener's port alone.
+// isUs tells our own host by its name and addresses. A loopback address, or none (0.0.0.0), is us at a listener's port alone.
 func (c config) isUs(port int) func(host string, addrs []netip.Addr) bool {
-	ours := map[netip.Addr]bool{}
+	ours, here := map[netip.Addr]bool{}, false
 	for _, l := range c.Listen {
+		_, at, _ := net.SplitHostPort(l.Addr)
 		for _, a := range l.addresses() {
-			_, at, _ := net.SplitHostPort(l.Addr)
-			ours[a] = ours[a] || !a.IsLoopback() || at == strconv.Itoa(port)
+			ours[a] = !a.IsLoopback()
+			here = here || a.IsLoopback() && at == strconv.Itoa(port)
 		}
 	}
 	return func(host string, addrs []netip.Addr) bool {
-		return strings.EqualFold(host, c.Hostname) || slices.ContainsFunc(addrs, func(a netip.Addr) bool { return ours[a] })
+		return strings.EqualFold(host, c.Hostname) || slices.ContainsFunc(addrs, func(a netip.Addr) bool {
+			return ours[a] || here && (a.IsLoopback() || a.IsUnspecified())
+		})
 	}
 }
 

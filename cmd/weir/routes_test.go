@@ -56,6 +56,7 @@ func TestWhoWeAre(t *testing.T) {
 	}{
 		{"mx1.example.org", "", 25, true}, {"mx2.example.org", "203.0.113.99", 25, false}, {"x.example", "192.0.2.1", 25, true},
 		{"x.example", "127.0.0.1", 25, false}, {"x.example", "127.0.0.1", 2525, true}, {"x.example", "127.0.0.1", 2527, true},
+		{"x.example", "0.0.0.0", 25, false}, {"x.example", "0.0.0.0", 2525, true}, {"x.example", "::", 2525, true}, {"x.example", "127.0.0.9", 2527, true},
 	} {
 		var addrs []netip.Addr
 		if x.addr != "" {
