@@ -3,7 +3,9 @@ package rules
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"reflect"
+	"slices"
 	"sync"
 
 	"github.com/expr-lang/expr"
@@ -80,6 +82,18 @@ func exprMessage(err error) string {
 		return e.Message
 	}
 	return err.Error()
+}
+
+// FeatureNames are the names of all features, in order.
+func FeatureNames() []string { return slices.Sorted(maps.Keys(allFeatures())) }
+
+// Value is that of the feature which conditions read by name.
+func (f *Features) Value(name string) (value any, ok bool) {
+	feature, ok := allFeatures()[name]
+	if !ok {
+		return nil, false
+	}
+	return reflect.ValueOf(f).Elem().FieldByIndex(feature.index).Interface(), true
 }
 
 // allFeatures are the fields of Features by the names that conditions use, "bulk.alike" for those of a group.

@@ -40,6 +40,12 @@ func (a *app) checkCommand() *cobra.Command {
 "From " is read as an mbox. With -v the whole waterfall is printed, with --json the verdict record.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.check(c.Context(), f, args) },
 	}
+	f.flags(c)
+	c.Flags().BoolVar(&f.exitCode, "exit-code", false, "exit 1 if any verdict is worse than pass")
+	return c
+}
+
+func (f *checkFlags) flags(c *cobra.Command) {
 	f.workbench.flags(c)
 	flags := c.Flags()
 	flags.StringVarP(&f.ip, "ip", "i", "", "the client's `ADDRESS`")
@@ -48,8 +54,6 @@ func (a *app) checkCommand() *cobra.Command {
 	flags.StringVarP(&f.user, "user", "u", "", "the authenticated user")
 	flags.StringVar(&f.helo, "helo", "", "the client's HELO")
 	flags.StringVar(&f.rdns, "rdns", "", "the client's reverse name")
-	flags.BoolVar(&f.exitCode, "exit-code", false, "exit 1 if any verdict is worse than pass")
-	return c
 }
 
 func (a *app) check(ctx context.Context, f checkFlags, args []string) error {

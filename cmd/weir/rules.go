@@ -17,7 +17,7 @@ import (
 
 func (a *app) rulesCommand() *cobra.Command {
 	c := &cobra.Command{Use: "rules", Short: "Check, test and look at rules"}
-	c.AddCommand(a.rulesLintCommand(), a.rulesTestCommand(), a.rulesListCommand(), a.rulesShowCommand(), a.rulesDiffCommand(), a.rulesStatsCommand(), a.rulesSchemaCommand(), a.rulesFmtCommand(), a.promoteCommand())
+	c.AddCommand(a.rulesLintCommand(), a.rulesTestCommand(), a.rulesListCommand(), a.rulesShowCommand(), a.rulesDiffCommand(), a.rulesStatsCommand(), a.rulesSchemaCommand(), a.rulesFmtCommand(), a.rulesReplCommand(), a.promoteCommand())
 	return c
 }
 
