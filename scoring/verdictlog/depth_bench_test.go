@@ -47,6 +47,7 @@ func (m mail) record(at time.Time) Record {
 	r.Envelope.To = []string{fmt.Sprintf("user%d@example.org", m.IntN(500))}
 	r.Message.MessageID = fmt.Sprintf("<%016x@%s>", m.Uint64(), domain)
 	r.Message.HeaderFrom = m.word() + "@" + domain
+	r.Message.SHA256 = fmt.Sprintf("%064x", m.Uint64())
 	r.Message.Subject = fmt.Sprintf("%s %s, %s %d", m.word(), m.word(), m.name(), m.IntN(1000))
 	r.Message.URLHosts = []string{"www." + domain, "cdn.example"}
 	r.Verdict.Score = rules.Points(m.IntN(2500))

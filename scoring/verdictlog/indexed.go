@@ -29,16 +29,20 @@ const (
 	namePolicy
 	nameScore  // in hundredths
 	nameNobody // "", of the null sender
+	nameTried  // the action under the rules on trial, where it is another one, or nameUnknown
 )
+
+// nameUnknown is the action under the rules on trial where nobody knows it.
+const nameUnknown = "unknown"
 
 // Fields of texts in an index. All are folded.
 const (
 	textSender    uint8 = iota
 	textRecipient       // those refused as well
 	textSubject
-	textOther   // names of the client, ids, the campaign
-	textNetwork // no texts, but terms: the networks that the client is in
-	textFields  // how many there are
+	textOther  // names of the client, ids, the campaign
+	textTerms  // no texts, but terms: the networks that the client is in, the id, the digest of the message
+	textFields // how many there are
 )
 
 // addTo adds what can be found of r to an index.
@@ -60,6 +64,11 @@ func addTo(b *index.Builder, r *Record) {
 	if r.Envelope.From == "" {
 		b.Name(nameNobody, "")
 	}
+	if c := r.Candidate; c.Differs() {
+		b.Name(nameTried, c.Action.String())
+	} else if c != nil {
+		b.Name(nameTried, nameUnknown)
+	}
 	add := func(field uint8, texts ...string) {
 		for _, text := range texts {
 			b.Text(field, fold(text))
@@ -76,10 +85,20 @@ func addTo(b *index.Builder, r *Record) {
 	if r.Outcome.Bulk != nil {
 		add(textOther, r.Outcome.Bulk.Campaign)
 	}
-	if ip, err := netip.ParseAddr(r.Session.Client.IP); err == nil {
-		for _, bits := range networkBits(ip) {
-			b.Term(textNetwork, networkTerm(netip.PrefixFrom(ip, bits)))
-		}
+	addTerms(b, r)
+}
+
+func addTerms(b *index.Builder, r *Record) {
+	b.Term(textTerms, r.ID)
+	if r.Message != nil {
+		b.Term(textTerms, r.Message.SHA256)
+	}
+	ip, err := netip.ParseAddr(r.Session.Client.IP)
+	if err != nil {
+		return
+	}
+	for _, bits := range networkBits(ip) {
+		b.Term(textTerms, networkTerm(netip.PrefixFrom(ip, bits)))
 	}
 }
 
@@ -145,13 +164,16 @@ func within(network netip.Prefix) func(*index.File) (index.Set, bool, error) {
 		if wider < 0 {
 			return f.All(), false, nil
 		}
-		found, err := f.WithTerm(textNetwork, networkTerm(netip.PrefixFrom(network.Addr(), wider)))
+		found, err := f.WithTerm(textTerms, networkTerm(netip.PrefixFrom(network.Addr(), wider)))
 		return found, false, err
 	}
 }
 
 // narrowed finds those for which the word without its minus may hold.
 func (t term) narrowed(f *index.File) (found index.Set, exact bool, err error) {
+	if t.narrow == nil {
+		return f.All(), false, nil
+	}
 	found, exact, err = t.narrow(f)
 	if err != nil || t.other == nil {
 		return found, exact, err
@@ -215,13 +237,37 @@ func (s *scan) candidates(p part) (*candidates, error) {
 	}
 	defer f.Close()
 	c := &candidates{file: file, size: f.Source.Size}
-	if c.found, c.exact, err = s.query.narrow(f); err == nil && c.found.Len() > 0 {
+	c.found, c.exact, err = s.query.narrow(f)
+	if err == nil && s.sieve.marked {
+		err = s.narrowToMarked(f, c.found)
+	}
+	if err == nil && c.found.Len() > 0 {
 		c.starts, err = f.Starts()
 	}
 	if err != nil {
 		return nil, file.Close() // it is broken: without it nothing is missed
 	}
 	return c, nil
+}
+
+// narrowToMarked keeps of found those of whose messages something may have been said.
+func (s *scan) narrowToMarked(f *index.File, found index.Set) error {
+	if err := s.readMarks(); err != nil {
+		return err
+	}
+	marked := f.None()
+	for key := range s.marks {
+		if at, ok := IDTime(key); ok && (at.UnixMicro() < f.Source.First-day.Microseconds() || at.UnixMicro() > f.Source.Last+day.Microseconds()) {
+			continue // an id is made when its record is, within a day
+		}
+		with, err := f.WithTerm(textTerms, key)
+		if err != nil {
+			return err
+		}
+		marked.Or(with)
+	}
+	found.And(marked)
+	return nil
 }
 
 // openIndex opens the index of p, whose file is open; nil if there is none, or not of the file as it is.

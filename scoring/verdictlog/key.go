@@ -210,15 +210,24 @@ func parseCandidate(value string) (matcher, error) {
 	const need = `"candidate":{`
 	switch fold(value) {
 	case "differs":
-		return matcher{need: need, holds: func(r *Record) bool { return r.Candidate.Differs() }}, nil
+		return matcher{
+			need: need, narrow: named(nameTried, func(is string) bool { return is != nameUnknown }),
+			holds: func(r *Record) bool { return r.Candidate.Differs() },
+		}, nil
 	case "unknown":
-		return matcher{need: need, holds: func(r *Record) bool { return r.Candidate != nil && !r.Candidate.Differs() }}, nil
+		return matcher{
+			need: need, narrow: named(nameTried, func(is string) bool { return is == nameUnknown }),
+			holds: func(r *Record) bool { return r.Candidate != nil && !r.Candidate.Differs() },
+		}, nil
 	}
 	var wanted rules.Action
 	if wanted.UnmarshalText([]byte(fold(value))) != nil {
 		return matcher{}, fmt.Errorf("say candidate:differs, candidate:unknown, or an action: pass, tag, defer or reject; not %s", value)
 	}
-	return matcher{need: need, holds: func(r *Record) bool { return r.Candidate.Differs() && r.Candidate.Action == wanted }}, nil
+	return matcher{
+		need: need, narrow: named(nameTried, func(is string) bool { return is == wanted.String() }),
+		holds: func(r *Record) bool { return r.Candidate.Differs() && r.Candidate.Action == wanted },
+	}, nil
 }
 
 func recipients(r *Record) []string {

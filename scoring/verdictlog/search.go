@@ -265,11 +265,8 @@ func (s *scan) line(line []byte, each func(*Record) error) error {
 	if len(line) == 0 || !s.sieve.passes(line) {
 		return nil
 	}
-	if s.marks == nil {
-		var err error
-		if s.marks, err = ReadMarks(s.dir); err != nil {
-			return err
-		}
+	if err := s.readMarks(); err != nil {
+		return err
 	}
 	if s.sieve.marked && !s.marks.in(line) {
 		return nil
@@ -282,6 +279,14 @@ func (s *scan) line(line []byte, each func(*Record) error) error {
 		return nil
 	}
 	return each(r)
+}
+
+// readMarks reads the marks, once.
+func (s *scan) readMarks() (err error) {
+	if s.marks == nil {
+		s.marks, err = ReadMarks(s.dir)
+	}
+	return err
 }
 
 // ring keeps the last records added.
