@@ -4,10 +4,11 @@ import (
 	"fmt"
 	"strings"
 
+	"weir/scoring"
 	"weir/scoring/verdictlog"
 )
 
-// This file says what would have made a verdict another one.
+// This file says who decided, and what would have made a verdict another one.
 
 // earlyText says which answers the verdict did not wait for, and what they could have changed.
 func earlyText(v verdictlog.Verdict) string {
@@ -49,6 +50,19 @@ func marginText(r *verdictlog.Record) string {
 	return strings.Join(all, ", ")
 }
 
+// editText says which one number of the rules would have made the difference.
+func editText(r *verdictlog.Record) string {
+	var all []string
+	for _, e := range editsOf(r) {
+		what := e.Rule + " at"
+		if kind, action, ok := strings.Cut(e.Rule, ":"); ok && kind == "threshold" {
+			what = action + " from"
+		}
+		all = append(all, fmt.Sprintf("%s with %s %s instead of %s", e.Action, what, e.Is, e.Was))
+	}
+	return strings.Join(all, ", ")
+}
+
 func changeText(r *verdictlog.Record) string {
 	c := changeOf(r)
 	if c == nil {
@@ -59,4 +73,35 @@ func changeText(r *verdictlog.Record) string {
 		text += " (fewer may do)"
 	}
 	return text
+}
+
+// decidedText says who decided.
+func decidedText(r *verdictlog.Record) string {
+	text := "by the proxy, for a limit or the protocol"
+	switch r.Verdict.By {
+	case scoring.ByScore:
+		text = "by the score"
+		if len(forcing(r, "greylist")) > 0 {
+			text = "by greylisting: strangers wait"
+		}
+	case scoring.ByHard:
+		text = "by a symbol that refuses alone: " + strings.Join(forcing(r, "hard"), ", ")
+	case scoring.ByBackend:
+		text = "by the server behind"
+	}
+	if r.Verdict.Shadow {
+		text += "; not carried out, the proxy was only watching"
+	}
+	return text
+}
+
+// forcing are the symbols that forced the action, by the lines that say so.
+func forcing(r *verdictlog.Record, kind string) []string {
+	var all []string
+	for _, l := range r.Hits {
+		if name, ok := strings.CutPrefix(l.Rule, kind+":"); ok {
+			all = append(all, name)
+		}
+	}
+	return all
 }

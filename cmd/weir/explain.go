@@ -120,6 +120,7 @@ type explanation struct {
 	Errors  any                `json:"errors"`
 	Change  *scoring.Change    `json:"change"` // null if no set of symbols would change it
 	Margins []scoring.Margin   `json:"margins"`
+	Edits   []scoring.Edit     `json:"edits"`
 }
 
 func (a *app) printExplained(r *verdictlog.Record) error {
@@ -132,7 +133,7 @@ func (a *app) printExplained(r *verdictlog.Record) error {
 	return a.printJSON(explanation{
 		ID: r.ID, Time: r.Time, Path: r.Path, Verdict: r.Verdict, Hits: scoring.Waterfall(r.Hits),
 		Shadow: r.Shadow, Errors: r.Errors, Change: changeOf(r),
-		Margins: marginsOf(r),
+		Margins: marginsOf(r), Edits: editsOf(r),
 	})
 }
 
@@ -155,6 +156,15 @@ func marginsOf(r *verdictlog.Record) []scoring.Margin {
 		return []scoring.Margin{}
 	}
 	return scoring.Margins(r.Verdict.Score, r.Verdict.Thresholds.Rules())
+}
+
+// editsOf are the smallest changes of one number of the rules that would have made a difference; nothing if the sum did
+// not decide.
+func editsOf(r *verdictlog.Record) []scoring.Edit {
+	if r.Verdict.By != scoring.ByScore {
+		return []scoring.Edit{}
+	}
+	return scoring.SmallestEdits(r.Hits, r.Verdict.Thresholds.Rules())
 }
 
 // printWaterfall prints how the verdict in r came about.
@@ -339,6 +349,7 @@ func consequences(r *verdictlog.Record) facts {
 		all.add("change", "%s", changeText(r))
 	}
 	all.add("margin", "%s", marginText(r))
+	all.add("edit", "%s", editText(r))
 	return all
 }
 
@@ -347,18 +358,4 @@ func pointsText(p *rules.Points) string {
 		return "off"
 	}
 	return p.String()
-}
-
-func decidedText(r *verdictlog.Record) string {
-	text := "by the score"
-	switch r.Verdict.By {
-	case scoring.ByHard:
-		text = "by a symbol that refuses alone"
-	case scoring.ByBackend:
-		text = "by the server behind"
-	}
-	if r.Verdict.Shadow {
-		text += "; not carried out, the proxy was only watching"
-	}
-	return text
 }
