@@ -40,7 +40,7 @@ func (s *account) smallestWeight(m Margin) (best Edit, ok bool) {
 	_, families := s.add(nil)
 	for i, l := range s.symbols {
 		over := max(0, families[l.Family]-s.capOf(l.Family)) // what its cap takes back
-		targets := []rules.Points{l.Points + m.Points, l.Points + m.Points}
+		targets := []rules.Points{l.Points + m.Points, l.Points + m.Points - over, m.Points + max(0, l.Points-over)}
 		for _, o := range s.symbols { // in whose place it would count, or below which it would no longer
 			if o.OneOf != "" && o.OneOf == l.OneOf && o.Rule != l.Rule {
 				targets = append(targets, o.Points+m.Points, o.Points+m.Points-over, o.Points+1, o.Points-1, o.Points, -o.Points, 1-o.Points, -o.Points-1)

@@ -13,17 +13,19 @@ import (
 func TestSmallestEditsComeTrue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		capped := rapid.Bool().Draw(t, "capped")
-		groups := []string{""}
-		if !capped {
+		groups, least := []string{""}, 0
+		if capped {
+			least = 2
+		} else {
 			groups = []string{"", "m"}
 		}
 		var symbols []rules.Symbol
 		var all []string
-		for i := range rapid.IntRange(1, 5).Draw(t, "symbols") {
+		for i := range rapid.IntRange(1+least, 5).Draw(t, "symbols") {
 			all = append(all, string(rune('A'+i)))
 			symbols = append(symbols, rules.Symbol{
 				Name: all[i], Points: rules.Points(rapid.IntRange(-20, 40).Draw(t, "points")),
-				Family: rapid.SampledFrom([]string{"", "f"}).Draw(t, "family"), OneOf: rapid.SampledFrom(groups).Draw(t, "group"),
+				Family: rapid.SampledFrom([]string{"f", "f", ""}).Draw(t, "family"), OneOf: rapid.SampledFrom(groups).Draw(t, "group"),
 			})
 		}
 		limits := rules.Thresholds{Tag: rules.Threshold{Points: 20}, Defer: rules.Threshold{Off: true}, Reject: rules.Threshold{Points: 45}}
@@ -62,6 +64,9 @@ func TestSmallestEditsComeTrue(t *testing.T) {
 			}
 		}
 		for _, m := range Margins(v.Points, limits) {
+			if !slices.ContainsFunc(edits, func(e Edit) bool { return e.Action == m.Action && e.Rule[0] == 't' }) {
+				t.Fatalf("no threshold leads to %s: %+v", m.Action, edits)
+			}
 			i := slices.IndexFunc(edits, func(e Edit) bool { return e.Action == m.Action && e.Rule[0] != 't' })
 			for _, s := range symbols {
 				for d := rules.Points(1); d < 70 && (i < 0 || d < edits[i].size()); d++ {
