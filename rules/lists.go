@@ -3,6 +3,7 @@ package rules
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -19,17 +20,21 @@ type ListType uint8
 
 // The types of lists.
 const (
-	Domains   ListType = iota // a domain stands for its subdomains as well
-	Addresses                 // mail addresses; *@example.org stands for all of a domain
-	Networks                  // IP addresses and networks
+	Domains     ListType = iota // a domain stands for its subdomains as well
+	Addresses                   // mail addresses; *@example.org stands for all of a domain
+	Networks                    // IP addresses and networks
+	Expressions                 // regular expressions, for the patterns of rules
 )
 
-var listTypeNames = []string{"domain", "address", "cidr"}
+var listTypeNames = []string{"domain", "address", "cidr", "regex"}
 
 // String is the type's name in rules.
 func (t ListType) String() string { return listTypeNames[t] }
 
-// List is a named set of domains, addresses or networks. Looking up costs the same however long it is.
+// maxExpressions bounds a list of regular expressions. Each is compiled at every load.
+const maxExpressions = 20_000
+
+// List is a named set of domains, addresses, networks or expressions. Looking up costs the same however long it is.
 type List struct {
 	Name     string
 	Type     ListType
@@ -39,6 +44,8 @@ type List struct {
 	names    map[string]struct{} // domains or addresses, folded; an entry *@domain is kept as @domain
 	networks map[netip.Prefix]struct{}
 	lengths  []int // of the networks, ascending: IPv4 as its length, IPv6 as 64 + its length
+
+	expressions []string // each once; names holds them as well
 }
 
 // Len is the number of entries.
@@ -121,6 +128,8 @@ func (l *List) add(entry string) error {
 		}
 		l.names[d] = struct{}{}
 		return nil
+	case Expressions:
+		return l.addExpression(entry)
 	}
 	a := strings.TrimPrefix(foldAddress(entry), "*")
 	local, domain, ok := cutAddress(a)
@@ -128,6 +137,22 @@ func (l *List) add(entry string) error {
 		return fmt.Errorf("%q must be an address like ann@example.org, or *@example.org", entry)
 	}
 	l.names[a] = struct{}{}
+	return nil
+}
+
+// addExpression puts an expression into the list, once.
+func (l *List) addExpression(text string) error {
+	if _, there := l.names[text]; there {
+		return nil
+	}
+	if len(l.expressions) == maxExpressions {
+		return fmt.Errorf("a list has at most %d expressions", maxExpressions)
+	}
+	if _, what, _ := wrongRegex(text); what != "" {
+		return errors.New(what)
+	}
+	l.names[text] = struct{}{}
+	l.expressions = append(l.expressions, text)
 	return nil
 }
 
@@ -213,6 +238,9 @@ func (l *loading) list(name string, at strict.Value, doc *listDoc) *List {
 		l.hintAt(doc.Self, codeMissing, fmt.Sprintf("the list %s has no entries", name), "give it `inline:` or `file:`")
 	}
 	for _, entry := range doc.Inline {
+		if list.Type == Expressions && !l.regex(entry.At, entry.V, 0) {
+			continue
+		}
 		if err := list.add(entry.V); err != nil && entry.V != "" {
 			l.errorAt(entry.At, codeEntry, "%v", err)
 		}
@@ -223,7 +251,8 @@ func (l *loading) list(name string, at strict.Value, doc *listDoc) *List {
 	return list
 }
 
-// listFile reads the entries of a list from a file: one a line, # begins a comment.
+// listFile reads the entries of a list from a file: one a line, # begins a comment, and in an expression only where the
+// line begins.
 func (l *loading) listFile(list *List, file said[string]) {
 	name, ok := l.within(file.At.Src().File, file)
 	if !ok {
@@ -244,6 +273,9 @@ func (l *loading) listFile(list *List, file said[string]) {
 		number++
 		line = strings.TrimRight(line, "\r\n")
 		entry, _, _ := strings.Cut(line, "#")
+		if list.Type == Expressions && strings.TrimSpace(entry) != "" {
+			entry = line
+		}
 		if entry = strings.TrimSpace(entry); entry == "" {
 			continue
 		}

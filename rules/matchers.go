@@ -93,7 +93,7 @@ func (l *loading) headerPattern(p *Pattern, h *headerDoc) {
 		l.expressions(p, h.Self, h.Expressions)
 		return
 	}
-	if e := h.Expressions; e.Regex.At.Said() || e.Any != nil || e.AtLeast.At.Said() {
+	if e := h.Expressions; e.Regex.At.Said() || e.Any.At.Said() || e.AtLeast.At.Said() {
 		l.errorAt(h.Missing.At, codeMatcher, "a header that is missing has no text for an expression to match")
 	}
 }
@@ -105,7 +105,7 @@ func (l *loading) urlPattern(p *Pattern, u *urlDoc) {
 		return
 	}
 	p.Where = InURLHost
-	if e := u.Expressions; e.Regex.At.Said() || e.Any != nil || e.AtLeast.At.Said() {
+	if e := u.Expressions; e.Regex.At.Said() || e.Any.At.Said() || e.AtLeast.At.Said() {
 		l.hintAt(u.Host.At, codeMatcher, "a rule reads either the hosts of links or links whole", "make two rules, and a third with `when:`")
 		return
 	}
@@ -117,37 +117,51 @@ func (l *loading) expressions(p *Pattern, self strict.Value, e expressionsDoc) {
 	if !self.Said() {
 		return
 	}
-	many := e.Any
 	switch {
-	case e.Regex.At.Said() == (e.Any != nil):
+	case e.Regex.At.Said() == e.Any.At.Said():
 		l.hintAt(self, codeMatcher, "this must say one expression or several", "give it either `regex:` or `any:`")
 		return
 	case e.Regex.At.Said():
-		many = []said[string]{e.Regex}
+		p.Any = l.several([]said[string]{e.Regex})
+	case e.Any.List.At.Said() && !strings.HasPrefix(e.Any.List.V, "list."):
+		l.hintAt(e.Any.List.At, codeMatcher, "this must be several expressions, or the name of a list", "write [ … ] around them, or list.NAME")
+		return
+	case e.Any.List.At.Said():
+		if list, ok := l.listNamed(e.Any.List, Expressions); ok {
+			p.Any = list.expressions
+		}
+	default:
+		p.Any = l.several(e.Any.Items)
 	}
 	p.AtLeast = 1
-	seen := map[string]bool{}
-	for _, one := range many {
-		if seen[one.V] {
-			l.errorAt(one.At, codeRegex, "this expression stands twice; it can match only once")
-		}
-		seen[one.V] = true
-		if l.regex(one.At, one.V, 0) {
-			p.Any = append(p.Any, one.V)
-		}
-	}
 	if !e.AtLeast.At.Said() {
 		return
 	}
 	p.AtLeast = e.AtLeast.V
 	switch {
-	case e.Any == nil:
+	case !e.Any.At.Said():
 		l.errorAt(e.AtLeast.At, codeMatcher, "at_least belongs to `any:`")
 	case e.AtLeast.V < 1:
 		l.errorAt(e.AtLeast.At, strict.CodeValue, "at_least must be at least 1")
-	case e.AtLeast.V > len(many):
-		l.errorAt(e.AtLeast.At, codeNever, "this can never hold: there are only %d expressions", len(many))
+	case !e.Any.List.At.Said() && e.AtLeast.V > len(e.Any.Items): // a list may grow
+		l.errorAt(e.AtLeast.At, codeNever, "this can never hold: there are only %d expressions", len(e.Any.Items))
 	}
+}
+
+// several are those of the expressions that can be used.
+func (l *loading) several(all []said[string]) []string {
+	var fit []string
+	seen := map[string]bool{}
+	for _, one := range all {
+		if seen[one.V] {
+			l.errorAt(one.At, codeRegex, "this expression stands twice; it can match only once")
+		}
+		seen[one.V] = true
+		if l.regex(one.At, one.V, 0) {
+			fit = append(fit, one.V)
+		}
+	}
+	return fit
 }
 
 // checkSymbol checks that the rule's symbol is one that its check reports.

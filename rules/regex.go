@@ -18,13 +18,7 @@ const maxRegex = 4 << 10
 // regex checks an expression of package regexp, which stands in the text of at from the letter number offset. It
 // reports whether it can be used.
 func (l *loading) regex(at strict.Value, text string, offset int) bool {
-	if text == "" || len(text) > maxRegex {
-		l.errorAt(at, codeRegex, "an expression has between 1 and %d bytes", maxRegex)
-		return false
-	}
-	expression, err := regexp.Compile(text)
-	if err != nil {
-		position, what, hint := regexError(text, err)
+	if position, what, hint := wrongRegex(text); what != "" {
 		f := at.FindingWithin(offset+position, codeRegex, what)
 		f.Hint = hint
 		l.add(f)
@@ -34,6 +28,7 @@ func (l *loading) regex(at strict.Value, text string, offset int) bool {
 		l.hintAt(at, codeNever, "this expression can match no text", "^ is the beginning of the text and $ its end; (?m) makes them those of a line")
 		return false
 	}
+	expression := regexp.MustCompile(text)
 	if i := boundaryBeside(text); i >= 0 {
 		f := at.FindingWithin(offset+i, codeBoundary, `\b knows only ASCII letters, so it does not stand where a word of these letters begins or ends`)
 		f.Severity, f.Hint = strict.Warning, `write (?:^|\PL) before the word and (?:\PL|$) after it`
@@ -43,6 +38,17 @@ func (l *loading) regex(at strict.Value, text string, offset int) bool {
 		l.warnAt(at, codeAlways, "this expression matches every text", "")
 	}
 	return true
+}
+
+// wrongRegex says what is wrong with an expression, at which letter, and what to do about it; what is "" if nothing is.
+func wrongRegex(text string) (position int, what, hint string) {
+	if text == "" || len(text) > maxRegex {
+		return 0, fmt.Sprintf("an expression has between 1 and %d bytes", maxRegex), ""
+	}
+	if _, err := regexp.Compile(text); err != nil {
+		return regexError(text, err)
+	}
+	return 0, "", ""
 }
 
 // regexError says in words what is wrong, at which letter, and what to do about it.

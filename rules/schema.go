@@ -27,6 +27,12 @@ func (l *oneOrMany[T]) Shape(at strict.Shapes) strict.Schema {
 	return strict.OneOf(one, strict.Schema{"type": "array", "items": one})
 }
 
+// Shape is several expressions, or the name of a list.
+func (a *anyDoc) Shape(at strict.Shapes) strict.Schema {
+	one := at.Of(reflect.TypeFor[string]())
+	return strict.OneOf(strict.Schema{"type": "string"}, strict.Schema{"type": "array", "items": one})
+}
+
 // Shape is a group of keys that the operator names.
 func (all *entries[T]) Shape(at strict.Shapes) strict.Schema { return at.Named(reflect.TypeFor[T]()) }
 

@@ -179,6 +179,25 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// A list of expressions is what `any:` looks for, each of them once.
+func TestExpressionList(t *testing.T) {
+	set, findings := loadFrom(os.DirFS("testdata"), "expressions.good.yaml")
+	if findings != nil {
+		t.Fatal(findings)
+	}
+	want := Pattern{Symbol: "PHRASES", Where: InBody, Any: []string{`(?i)teapots?`, `(?i)free kettles`, `order #\d+`}, AtLeast: 2}
+	if diff := cmp.Diff(want, set.Patterns[0]); diff != "" {
+		t.Errorf("the pattern (-want +got):\n%s", diff)
+	}
+	if l := set.Lists["phrases"]; l.Len() != 3 || l.HasDomain("teapots") || l.File != "inc/phrases.txt" {
+		t.Errorf("the list: %+v", l)
+	}
+	full := &List{Type: Expressions, names: map[string]struct{}{}, expressions: make([]string, maxExpressions)}
+	if err := full.add("x"); err == nil {
+		t.Error("a list grows without bound")
+	}
+}
+
 // Overrides hold until their day, and the day is the loader's.
 func TestUntil(t *testing.T) {
 	const text = "version: 1\nrules: [{ id: A, about: a, body: { regex: a }, score: 1 }]\noverride: [{ id: A, score: 2, until: 2027-01-31 }]\n"

@@ -194,9 +194,26 @@ type ruleDoc struct {
 
 // expressionsDoc is one expression, or several of which some must match.
 type expressionsDoc struct {
-	Regex   said[string]   `yaml:"regex"`
-	Any     []said[string] `yaml:"any"`
-	AtLeast said[int]      `yaml:"at_least"`
+	Regex   said[string] `yaml:"regex"`
+	Any     anyDoc       `yaml:"any"`
+	AtLeast said[int]    `yaml:"at_least"`
+}
+
+// anyDoc is several expressions, or the list that holds them.
+type anyDoc struct {
+	At    strict.Value
+	List  said[string]
+	Items []said[string]
+}
+
+func (a *anyDoc) DecodeYAML(v strict.Value) error {
+	a.At = v
+	if v.IsList() {
+		v.Decode(&a.Items)
+	} else {
+		v.Decode(&a.List)
+	}
+	return nil
 }
 
 type headerDoc struct {
