@@ -153,6 +153,11 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 		return outcome{}, err
 	}
 	o := k.judge(p, f, append(open, k.unknown...), b.whole)
+	for name, value := range map[string]string{"from": f.Features.From, "user": f.Features.User} {
+		if verdictlog.Redacted(value) && slices.Contains(k.features, name) {
+			o.missing = append(o.missing, name)
+		}
+	}
 	if len(j.memo) >= maxMemo {
 		clear(j.memo)
 	}
@@ -187,7 +192,8 @@ func (k *known) judge(p *rules.Policy, f scoring.Facts, open []string, whole boo
 	return o
 }
 
-// policy is the policy of the message: that of a recipient whose policy has the name it had, else the first one's.
+// policy is the policy of the message: that of a recipient whose policy has the name it had, else the first one's. Where
+// nobody is told any more who sent and got it, it is the one it was.
 func (j *Judge) policy(b *brief) (*rules.Policy, error) {
 	if all := j.rules.Set.Policies; len(all) == 1 {
 		return all[0], nil
@@ -230,6 +236,7 @@ func policyOf(set *rules.Set, e verdictlog.Envelope, w rules.Whose, was string) 
 	for _, r := range e.RcptRejected {
 		e.To = append(e.To, r.To)
 	}
+	hidden := verdictlog.Redacted(w.Sender) || verdictlog.Redacted(w.User) || slices.ContainsFunc(e.To, verdictlog.Redacted)
 	var first *rules.Policy
 	for _, to := range e.To {
 		w.Rcpt = to
@@ -241,13 +248,16 @@ func policyOf(set *rules.Set, e verdictlog.Envelope, w rules.Whose, was string) 
 			first = p
 		}
 	}
-	if first != nil {
+	if first != nil && !hidden {
 		return first
 	}
 	for _, p := range set.Policies {
 		if p.ID == was {
 			return p
 		}
+	}
+	if first != nil {
+		return first
 	}
 	return set.Policies[len(set.Policies)-1]
 }

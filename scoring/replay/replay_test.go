@@ -86,7 +86,11 @@ func record(t rapid.TB, set *rules.Set, c circumstances) []byte {
 		r.Verdict.By, r.Verdict.Action = scoring.ByBackend, rules.Reject
 	}
 	r.Verdict.Shadow = c.shadow
-	line, err := json.Marshal(r)
+	private, err := verdictlog.Privacy{LocalPart: c.private}.Redactor("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	line, err := json.Marshal(private.Redact(r))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,6 +105,7 @@ type circumstances struct {
 	bulk            bool
 	backend, shadow bool
 	open            []string // not waited for
+	private         verdictlog.Kept
 }
 
 func drawn(t *rapid.T) circumstances {
@@ -109,6 +114,7 @@ func drawn(t *rapid.T) circumstances {
 		symbols: rapid.SliceOf(rapid.SampledFrom(reported)).Draw(t, "symbols"),
 		size:    rapid.SampledFrom([]int{10, 2 << 10}).Draw(t, "size"),
 		proven:  rapid.SampledFrom([][]string{nil, {"shop.example"}, {"other.example"}}).Draw(t, "proven"),
+		private: rapid.SampledFrom([]verdictlog.Kept{verdictlog.Keep, verdictlog.Hash, verdictlog.Drop}).Draw(t, "private"),
 		bulk:    rapid.Bool().Draw(t, "bulk"), backend: rapid.Bool().Draw(t, "backend"), refused: rapid.Bool().Draw(t, "refused"),
 	}
 }
@@ -155,6 +161,23 @@ func edited(t rapid.TB, pairs ...string) *rules.Set {
 
 // What other weights, caps, thresholds, policies, conditions and lists make of a message is what they would have made of
 // it then.
+// A rule that reads who has sent, where that is hashed, is not redone.
+func TestWhoIsNotKnownIsNotGuessed(t *testing.T) {
+	set := load(t, base) // in which a policy is the recipient's
+	reads := load(t, strings.Replace(base, `"PILL and size > 1*KiB"`, `"from == 'ann@shop.example'"`, 1))
+	line := func(set *rules.Set, private verdictlog.Kept) []byte {
+		return record(t, set, circumstances{to: "boss@example.org", symbols: []string{"PILL", "PRIZE", "Z_B"}, size: 10, private: private})
+	}
+	for private, undone := range map[verdictlog.Kept]string{verdictlog.Keep: "", verdictlog.Hash: Unknown, verdictlog.Drop: Unknown} {
+		if out, ok := from(reads, reads).Line(line(reads, private)); !ok || out.Undone != undone || undone == "" && out.Is != out.Was {
+			t.Errorf("%s: %+v", private, out)
+		}
+		if out, ok := from(set, set).Line(line(set, private)); !ok || out.Undone != "" || out.Is != out.Was {
+			t.Errorf("%s, which no rule reads: %+v", private, out)
+		}
+	}
+}
+
 func TestOtherWorthIsExact(t *testing.T) {
 	before := load(t, base)
 	for name, after := range map[string]*rules.Set{
@@ -174,6 +197,9 @@ func TestOtherWorthIsExact(t *testing.T) {
 			flips := 0
 			property := func(t *rapid.T) {
 				c := drawn(t)
+				if name == "policy" { // whose changes are by recipients
+					c.private = verdictlog.Keep
+				}
 				c.refused, c.backend = false, false
 				c.symbols = slices.DeleteFunc(c.symbols, func(s string) bool { return s == "WANTED" })
 				now := c // as it would come now

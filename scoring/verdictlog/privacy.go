@@ -1,6 +1,7 @@
 package verdictlog
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -169,10 +170,19 @@ func (p *Redactor) address(address string) string {
 		domain = address[at:]
 	}
 	if p.privacy.LocalPart == Drop {
-		return domain
+		return cmp.Or(domain, "@")
 	}
 	return p.secret.hash(address) + domain
 }
+
+// Redacted reports whether the local part of an address, or the name of a user, was hashed or dropped.
+func Redacted(address string) bool {
+	local, _, _ := strings.Cut(address, "@")
+	return redactedLocal.MatchString(local) && address != ""
+}
+
+// redactedLocal is what address makes of local parts.
+var redactedLocal = regexp.MustCompile(`^(?:` + hashMark + `[0-9a-f]{16})?$`)
 
 func (p *Redactor) subject(subject string) string {
 	switch {
