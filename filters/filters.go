@@ -21,13 +21,14 @@ type Stage uint8
 const (
 	Connect    Stage = iota // Session.Addr, Listener
 	Sender                  // + Session.Hello, TLS, User; Envelope.From
+	Addressed               // + Envelope.To: one recipient; no rule tells those that follow from it
 	Recipients              // + Envelope.To; Session.ReverseName
 	Body                    // + Message
 	Proven                  // + Auth: who is proven to have sent it
 	stages                  // how many there are
 )
 
-var stageNames = [...]string{"connect", "sender", "recipients", "body", "proven"}
+var stageNames = [...]string{"connect", "sender", "addressed", "recipients", "body", "proven"}
 
 // String is the stage's name in messages and documentation.
 func (s Stage) String() string { return stageNames[s] }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -106,6 +107,14 @@ func (x *Pass) Reach(s Stage, m Mail) {
 			x.running.Go(func() { r.perform(x.ctx, x.pipeline.budget, m) })
 		}
 	}
+}
+
+// Address starts the checks of the stage Addressed for the first recipient, or for another one if that was refused: what
+// was found for the recipient before is forgotten.
+func (x *Pass) Address(m Mail) {
+	x.runs = slices.DeleteFunc(x.runs, func(r *run) bool { return r.check.Stage == Addressed })
+	x.reached[Addressed] = false
+	x.Reach(Addressed, m)
 }
 
 // Results returns the results of all checks of the stages up to s that were reached, in the order of the stages and

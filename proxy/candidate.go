@@ -44,6 +44,7 @@ func (c *Candidate) judge(j Judged, own *filters.Pass, whose rules.Whose, open [
 	facts.Hits = slices.DeleteFunc(facts.Hits, func(h filters.Hit) bool {
 		return slices.Contains(c.Unasked, h.Symbol) || slices.Contains(c.Patterns, h.Symbol)
 	})
+	facts.Hits = c.who(facts.Hits, j.Mail, whose)
 	whole := own != nil
 	if whole {
 		for _, r := range own.Results(filters.Body) {
@@ -65,4 +66,23 @@ func (c *Candidate) judge(j Judged, own *filters.Pass, whose rules.Whose, open [
 		return nil
 	}
 	return said
+}
+
+// who is hits with what the candidate's rules with `who:` make of the message, instead of what those in force do.
+func (c *Candidate) who(hits []filters.Hit, m filters.Mail, whose rules.Whose) []filters.Hit {
+	to, proven := []string{whose.Rcpt}, []string(nil)
+	if m.Envelope != nil && len(m.Envelope.To) > 0 {
+		to = m.Envelope.To
+	}
+	if m.Auth != nil {
+		proven = m.Auth.Domains
+	}
+	for i := range c.Rules.Who {
+		r := &c.Rules.Who[i]
+		hits = slices.DeleteFunc(hits, func(h filters.Hit) bool { return h.Symbol == r.Symbol })
+		if r.Holds(whose, to, proven) {
+			hits = append(hits, filters.Hit{Symbol: r.Symbol})
+		}
+	}
+	return hits
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/fstest"
+	"testing/synctest"
 	"time"
 
 	"weir/filters"
@@ -36,6 +38,46 @@ func weighing(points map[string]rules.Points, hard ...string) *rules.Set {
 	return set
 }
 
+// allowing are rules like those of weighing, by which mail for a recipient passes.
+func allowing(t *testing.T, rcpt string, set *rules.Set) *rules.Set {
+	t.Helper()
+	text := "version: 1\nrules: [{ id: FRIEND, about: x, who: { rcpt: " + rcpt + " }, mode: allow }]\n"
+	with, findings := rules.Load(fstest.MapFS{"r.yaml": {Data: []byte(text)}}, "r.yaml", nil)
+	if err := findings.Err(); err != nil {
+		t.Fatal(err)
+	}
+	set.Who, set.Symbols["FRIEND"] = with.Who, with.Symbols["FRIEND"]
+	return set
+}
+
+// A hard list refuses at RCPT only when it is known that nothing lets the message pass that could be known there.
+func TestWhoMayLetPassIsWaitedForAtRcpt(t *testing.T) {
+	for _, c := range []struct {
+		stage  filters.Stage
+		err    error
+		action rules.Action
+	}{
+		{filters.Connect, nil, rules.Pass},
+		{filters.Addressed, nil, rules.Pass},
+		{filters.Connect, errors.New("it failed"), rules.Reject},
+		{filters.Proven, nil, rules.Reject}, // too late
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			friend := reports("FRIEND", c.stage, c.err)
+			run := friend.Run
+			friend.Run = func(ctx context.Context, m filters.Mail) (filters.Report, error) {
+				time.Sleep(time.Second) // of the fake clock
+				return run(ctx, m)
+			}
+			set := weighing(map[string]rules.Points{"LIST": 6, "FRIEND": 0}, "LIST")
+			set.Symbols["FRIEND"].Mode = rules.Allow
+			if j := tried(t, &Generation{Rules: set, Checks: pipelineOf(reports("LIST", filters.Connect, nil), friend)}); j.Action != c.action {
+				t.Errorf("known at %s (%v): %s, want %s", c.stage, c.err, j.Action, c.action)
+			}
+		})
+	}
+}
+
 func TestCandidate(t *testing.T) {
 	type points = map[string]rules.Points
 	failed := errors.New("it failed")
@@ -54,6 +96,8 @@ func TestCandidate(t *testing.T) {
 		"a list that nobody asks":       {&Candidate{Rules: weighing(points{"LIST": 6, "OTHER": 5}), Unasked: []string{"OTHER"}}, &verdictlog.Candidate{Action: rules.Tag, Score: 6, Unknown: []string{"OTHER"}}},
 		"one that makes no difference":  {&Candidate{Rules: weighing(points{"LIST": 6, "OTHER": 3}), Unasked: []string{"OTHER"}}, nil},
 		"one asked in another way":      {&Candidate{Rules: weighing(points{"LIST": 12}), Unasked: []string{"LIST"}}, &verdictlog.Candidate{Unknown: []string{"LIST"}}},
+		"one that lets bob's mail pass": {&Candidate{Rules: allowing(t, "bob@example.org", weighing(points{"LIST": 6}))}, &verdictlog.Candidate{Score: 6}},
+		"one that lets ann's mail pass": {&Candidate{Rules: allowing(t, "ann@example.org", weighing(points{"LIST": 6}))}, nil},
 		"one that refuses alone by now": {&Candidate{Rules: weighing(points{"LIST": 6}, "LIST")}, &verdictlog.Candidate{Action: rules.Reject, Score: 6}},
 	} {
 		if c.candidate != nil && c.candidate.Checks == nil {

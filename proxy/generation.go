@@ -35,7 +35,7 @@ type Trial struct {
 	Whole  bool          // all checks are waited for: the same message always has the same verdict and record
 	gen    *Generation
 	pass   *filters.Pass
-	whose  rules.Whose   // by which the policy was found
+	whose  rules.Whose   // of the first recipient
 	beside *filters.Pass // of the candidate; nil before the message has come, and without one
 }
 
@@ -64,8 +64,8 @@ func (j Judged) Record() verdictlog.Record {
 	return r
 }
 
-// Accepts reports whether rcpt is under the same policy as the recipients before it, and remembers the policy of the
-// first. A message has one verdict, so recipients of different policies must come in different messages.
+// Accepts reports whether the rules judge rcpt as they do the recipients before it, and remembers the policy of the first.
+// A message has one verdict, so recipients that rules tell apart must come in different messages.
 func (t *Trial) Accepts(rcpt string) bool {
 	w := rules.Whose{Rcpt: rcpt}
 	if s := t.Mail.Session; s != nil {
@@ -74,25 +74,34 @@ func (t *Trial) Accepts(rcpt string) bool {
 	if e := t.Mail.Envelope; e != nil {
 		w.Sender = e.From
 	}
-	p := t.gen.Rules.PolicyFor(w)
-	if t.Policy == nil {
-		t.Policy, t.whose = p, w
+	if t.Policy != nil {
+		return t.gen.Rules.Alike(t.whose, w)
 	}
-	return t.Policy == p
+	t.Policy, t.whose = t.gen.Rules.PolicyFor(w), w
+	m := t.Mail
+	if rcpt != "" {
+		m.Envelope = &filters.Envelope{From: w.Sender, To: []string{rcpt}}
+	}
+	t.pass.Address(m)
+	return true
 }
 
-// AtRcpt judges what is known of client and sender under the policy of the recipients. It waits only for checks that
-// could refuse alone, and not for those once one has. Only a final refusal is to be acted on now; the rest is weighed at
+// AtRcpt judges what is known of client, sender and first recipient under the policy of the recipients. It waits only for
+// checks that could refuse alone, or could let pass what another refuses, and not for the former once one has. Only a final refusal is to be acted on now; the rest is weighed at
 // the end of DATA.
 func (t *Trial) AtRcpt() Judged {
-	var refusers map[string]bool
-	refuses := func(symbol string) bool { return refusers[symbol] }
-	results, open := t.pass.Until(filters.Sender, nil, func(done []filters.Result, open []*filters.Check) bool {
+	var refusers, allowers map[string]bool
+	results, open := t.pass.Until(filters.Addressed, nil, func(done []filters.Result, open []*filters.Check) bool {
 		if refusers == nil {
-			refusers = scoring.Refusers(t.gen.Rules, t.Policy)
+			refusers, allowers = scoring.Refusers(t.gen.Rules, t.Policy), scoring.Allowers(t.gen.Rules, t.Policy)
 		}
-		awaited := func(c *filters.Check) bool { return slices.ContainsFunc(c.Symbols, refuses) }
-		return !t.Whole && (!slices.ContainsFunc(open, awaited) || t.refused(done, open))
+		switch {
+		case t.Whole:
+			return false
+		case t.refused(done, open):
+			return !mayReport(open, allowers)
+		}
+		return !mayReport(open, refusers)
 	})
 	t.know(results)
 	j := t.judge(results, open)
@@ -102,11 +111,16 @@ func (t *Trial) AtRcpt() Judged {
 	return j
 }
 
+// mayReport reports whether one of the checks may report one of the symbols.
+func mayReport(checks []*filters.Check, symbols map[string]bool) bool {
+	return slices.ContainsFunc(symbolsOf(checks), func(name string) bool { return symbols[name] })
+}
+
 // refused reports whether a hard symbol refuses, whatever else follows.
 func (t *Trial) refused(done []filters.Result, open []*filters.Check) bool {
 	later := symbolsOf(open)
 	for _, c := range t.gen.Checks.Checks() {
-		if c.Stage > filters.Sender {
+		if c.Stage > filters.Addressed {
 			later = append(later, c.Symbols...)
 		}
 	}
@@ -164,6 +178,7 @@ func (t *Trial) behind() {
 	t.Mail = m
 	t.pass.Reach(filters.Connect, m)
 	t.pass.Reach(filters.Sender, m)
+	t.pass.Reach(filters.Addressed, m)
 	t.know(t.needed(filters.Sender))
 	t.pass.Reach(filters.Recipients, t.Mail)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 	"weir/filters/lookup"
 	"weir/filters/manners"
 	"weir/filters/pattern"
+	"weir/filters/who"
 	"weir/proxy/backend/sink"
 	"weir/rules"
 )
@@ -115,7 +117,7 @@ func loadGeneration(t *testing.T, part map[string]string) *Generation {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return generation(set, filters.NewPipeline(2*time.Second, append(dnsbl.New(set.Zones, resolver, nil), spf, behaviour, patterns)...))
+	return generation(set, filters.NewPipeline(2*time.Second, append(slices.Concat(dnsbl.New(set.Zones, resolver, nil), who.New(set.Who)), spf, behaviour, patterns)...))
 }
 
 // set applies a line of the file front.

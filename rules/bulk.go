@@ -51,6 +51,7 @@ func (l *loading) window(doc windowDoc) {
 	if doc.Grow.At.Said() && doc.Grow.V != "tanh" {
 		l.hintAt(doc.Grow.At, codeWindow, "points grow by tanh or not at all", "write grow: tanh")
 	}
+	l.against(doc.Mode, "a window of alike messages")
 	l.scored(doc.Self, doc.Score, doc.Mode.V)
 	s := Symbol{
 		Name: doc.ID.V, About: doc.About.V, Points: doc.Score.V, Mode: doc.Mode.V, Family: bulkFamily,

@@ -46,6 +46,7 @@ const (
 	codeUse        = "R034"
 	codeGreylist   = "R035"
 	codeSaved      = "R036"
+	codeAllow      = "R037"
 )
 
 var titles = map[string]string{
@@ -75,7 +76,7 @@ var titles = map[string]string{
 	codeOverride:   "An override changes nothing that exists",
 	codeExpired:    "A date is over",
 	codeFamily:     "No symbol is of the family",
-	codePolicy:     "A policy is for nobody",
+	codePolicy:     "A policy or a rule is for nobody",
 	codeThresholds: "Thresholds do not rise",
 	codeReach:      "A threshold cannot be reached",
 	codeTest:       "A test does not fit the rules",
@@ -86,6 +87,7 @@ var titles = map[string]string{
 	codeUse:        "A list of the catalogue cannot be used as it is said",
 	codeGreylist:   "Greylisting cannot work as it is said",
 	codeSaved:      "Good points cannot save from what refuses alone",
+	codeAllow:      "Mail is let pass where that makes no sense",
 }
 
 // Title says in one line what a finding's code stands for; "" for an unknown code.

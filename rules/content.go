@@ -47,6 +47,7 @@ type matcherDoc struct {
 	URL        *urlDoc        `yaml:"url"`
 	Attachment *attachmentDoc `yaml:"attachment"`
 	HTML       *elementDoc    `yaml:"html"`
+	Who        *whoDoc        `yaml:"who"`
 	When       said[string]   `yaml:"when"`
 	Check      said[string]   `yaml:"check"`
 }
@@ -81,7 +82,7 @@ func (d *matcherDoc) said() []string {
 	var found []string
 	for key, there := range map[string]bool{
 		"attachment": d.Attachment != nil, "body": d.Body != nil, "check": d.Check.At.Said(), "header": d.Header != nil, "html": d.HTML != nil,
-		"url": d.URL != nil, "when": d.When.At.Said(),
+		"url": d.URL != nil, "when": d.When.At.Said(), "who": d.Who != nil,
 	} {
 		if there {
 			found = append(found, key)

@@ -30,10 +30,13 @@ func (l *loading) rule(r *ruleDoc) {
 	if l.expired(r.Until) {
 		l.warnAt(r.Until.At, codeExpired, fmt.Sprintf("the trial of %s is over", r.ID.V), "drop the rule, or give it `mode: weighted` and no `until:`")
 	}
-	fresh := l.define(r.ID.At, Symbol{
+	s := Symbol{
 		Name: r.ID.V, About: r.About.V, Points: r.Score.V, Mode: r.Mode.V, Family: r.Family.V,
 		Public: l.publicText(r.Public, ""), Until: r.Until.V,
-	})
+	}
+	l.allowing(r.Mode.At, s)
+	l.forgeable(r)
+	fresh := l.define(r.ID.At, s)
 	into := &Matchers{} // what is defined twice goes nowhere
 	if fresh {
 		into = &l.set.Matchers
@@ -51,7 +54,7 @@ func (l *loading) matcher(r *ruleDoc, m *Matchers) bool {
 		if len(found) > 1 {
 			text = fmt.Sprintf("the rule %s looks for several things: %s", r.ID.V, strings.Join(found, ", "))
 		}
-		l.hintAt(r.ID.At, codeMatcher, text, "give it one of `header:`, `body:`, `url:`, `attachment:`, `html:`, `when:` and `check:`")
+		l.hintAt(r.ID.At, codeMatcher, text, "give it one of `header:`, `body:`, `url:`, `attachment:`, `html:`, `who:`, `when:` and `check:`")
 		return false
 	}
 	p := Pattern{Symbol: r.ID.V}
@@ -68,6 +71,9 @@ func (l *loading) matcher(r *ruleDoc, m *Matchers) bool {
 		return true
 	case "html":
 		m.Elements = append(m.Elements, l.element(r.ID.V, r.HTML))
+		return true
+	case "who":
+		m.Who = append(m.Who, l.who(r.ID.V, r.Who))
 		return true
 	case "check":
 		l.checkSymbol(r)
@@ -186,8 +192,8 @@ func (l *loading) proofs(r *ruleDoc) {
 		case !t.Self.Said():
 		case (t.Hit == nil) == (t.Miss == nil):
 			l.hintAt(t.Self, codeProof, "a rule's test says what hits or what misses", "write { hit: … } or { miss: … }")
-		case r.Check.At.Said():
-			l.errorAt(t.Self, codeProof, "a rule with `check:` is tested by whole messages, under `tests:`")
+		case r.Check.At.Said(), r.Who != nil:
+			l.errorAt(t.Self, codeProof, "a rule with `check:` or `who:` is tested by whole messages, under `tests:`")
 		case t.Hit != nil:
 			l.proof(r, t.Hit, Proof{Rule: r.ID.V, Hit: true, Src: t.Self.Src()})
 		default:

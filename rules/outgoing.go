@@ -98,6 +98,7 @@ func (l *loading) userWindow(doc userWindowDoc) {
 	if w.Messages+w.Recipients+w.Refused+w.Networks == 0 {
 		l.hintAt(doc.ID.At, codeWindow, fmt.Sprintf("%s counts nothing", doc.ID.V), "say messages:, recipients:, refused: or networks:")
 	}
+	l.against(doc.Mode, "a window of what a user sends")
 	l.scored(doc.Self, doc.Score, doc.Mode.V)
 	s := Symbol{Name: doc.ID.V, About: doc.About.V, Points: doc.Score.V, Mode: doc.Mode.V, Family: "outgoing", Public: l.publicText(doc.Public, "")}
 	if s.About == "" && doc.Over.At.Said() {
@@ -137,6 +138,7 @@ func (l *loading) stop() {
 	l.span(doc.Self, doc.Within, "within")
 	l.span(doc.Self, doc.For, "for")
 	s := Symbol{Name: UserStopped, About: "The user's account is stopped: too many of its messages were refused", Mode: Hard, Public: l.publicText(doc.Public, "")}
+	l.against(doc.Mode, "a stopped account")
 	if doc.Mode.At.Said() {
 		s.Mode = doc.Mode.V
 	}

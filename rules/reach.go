@@ -32,12 +32,8 @@ func (l *loading) most(p *Policy) Points {
 	families := map[string]Points{}
 	heaviest := map[string]*Symbol{}
 	for _, s := range l.set.Symbols {
-		mode := s.Mode
-		if s.Zone != "" && p.ZoneMode != nil && mode != Shadow {
-			mode = *p.ZoneMode
-		}
-		switch h := heaviest[s.OneOf]; {
-		case mode == Shadow || s.Points <= 0:
+		switch mode, h := p.ModeOf(s), heaviest[s.OneOf]; {
+		case mode == Shadow || mode == Allow || s.Points <= 0:
 		case s.OneOf == "":
 			families[s.Family] += s.Points
 		case h == nil || s.Points > h.Points:

@@ -56,9 +56,10 @@ const (
 	Weighted Mode = iota // its points are added at the end of DATA
 	Hard                 // it refuses alone, at RCPT when it is known by then
 	Shadow               // it is recorded and scores nothing
+	Allow                // the message passes, whatever it adds up to and whatever refuses alone
 )
 
-var modeNames = [...]string{"weighted", "hard", "shadow"}
+var modeNames = [...]string{"weighted", "hard", "shadow", "allow"}
 
 // String is the mode's name in rules.
 func (m Mode) String() string { return modeNames[m] }
@@ -74,7 +75,7 @@ func (m *Mode) UnmarshalText(b []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("unknown mode %q; known are weighted, hard and shadow", b)
+	return fmt.Errorf("unknown mode %q; known are weighted, hard, shadow and allow", b)
 }
 
 // Symbol is one thing that can be true of a message, and everything the operator said of it.
@@ -158,6 +159,7 @@ type Matchers struct {
 	Patterns    []Pattern    // for filters/pattern
 	Attachments []Attachment // for filters/attachment
 	Elements    []Element    // for filters/html
+	Who         []Who        // for filters/who
 }
 
 // Selftests are the tests that stand in the rules themselves.

@@ -67,9 +67,10 @@ func (l *loading) define(at strict.Value, s Symbol) bool {
 	return true
 }
 
-// scored checks that a symbol says what it is worth: only one that counts for nothing need not.
+// scored checks that a symbol says what it is worth: only one that counts for nothing, or decides alone
+// that mail passes, need not.
 func (l *loading) scored(self strict.Value, score said[Points], mode Mode) {
-	if !score.At.Said() && mode != Shadow {
+	if !score.At.Said() && mode != Shadow && mode != Allow {
 		l.missing(self, "score")
 	}
 }

@@ -249,17 +249,28 @@ type overrideDoc struct {
 }
 
 type policyDoc struct {
-	Self       strict.Value      `yaml:",self"`
-	ID         said[string]      `yaml:"id"`
-	Rcpt       oneOrMany[string] `yaml:"rcpt"`
-	Sender     oneOrMany[string] `yaml:"sender"`
-	User       oneOrMany[string] `yaml:"user"`
-	Listener   oneOrMany[string] `yaml:"listener"`
-	Net        oneOrMany[string] `yaml:"net"`
-	Thresholds thresholdsDoc     `yaml:"thresholds"`
+	Self       strict.Value  `yaml:",self"`
+	ID         said[string]  `yaml:"id"`
+	Whose      audienceDoc   `yaml:",inline"`
+	Thresholds thresholdsDoc `yaml:"thresholds"`
 	Zones      struct {
 		Mode said[Mode] `yaml:"mode"`
 	} `yaml:"zones"`
+}
+
+// audienceDoc is whom messages are from and for.
+type audienceDoc struct {
+	Rcpt     oneOrMany[string] `yaml:"rcpt"`
+	Sender   oneOrMany[string] `yaml:"sender"`
+	User     oneOrMany[string] `yaml:"user"`
+	Listener oneOrMany[string] `yaml:"listener"`
+	Net      oneOrMany[string] `yaml:"net"`
+}
+
+type whoDoc struct {
+	Self   strict.Value      `yaml:",self"`
+	Whose  audienceDoc       `yaml:",inline"`
+	Proven oneOrMany[string] `yaml:"proven"`
 }
 
 type testDoc struct {

@@ -18,7 +18,7 @@ type Whose struct {
 	Addr     netip.Addr // the client
 }
 
-// audience is whom a policy is for. Of the kinds that are said, all must fit; of the values of a kind, one.
+// audience is whom a policy or rule is for. Of the kinds that are said, all must fit; of the values of a kind, one.
 type audience struct {
 	rcpt, sender, user *addressPatterns // nil: anybody
 	listeners          []string
@@ -116,29 +116,30 @@ func globMatch(pattern, text string) bool {
 	}
 }
 
-// audience reads whom a policy is for, and reports whether that is everybody.
-func (l *loading) audience(p *Policy, d policyDoc) (everybody bool) {
-	if !d.forSomebody() {
-		l.hintAt(d.ID.At, codePolicy, fmt.Sprintf("the policy %s is for nobody", d.ID.V),
-			"give it `rcpt:` with addresses, *@example.org or list.NAME, or sender:, user:, listener: or net:")
-	}
-	p.whose.rcpt, everybody = l.addresses(d.Rcpt, "recipient")
-	p.whose.sender, _ = l.addresses(d.Sender, "sender")
-	p.whose.user = l.users(d.User)
-	p.whose.networks = l.networks(d.Net)
+// audience reads whom a policy or rule is for, and reports whether that is everybody.
+func (l *loading) audience(d audienceDoc) (a audience, everybody bool) {
+	a.rcpt, everybody = l.addresses(d.Rcpt, "recipient")
+	a.sender, _ = l.addresses(d.Sender, "sender")
+	a.user = l.users(d.User)
+	a.networks = l.networks(d.Net)
 	for _, name := range d.Listener {
 		if name.V == "" {
 			l.errorAt(name.At, codePolicy, "a listener has a name")
 		}
-		p.whose.listeners = append(p.whose.listeners, name.V)
+		a.listeners = append(a.listeners, name.V)
 	}
-	return everybody && d.Sender == nil && d.User == nil && d.Net == nil && d.Listener == nil
+	return a, everybody && d.Sender == nil && d.User == nil && d.Net == nil && d.Listener == nil
 }
 
-// forSomebody reports whether the policy says for whom it is, and nowhere nobody.
-func (d policyDoc) forSomebody() bool {
+// kinds are the words for each kind of whom a policy or rule is for; nil for one of which nothing is said.
+type kinds []oneOrMany[string]
+
+func (d audienceDoc) all() kinds { return kinds{d.Rcpt, d.Sender, d.User, d.Net, d.Listener} }
+
+// forSomebody reports whether it is said who is meant, and nowhere nobody.
+func (all kinds) forSomebody() bool {
 	said := false
-	for _, words := range [...]oneOrMany[string]{d.Rcpt, d.Sender, d.User, d.Net, d.Listener} {
+	for _, words := range all {
 		if words != nil && len(words) == 0 {
 			return false
 		}

@@ -122,8 +122,10 @@ func (l *loading) answer(z *Zone, doc zoneDoc, a answerDoc) {
 		s.About = fmt.Sprintf("%s lists it as %s", z.Display, a.ID.V)
 	}
 	asks := l.asks(a.Ask, z.Ask)
+	l.allowing(mode.At, s)
 	l.hearsay(z, a, asks, mode.V)
 	if first := append(asks, z.Ask...); len(first) > 0 {
+		l.allowedBy(mode.At, s.Mode, first)
 		s.Family = first[0].family()
 	}
 	switch doc.Combine.V {

@@ -26,28 +26,42 @@ func Bounds(set *rules.Set, p *rules.Policy, f Facts, open []string) Range {
 	counted := candidates(set, p, f, presences(set, f, open, true))
 	r := sums(set.Caps, counted)
 	r.Low.Action, r.High.Action = ActionFor(p.Thresholds, r.Low.Points), ActionFor(p.Thresholds, r.High.Points)
-	switch presenceOf(counted, func(s *rules.Symbol) bool { return ModeUnder(p, s) == rules.Hard }) {
+	switch modeOf(p, counted, rules.Hard) {
 	case present:
 		r.Low.Action, r.High.Action = rules.Reject, rules.Reject
 	case possible:
 		r.High.Action = rules.Reject
 	}
 	r.greylist(set.Greylist, p, counted)
+	switch modeOf(p, counted, rules.Allow) {
+	case present:
+		r.Low.Action, r.High.Action = rules.Pass, rules.Pass
+	case possible:
+		r.Low.Action = rules.Pass
+	}
 	return r
 }
 
-// Refuses reports whether a hard symbol refuses a message of which only client and sender are known, whatever the open
-// symbols and the message turn out to be.
+// Refuses reports whether a hard symbol refuses a message of which only client, sender and first recipient are known,
+// whatever the message turns out to be. A symbol that lets mail pass lifts the refusal if it is known by now; open ones do
+// not, so those that could should be waited for.
 func Refuses(set *rules.Set, p *rules.Policy, f Facts, open []string) bool {
 	counted := candidates(set, p, f, presences(set, f, open, false))
-	return presenceOf(counted, func(s *rules.Symbol) bool { return ModeUnder(p, s) == rules.Hard }) == present
+	return modeOf(p, counted, rules.Hard) == present && modeOf(p, counted, rules.Allow) != present
 }
 
 // Refusers are the symbols that refuse alone under p, and those on which a condition depends that does.
-func Refusers(set *rules.Set, p *rules.Policy) map[string]bool {
+func Refusers(set *rules.Set, p *rules.Policy) map[string]bool { return leadingTo(set, p, rules.Hard) }
+
+// Allowers are the symbols that let mail pass under p, whatever refuses it, and those on which a condition depends that
+// does.
+func Allowers(set *rules.Set, p *rules.Policy) map[string]bool { return leadingTo(set, p, rules.Allow) }
+
+// leadingTo are the symbols of a mode under p, and those on which a condition of that mode depends.
+func leadingTo(set *rules.Set, p *rules.Policy, mode rules.Mode) map[string]bool {
 	all := map[string]bool{}
 	for name, s := range set.Symbols {
-		if ModeUnder(p, s) == rules.Hard {
+		if p.ModeOf(s) == mode {
 			all[name] = true
 		}
 	}
@@ -136,11 +150,16 @@ type candidate struct {
 func candidates(set *rules.Set, p *rules.Policy, f Facts, all map[string]presence) []candidate {
 	counted := make([]candidate, 0, len(all))
 	for name, is := range all {
-		if s := set.Symbols[name]; s != nil && is != absent && ModeUnder(p, s) != rules.Shadow {
+		if s := set.Symbols[name]; s != nil && is != absent && p.ModeOf(s) != rules.Shadow {
 			counted = append(counted, candidate{s.For(&f.Features), is})
 		}
 	}
 	return counted
+}
+
+// modeOf is how sure it is that one of the symbols has a mode under p.
+func modeOf(p *rules.Policy, counted []candidate, mode rules.Mode) presence {
+	return presenceOf(counted, func(s *rules.Symbol) bool { return p.ModeOf(s) == mode })
 }
 
 // presenceOf is how sure it is that one of the wanted symbols holds.

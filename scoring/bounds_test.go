@@ -57,7 +57,7 @@ func drawnSet(t *rapid.T, loaded *rules.Set) (*rules.Set, *rules.Policy) {
 	for _, name := range names {
 		s := &rules.Symbol{Name: name, Points: somePoints.Draw(t, name), Family: family.Draw(t, "family")}
 		s.OneOf = rapid.SampledFrom([]string{"", "", "", "one", "two"}).Draw(t, "one of")
-		s.Mode = rapid.SampledFrom([]rules.Mode{rules.Weighted, rules.Weighted, rules.Weighted, rules.Weighted, rules.Weighted, rules.Shadow, rules.Hard}).Draw(t, "mode")
+		s.Mode = rapid.SampledFrom([]rules.Mode{rules.Weighted, rules.Weighted, rules.Weighted, rules.Weighted, rules.Weighted, rules.Shadow, rules.Hard, rules.Allow}).Draw(t, "mode")
 		if rapid.IntRange(0, 3).Draw(t, "zone") == 0 {
 			s.Zone = "Z"
 		}
@@ -172,7 +172,8 @@ func TestBoundsAreReached(t *testing.T) {
 	})
 }
 
-// Who is refused before the message has come would be refused whatever it is.
+// Who is refused before the message has come would be refused whatever it is, unless something lets it pass of which
+// nothing could be known then.
 func TestARefusalWithoutTheMessageIsFinal(t *testing.T) {
 	loaded := loadConditions(t)
 	refused := 0
@@ -183,9 +184,14 @@ func TestARefusalWithoutTheMessageIsFinal(t *testing.T) {
 			return
 		}
 		refused++
+		for _, h := range f.Hits {
+			if s := set.Symbols[h.Symbol]; s != nil && p.ModeOf(s) == rules.Allow {
+				t.Fatalf("refused, but %s lets it pass", h.Symbol)
+			}
+		}
 		f.Features.Size, f.Features.Bulk.Alike = rapid.IntRange(0, 1000).Draw(t, "later size"), rapid.IntRange(0, 10).Draw(t, "later alike")
 		outcomes(f, open, func(all Facts) {
-			if v := Judge(set, p, all); v.Action != rules.Reject || v.By != ByHard {
+			if v := Judge(set, p, all); v.By != ByAllow && (v.Action != rules.Reject || v.By != ByHard) {
 				t.Fatalf("refused, but with %v it is %s", all, v.Action)
 			}
 		})
@@ -195,14 +201,14 @@ func TestARefusalWithoutTheMessageIsFinal(t *testing.T) {
 	}
 }
 
-// A symbol that is none of the refusers never changes whether anything refuses alone.
+// A symbol that is none of the refusers and allowers never changes whether anything refuses alone.
 func TestWhoCannotRefuseNeedNotBeWaitedFor(t *testing.T) {
 	loaded := loadConditions(t)
 	check(t, func(t *rapid.T) {
 		set, p := drawnSet(t, loaded)
 		f, open := drawnFacts(t)
-		refusers := Refusers(set, p)
-		open = slices.DeleteFunc(open, func(name string) bool { return refusers[name] })
+		refusers, allowers := Refusers(set, p), Allowers(set, p)
+		open = slices.DeleteFunc(open, func(name string) bool { return refusers[name] || allowers[name] })
 		by := Judge(set, p, f).By
 		outcomes(f, open, func(all Facts) {
 			if v := Judge(set, p, all); v.By != by {
@@ -257,5 +263,28 @@ func BenchmarkBounds(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		Bounds(set, p, f, open)
+	}
+}
+
+// What lets mail pass does so from the moment it is known, and lifts no refusal before.
+func TestBoundsOfAllowing(t *testing.T) {
+	set, p := ruleset(
+		rules.Symbol{Name: "FRIEND", Mode: rules.Allow}, rules.Symbol{Name: "HARD", Mode: rules.Hard}, rules.Symbol{Name: "TEN", Points: 1000},
+	)
+	for _, c := range []struct {
+		hits, open []string
+		low, high  rules.Action
+		refuses    bool
+	}{
+		{[]string{"HARD"}, nil, rules.Reject, rules.Reject, true},
+		{[]string{"HARD"}, []string{"FRIEND"}, rules.Pass, rules.Reject, true},
+		{[]string{"HARD", "FRIEND"}, []string{"TEN"}, rules.Pass, rules.Pass, false},
+		{[]string{"FRIEND"}, []string{"HARD", "TEN"}, rules.Pass, rules.Pass, false},
+		{[]string{"TEN"}, []string{"FRIEND"}, rules.Pass, rules.Tag, false},
+	} {
+		r := Bounds(set, p, hits(c.hits...), c.open)
+		if refuses := Refuses(set, p, hits(c.hits...), c.open); r.Low.Action != c.low || r.High.Action != c.high || refuses != c.refuses {
+			t.Errorf("%v and perhaps %v: from %s to %s, refused before the message: %v", c.hits, c.open, r.Low.Action, r.High.Action, refuses)
+		}
 	}
 }

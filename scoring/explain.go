@@ -61,6 +61,7 @@ func SmallestChange(lines []Line, t rules.Thresholds) (Change, bool) {
 type account struct {
 	symbols    []Line // heaviest first
 	hard       map[string]bool
+	allow      map[string]bool
 	waits      string                  // the symbol without which greylisting would not defer, or ""
 	caps       map[string]rules.Points // by family, those that were in force
 	cappedBy   map[string]string       // by family, the symbol whose presence caps it
@@ -68,7 +69,7 @@ type account struct {
 }
 
 func newAccount(lines []Line, t rules.Thresholds) *account {
-	s := &account{hard: map[string]bool{}, caps: map[string]rules.Points{}, cappedBy: map[string]string{}, thresholds: t}
+	s := &account{hard: map[string]bool{}, allow: map[string]bool{}, caps: map[string]rules.Points{}, cappedBy: map[string]string{}, thresholds: t}
 	over := map[string]rules.Points{}
 	for _, l := range lines {
 		kind, of, correction := strings.Cut(l.Rule, ":")
@@ -78,8 +79,10 @@ func newAccount(lines []Line, t rules.Thresholds) *account {
 			if l.Caps != "" {
 				s.cappedBy[l.Caps] = l.Rule
 			}
-		case kind == "hard":
+		case kind == hardKind:
 			s.hard[of] = true
+		case kind == allowKind:
+			s.allow[of] = true
 		case kind == greylistKind:
 			s.waits = of
 		case kind == "cap":
@@ -125,10 +128,19 @@ func (s *account) without(out []int) (rules.Action, rules.Points) {
 			points -= max(0, families[family]-most)
 		}
 	}
-	for name := range s.hard {
-		if !gone(name) {
-			return rules.Reject, points
+	holds := func(names map[string]bool) bool {
+		for name := range names {
+			if !gone(name) {
+				return true
+			}
 		}
+		return false
+	}
+	switch {
+	case holds(s.allow):
+		return rules.Pass, points
+	case holds(s.hard):
+		return rules.Reject, points
 	}
 	if s.waits != "" && !gone(s.waits) {
 		return rules.Defer, points // its band is not in the lines
@@ -148,12 +160,15 @@ type search struct {
 func (s *search) useful() []int {
 	var all []int
 	for i, l := range s.symbols {
-		if l.Points != 0 || l.Caps != "" || s.hard[l.Rule] || s.waits == l.Rule {
+		if l.Points != 0 || l.Caps != "" || s.forces(l.Rule) || s.waits == l.Rule {
 			all = append(all, i)
 		}
 	}
 	return all
 }
+
+// forces reports whether a symbol refuses or lets pass alone.
+func (s *account) forces(symbol string) bool { return s.hard[symbol] || s.allow[symbol] }
 
 // choose tries all sets of the given size that extend chosen by some of the indices in more.
 func (s *search) choose(chosen, more []int, size int) bool {
@@ -181,12 +196,12 @@ func (s *search) try(chosen []int, least bool) bool {
 	return true
 }
 
-// greedy leaves out what speaks for the action, hard symbols first, then the heaviest, until it is another.
+// greedy leaves out what speaks for the action, symbols that decide alone first, then the heaviest, until it is another.
 func (s *search) greedy() (Change, bool) {
 	for _, against := range []bool{true, false} {
 		var chosen []int
 		for i, l := range s.symbols {
-			if against && s.hard[l.Rule] {
+			if against == s.hard[l.Rule] && s.forces(l.Rule) {
 				chosen = append(chosen, i)
 			}
 		}

@@ -26,6 +26,7 @@ func TestSmallestChange(t *testing.T) {
 		{Name: "GOOD", Points: -300},
 		{Name: "IP1", Points: 700, Family: "ip"}, {Name: "IP2", Points: 800, Family: "ip"},
 		{Name: "BULK", Points: 1600, Family: "bulk"}, {Name: "WANTED", CapAt: &rules.Cap{Family: "bulk"}},
+		{Name: "FRIEND", Mode: rules.Allow}, {Name: "FRIEND2", Points: -100, Mode: rules.Allow},
 		{Name: "HARD", Points: 700, Mode: rules.Hard}, {Name: "HARD2", Mode: rules.Hard},
 		{Name: "M1", Points: 700, OneOf: "m"}, {Name: "M2", Points: 650, OneOf: "m"}, {Name: "M3", Points: 100, OneOf: "m"},
 	}
@@ -45,6 +46,9 @@ func TestSmallestChange(t *testing.T) {
 		{"a hard symbol", []string{"HARD"}, []string{"HARD"}, rules.Pass, 0},
 		{"a hard symbol and a heavy one", []string{"HARD", "BULK"}, []string{"BULK", "HARD"}, rules.Pass, 0},
 		{"two hard symbols", []string{"HARD", "HARD2"}, []string{"HARD", "HARD2"}, rules.Pass, 0},
+		{"a friend", []string{"HARD", "FRIEND"}, []string{"FRIEND"}, rules.Reject, 700},
+		{"two friends", []string{"BULK", "FRIEND", "FRIEND2"}, []string{"FRIEND2", "FRIEND"}, rules.Reject, 1600},
+		{"a friend who was not needed", []string{"TINY", "FRIEND"}, nil, 0, 0},
 		{"a capped family falls less than its symbol", []string{"IP1", "IP2"}, []string{"IP2", "IP1"}, rules.Pass, 0},
 		{"what caps a family", []string{"BULK", "WANTED"}, []string{"WANTED"}, rules.Reject, 1600},
 		{"another of the group counts then", []string{"M1", "M2", "M3"}, []string{"M1", "M2"}, rules.Pass, 100},
@@ -91,7 +95,7 @@ func TestSmallestChangeComesTrue(t *testing.T) {
 			symbols = append(symbols, rules.Symbol{
 				Name: name, Points: rules.Points(rapid.IntRange(-600, 1200).Draw(t, "points")),
 				Family: rapid.SampledFrom(families).Draw(t, "family"), OneOf: rapid.SampledFrom(groups).Draw(t, "group"),
-				Mode: rules.Mode(rapid.IntRange(0, 1).Draw(t, "mode")),
+				Mode: rapid.SampledFrom([]rules.Mode{rules.Weighted, rules.Weighted, rules.Hard, rules.Allow}).Draw(t, "mode"),
 			})
 		}
 		set, p := ruleset(symbols...)
@@ -146,4 +150,16 @@ func TestMarginsAreTheNearest(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Where all sets of a size are too many to try, whoever lets a message pass is still found first.
+func TestAFriendOfManyIsFound(t *testing.T) {
+	lines := []Line{{Rule: "FRIEND"}, {Rule: "allow:FRIEND"}, {Rule: "HARD"}, {Rule: "hard:HARD"}}
+	for i := range 400 {
+		lines = append(lines, Line{Rule: string(rune('A'+i/26)) + string(rune('a'+i%26)), Points: -100})
+	}
+	_, p := ruleset()
+	if change, ok := SmallestChange(lines, p.Thresholds); !ok || !slices.Equal(change.Without, []string{"FRIEND"}) || change.Action != rules.Reject {
+		t.Errorf("%v %+v", ok, change)
+	}
 }

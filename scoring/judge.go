@@ -9,8 +9,12 @@ import (
 	"weir/rules"
 )
 
-// greylistKind begins the name of the line that says that greylisting defers.
-const greylistKind = "greylist"
+// What begins the names of the lines of no points that say what decided.
+const (
+	hardKind     = "hard"
+	greylistKind = "greylist"
+	allowKind    = "allow"
+)
 
 // maxReasons is how many public texts a reply names.
 const maxReasons = 3
@@ -30,7 +34,7 @@ func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 		}
 		symbol = symbol.For(&f.Features)
 		line := lineOf(symbol, detail)
-		if ModeUnder(p, symbol) == rules.Shadow {
+		if p.ModeOf(symbol) == rules.Shadow {
 			v.Shadow = append(v.Shadow, line)
 			continue
 		}
@@ -51,6 +55,7 @@ func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 	v.Action = ActionFor(p.Thresholds, v.Points)
 	v.force(p, counted)
 	v.greylist(set.Greylist, p, counted)
+	v.allow(p, counted)
 	v.Reasons = reasons(p, counted)
 	return v
 }
@@ -90,14 +95,6 @@ func combine(set *rules.Set, found map[string]string, f *rules.Features) []filte
 		}
 	}
 	return problems
-}
-
-// ModeUnder is the mode of a symbol under a policy: a policy may change how zones count, but a trial stays a trial.
-func ModeUnder(p *rules.Policy, s *rules.Symbol) rules.Mode {
-	if s.Zone != "" && p.ZoneMode != nil && s.Mode != rules.Shadow {
-		return *p.ZoneMode
-	}
-	return s.Mode
 }
 
 func byWeight(a, b Line) int {
@@ -193,11 +190,11 @@ func ActionFor(t rules.Thresholds, p rules.Points) rules.Action {
 // force makes the verdict a refusal when a hard symbol counts, with a line of no points for each.
 func (v *Verdict) force(p *rules.Policy, symbols []*rules.Symbol) {
 	for _, s := range symbols {
-		if ModeUnder(p, s) != rules.Hard {
+		if p.ModeOf(s) != rules.Hard {
 			continue
 		}
 		v.Action, v.By = rules.Reject, ByHard
-		v.Why = append(v.Why, Line{Rule: "hard:" + s.Name, Detail: s.Name + " refuses alone", Src: s.Src.String()})
+		v.Why = append(v.Why, Line{Rule: hardKind + ":" + s.Name, Detail: s.Name + " refuses alone", Src: s.Src.String()})
 	}
 }
 
@@ -217,6 +214,18 @@ func (v *Verdict) greylist(g *rules.Greylist, p *rules.Policy, symbols []*rules.
 		Detail: fmt.Sprintf("strangers wait from %s to below %s", g.From, g.Below)})
 }
 
+// allow makes the verdict a pass when a symbol counts that lets mail pass, with a line of no points for each. The lines of
+// what it was stronger than stay.
+func (v *Verdict) allow(p *rules.Policy, symbols []*rules.Symbol) {
+	for _, s := range symbols {
+		if p.ModeOf(s) != rules.Allow {
+			continue
+		}
+		v.Action, v.By = rules.Pass, ByAllow
+		v.Why = append(v.Why, Line{Rule: allowKind + ":" + s.Name, Detail: s.Name + " lets it pass", Src: s.Src.String()})
+	}
+}
+
 // reasons picks the public texts of what spoke against the sender, the hard first, then the heaviest.
 func reasons(p *rules.Policy, symbols []*rules.Symbol) []string {
 	var out []string
@@ -227,7 +236,7 @@ func reasons(p *rules.Policy, symbols []*rules.Symbol) []string {
 			}
 		}
 	}
-	add(func(s *rules.Symbol) bool { return ModeUnder(p, s) == rules.Hard })
+	add(func(s *rules.Symbol) bool { return p.ModeOf(s) == rules.Hard })
 	add(func(s *rules.Symbol) bool { return s.Points > 0 })
 	return out
 }

@@ -39,7 +39,7 @@ func sum(lines []Line) (total rules.Points) {
 }
 
 func TestJudge(t *testing.T) {
-	weighted, shadow := rules.Weighted, rules.Shadow
+	weighted, shadow, hard := rules.Weighted, rules.Shadow, rules.Hard
 	symbols := []rules.Symbol{
 		{Name: "A", Points: 400}, {Name: "B", Points: 250}, {Name: "GOOD", Points: -300},
 		{Name: "IP1", Points: 700, Family: "dns_ip"}, {Name: "IP2", Points: 800, Family: "dns_ip"},
@@ -49,6 +49,7 @@ func TestJudge(t *testing.T) {
 		{Name: "TRIAL", Points: 900, Mode: rules.Shadow},
 		{Name: "BULK", Points: 1600, Family: "bulk"},
 		{Name: "WANTED", CapAt: &rules.Cap{Family: "bulk"}},
+		{Name: "FRIEND", Mode: rules.Allow}, {Name: "WL", Points: -200, Mode: rules.Allow, Zone: "WL"}, {Name: "GOOD_IP", Points: -50, Zone: "WL"},
 		{Name: "M1", Points: 400, OneOf: "M"}, {Name: "M2", Points: 300, OneOf: "M"}, {Name: "M3", Points: -450, OneOf: "M"},
 	}
 	cases := []struct {
@@ -73,6 +74,12 @@ func TestJudge(t *testing.T) {
 		{"a policy for zones leaves rules alone", []string{"R_HARD"}, &weighted, rules.Reject, 100, ByHard},
 		{"a trial scores nothing", []string{"TRIAL"}, nil, rules.Pass, 0, ByScore},
 		{"bulk refuses", []string{"BULK"}, nil, rules.Reject, 1600, ByScore},
+		{"a friend passes whatever the sum", []string{"BULK", "FRIEND"}, nil, rules.Pass, 1600, ByAllow},
+		{"and whatever refuses alone", []string{"Z_HARD", "R_HARD", "FRIEND"}, nil, rules.Pass, 800, ByAllow},
+		{"an answer lets mail pass and counts", []string{"BULK", "WL"}, nil, rules.Pass, 1400, ByAllow},
+		{"also where a policy has lists refuse", []string{"WL"}, &hard, rules.Pass, -200, ByAllow},
+		{"but not where it tries them", []string{"BULK", "WL"}, &shadow, rules.Reject, 1600, ByScore},
+		{"a list refuses nobody of whom it says good things", []string{"GOOD_IP"}, &hard, rules.Pass, -50, ByScore},
 		{"wanted bulk is counted, not scored", []string{"BULK", "WANTED"}, nil, rules.Pass, 0, ByScore},
 		{"only the heaviest of a group", []string{"M1", "M2"}, nil, rules.Pass, 400, ByScore},
 		{"the heaviest may be a good one", []string{"M1", "M2", "M3"}, nil, rules.Pass, -450, ByScore},
@@ -125,7 +132,7 @@ func TestJudgeIsASumAndIgnoresOrder(t *testing.T) {
 			symbols = append(symbols, rules.Symbol{
 				Name: name, Points: rules.Points(rapid.IntRange(-900, 900).Draw(t, "points")),
 				Family: rapid.SampledFrom(families).Draw(t, "family"), OneOf: rapid.SampledFrom(groups).Draw(t, "group"),
-				Mode: rules.Mode(rapid.IntRange(0, 2).Draw(t, "mode")),
+				Mode: rules.Mode(rapid.IntRange(0, 3).Draw(t, "mode")),
 			})
 		}
 		set, p := ruleset(symbols...)

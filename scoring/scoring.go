@@ -16,6 +16,7 @@ type By string
 const (
 	ByScore   By = "score"   // the sum reached a threshold, or none
 	ByHard    By = "hard"    // a hard symbol refused alone
+	ByAllow   By = "allow"   // a symbol let the message pass, whatever else holds
 	ByBackend By = "backend" // the server behind refused
 )
 

@@ -86,6 +86,8 @@ func decidedText(r *verdictlog.Record) string {
 		}
 	case scoring.ByHard:
 		text = "by a symbol that refuses alone: " + strings.Join(forcing(r, "hard"), ", ")
+	case scoring.ByAllow:
+		text = "by a symbol that lets mail pass: " + strings.Join(forcing(r, "allow"), ", ")
 	case scoring.ByBackend:
 		text = "by the server behind"
 	}

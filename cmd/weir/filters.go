@@ -18,6 +18,7 @@ import (
 	"weir/filters/reverse"
 	"weir/filters/store"
 	"weir/filters/structure"
+	"weir/filters/who"
 	"weir/rules"
 )
 
@@ -37,6 +38,7 @@ func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
 		lists[i] = bounded(p.dnsBudget, lists[i])
 	}
 	all := append(lists, outgoing.New(set.Outgoing, p.store)...)
+	all = append(all, who.New(set.Who)...)
 	return append(all,
 		bounded(p.dnsBudget, reverse.New(p.resolver)),
 		bounded(p.dnsBudget, auth.NewSPF(p.resolver)),

@@ -22,6 +22,7 @@ import (
 	"weir/filters/pattern"
 	"weir/filters/reverse"
 	"weir/filters/structure"
+	"weir/filters/who"
 	"weir/rules/strict"
 )
 
@@ -64,7 +65,7 @@ func (a *app) helpCode(code string) error {
 func manuals() map[string]string {
 	return map[string]string{
 		"auth": auth.Readme, "spf": auth.Readme, "dkim": auth.Readme, "dmarc": auth.Readme, "arc": auth.Readme, "bulk": bulk.Readme, "dnsbl": dnsbl.Readme,
-		"attachment": attachment.Readme, "html": html.Readme, "greylist": greylist.Readme, "hello": hello.Readme, "manners": manners.Readme, "outgoing": outgoing.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme,
+		"attachment": attachment.Readme, "html": html.Readme, "greylist": greylist.Readme, "hello": hello.Readme, "manners": manners.Readme, "outgoing": outgoing.Readme, "pattern": pattern.Readme, "reverse": reverse.Readme, "structure": structure.Readme, "who": who.Readme,
 	}
 }
 

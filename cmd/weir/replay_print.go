@@ -93,6 +93,10 @@ func causesText(causes []replay.Cause) string {
 			all = append(all, printable(of)+" refuses alone")
 		case special && kind == "hard":
 			all = append(all, printable(of)+" no longer refuses alone")
+		case special && kind == "allow" && c.Was == nil:
+			all = append(all, printable(of)+" lets it pass")
+		case special && kind == "allow":
+			all = append(all, printable(of)+" no longer lets it pass")
 		case c.Open:
 			all = append(all, fmt.Sprintf("%s counted %s, and is sought in another way now", printable(c.Rule), was))
 		case c.Was == nil:

@@ -106,22 +106,25 @@ func (b *brief) readFact(name, value []byte) {
 // action is what the rules had decided, and whether a hard symbol forced it. Where the backend or the front refused, the record's action is theirs, and the
 // rules' own has to be worked out from the lines.
 func (b *brief) action(line []byte) (was rules.Action, hard, ok bool) {
-	if by := scoring.By(b.by); by == scoring.ByScore || by == scoring.ByHard || len(b.policy) == 0 {
+	if by := scoring.By(b.by); by == scoring.ByScore || decidedAlone(by) || len(b.policy) == 0 {
 		return b.verdict, by == scoring.ByHard, true
 	}
 	r, err := verdictlog.ReadRecord(line)
 	if err != nil {
 		return rules.Pass, false, false
 	}
-	return Decided(r), isHard(r), true
+	was = Decided(r)
+	return was, was == rules.Reject && hasLine(r, isHard), true
 }
 
 // Decided is what the rules decided on the message of r, whatever the backend or the front made of it.
 func Decided(r *verdictlog.Record) rules.Action {
-	if isHard(r) {
+	switch {
+	case hasLine(r, isAllow):
+		return rules.Pass
+	case hasLine(r, isHard):
 		return rules.Reject
-	}
-	if slices.ContainsFunc(r.Hits, func(l scoring.Line) bool { return strings.HasPrefix(l.Rule, "greylist:") }) {
+	case hasLine(r, func(rule string) bool { return strings.HasPrefix(rule, "greylist:") }):
 		return rules.Defer
 	}
 	if r.Message == nil {
@@ -145,8 +148,8 @@ func only(object []byte, names []string) []byte {
 	return append(kept, '}')
 }
 
-func isHard(r *verdictlog.Record) bool {
-	return slices.ContainsFunc(r.Hits, func(l scoring.Line) bool { return isForced(l.Rule) })
+func hasLine(r *verdictlog.Record, wanted func(rule string) bool) bool {
+	return slices.ContainsFunc(r.Hits, func(l scoring.Line) bool { return wanted(l.Rule) })
 }
 
 // facts decodes what b holds of the facts.

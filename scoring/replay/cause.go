@@ -43,8 +43,8 @@ func (j *Judge) flip(line []byte, out Judgement) (Flip, error) {
 	if err != nil {
 		return f, err
 	}
-	if !k.same && len(k.set.Bulk.Exempt) > 0 {
-		if facts.Hits, err = b.exempted(facts.Hits, k.set.Bulk.Exempt); err != nil {
+	if k.derives() {
+		if facts.Hits, err = b.derived(facts.Hits, k.set); err != nil {
 			return f, err
 		}
 	}
@@ -59,7 +59,7 @@ func (j *Judge) flip(line []byte, out Judgement) (Flip, error) {
 // that way, heaviest first, and those of thresholds. Of either kind those that changed nothing are left out.
 func causes(r *verdictlog.Record, was rules.Action, v scoring.Verdict) []Cause {
 	old := r.Verdict.Thresholds.Rules()
-	forced := v.By == scoring.ByHard || r.Verdict.By == scoring.ByHard
+	forced := decidedAlone(v.By) || decidedAlone(r.Verdict.By)
 	thresholds := crossed(moved(old, v.Thresholds), was, v.Action)
 	if !forced && scoring.ActionFor(v.Thresholds, r.Verdict.Score) == v.Action && len(thresholds) > 0 {
 		return thresholds
@@ -109,8 +109,14 @@ func differing(was, is []scoring.Line) []Cause {
 	return all
 }
 
-// isForced reports whether a line says that a symbol refuses alone.
-func isForced(rule string) bool { return strings.HasPrefix(rule, "hard:") }
+// decidedAlone reports whether one symbol decided, whatever the sum.
+func decidedAlone(by scoring.By) bool { return by == scoring.ByHard || by == scoring.ByAllow }
+
+// isForced reports whether a line says that a symbol refuses, or lets pass, alone.
+func isForced(rule string) bool { return isHard(rule) || isAllow(rule) }
+
+func isHard(rule string) bool  { return strings.HasPrefix(rule, "hard:") }
+func isAllow(rule string) bool { return strings.HasPrefix(rule, "allow:") }
 
 // crossed are the thresholds that lie between two actions.
 func crossed(all []Cause, a, b rules.Action) []Cause {

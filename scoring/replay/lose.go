@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"net/netip"
 	"slices"
 
 	"weir/filters"
@@ -20,9 +19,7 @@ func Lose(set *rules.Set, r *verdictlog.Record, lost func(symbol string) bool) (
 	for _, name := range r.Facts.Symbols {
 		all.Hits = append(all.Hits, filters.Hit{Symbol: name})
 	}
-	whose := rules.Whose{Sender: r.Envelope.From, User: r.Session.User, Listener: r.Session.Listener}
-	whose.Addr, _ = netip.ParseAddr(r.Session.Client.IP) // of none it stays none
-	p := policyOf(set, r.Envelope, whose, r.Verdict.Policy)
+	p := policyOf(set, r.Envelope, whoseOf(r.Envelope, r.Session), r.Verdict.Policy)
 	with = scoring.Judge(set, p, all)
 	all.Hits = slices.DeleteFunc(all.Hits, func(h filters.Hit) bool { return lost(h.Symbol) })
 	return with, scoring.Judge(set, p, all), true

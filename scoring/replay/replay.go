@@ -8,7 +8,6 @@ package replay
 import (
 	"encoding/json"
 	"maps"
-	"net/netip"
 	"slices"
 	"strconv"
 
@@ -132,9 +131,8 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 		j.key = append(j.key, b.features...)
 	}
 	j.key = strconv.AppendBool(append(j.key, b.early...), b.whole)
-	exempts := !k.same && len(k.set.Bulk.Exempt) > 0
-	if exempts {
-		j.key = append(append(j.key, b.auth...), byte('0'+len(b.bulk)%2))
+	if k.derives() {
+		j.key = b.appendDeriving(j.key, k.set)
 	}
 	if o, ok := j.memo[string(j.key)]; ok {
 		return o, nil
@@ -143,8 +141,8 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if exempts {
-		if f.Hits, err = b.exempted(f.Hits, k.set.Bulk.Exempt); err != nil {
+	if k.derives() {
+		if f.Hits, err = b.derived(f.Hits, k.set); err != nil {
 			return outcome{}, err
 		}
 	}
@@ -171,11 +169,14 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 func (k *known) judge(p *rules.Policy, f scoring.Facts, open []string, whole bool) outcome {
 	v := scoring.Judge(k.set, p, f)
 	o := outcome{action: v.Action, score: v.Points, hard: v.By == scoring.ByHard}
-	if !o.hard && !whole {
-		refusers := scoring.Refusers(k.whole, p)
-		open = slices.DeleteFunc(open, func(name string) bool { return !refusers[name] })
+	if len(open) == 0 {
+		return o
 	}
-	if o.hard || len(open) == 0 {
+	refusers, allowers := scoring.Refusers(k.whole, p), scoring.Allowers(k.whole, p)
+	open = slices.DeleteFunc(open, func(name string) bool {
+		return !allowers[name] && (o.hard || !whole && !refusers[name])
+	})
+	if len(open) == 0 {
 		return o
 	}
 	f.Hits = slices.DeleteFunc(slices.Clone(f.Hits), func(h filters.Hit) bool { return slices.Contains(k.unknown, h.Symbol) })
@@ -184,7 +185,7 @@ func (k *known) judge(p *rules.Policy, f scoring.Facts, open []string, whole boo
 	}
 	o.missing = slices.DeleteFunc(slices.Clone(open), func(name string) bool {
 		s := k.whole.Symbols[name]
-		return s == nil || s.Points == 0 && s.CapAt == nil && scoring.ModeUnder(p, s) == rules.Weighted || scoring.ModeUnder(p, s) == rules.Shadow
+		return s == nil || s.Points == 0 && s.CapAt == nil && p.ModeOf(s) == rules.Weighted || p.ModeOf(s) == rules.Shadow
 	})
 	if len(o.missing) == 0 {
 		o.missing = open // they count for nothing themselves, but conditions read them
@@ -215,16 +216,13 @@ func (j *Judge) policy(b *brief) (*rules.Policy, error) {
 	if err := json.Unmarshal(b.envelope, &e); err != nil {
 		return nil, err
 	}
-	w := rules.Whose{Sender: e.From}
+	var s verdictlog.Session
 	if all {
-		var s verdictlog.Session
 		if err := json.Unmarshal(b.session, &s); err != nil {
 			return nil, err
 		}
-		w.User, w.Listener = s.User, s.Listener
-		w.Addr, _ = netip.ParseAddr(s.Client.IP)
 	}
-	p := policyOf(j.rules.Set, e, w, string(b.policy))
+	p := policyOf(j.rules.Set, e, whoseOf(e, s), string(b.policy))
 	if len(j.whose) >= maxMemo {
 		clear(j.whose)
 	}
@@ -319,24 +317,4 @@ func (j *Judge) without(digest, version string) (*rules.Set, []string) {
 		delete(set.Symbols, name)
 	}
 	return &set, slices.Sorted(maps.Keys(gone))
-}
-
-// exempted is hits with the exemptions that hold under the new lists instead of those that held.
-func (b *brief) exempted(hits []filters.Hit, exempts []rules.Exempt) ([]filters.Hit, error) {
-	hits = slices.DeleteFunc(hits, func(h filters.Hit) bool {
-		return slices.ContainsFunc(exempts, func(e rules.Exempt) bool { return e.Symbol == h.Symbol })
-	})
-	if len(b.bulk) == 0 || len(b.auth) == 0 {
-		return hits, nil
-	}
-	var auth verdictlog.Auth
-	if err := json.Unmarshal(b.auth, &auth); err != nil {
-		return nil, err
-	}
-	for _, e := range exempts {
-		if e.Signers != nil && slices.ContainsFunc(auth.Domains, e.Signers.HasDomain) {
-			hits = append(hits, filters.Hit{Symbol: e.Symbol})
-		}
-	}
-	return hits, nil
 }

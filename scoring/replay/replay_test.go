@@ -192,6 +192,7 @@ func TestOtherWorthIsExact(t *testing.T) {
 		"unweighed": edited(t, "policies:", "  - { id: NOBODY_WEIGHS, about: \"n\", check: spf, score: 6 }\npolicies:"),
 		"list":      edited(t, "inline: [shop.example]", "inline: [other.example]"),
 		"policy":    edited(t, "rcpt: [boss@example.org]", "rcpt: [bob@example.org]"),
+		"allowed":   edited(t, "policies:", "  - { id: FRIEND, about: \"f\", who: { rcpt: bob@example.org, proven: other.example }, mode: allow }\npolicies:"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			flips := 0
@@ -209,6 +210,9 @@ func TestOtherWorthIsExact(t *testing.T) {
 				}
 				if signer == "" {
 					signer = "shop.example"
+				}
+				if c.to == "bob@example.org" && slices.Equal(c.proven, []string{"other.example"}) {
+					now.symbols = append(slices.Clone(now.symbols), "FRIEND")
 				}
 				if c.bulk && slices.Equal(c.proven, []string{signer}) {
 					now.symbols = append(slices.Clone(now.symbols), "WANTED")
@@ -249,6 +253,7 @@ func TestUnknownIsNeverGuessed(t *testing.T) {
 		"other window":     edited(t, "alike: 20", "alike: 10"),
 		"other zone":       edited(t, "z.example.org", "y.example.org"),
 		"good pattern":     edited(t, "regex: club", "regex: clubs"),
+		"new friend":       edited(t, "policies:", "  - { id: NEW, about: \"n\", body: { regex: new }, mode: allow }\npolicies:"),
 		"new hard pattern": edited(t, "policies:", "  - { id: NEW, about: \"n\", body: { regex: new }, mode: hard, score: 3 }\npolicies:"),
 	} {
 		t.Run(name, func(t *testing.T) {
