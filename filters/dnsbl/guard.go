@@ -263,7 +263,14 @@ func (l *guard) test(ctx context.Context, r *lookup.Resolver, tell func(Status))
 	if ctx.Err() != nil {
 		return // the end of the program says nothing of the list
 	}
-	l.change(tell, func(now time.Time) { l.conclude(found, now) })
+	l.change(tell, func(now time.Time) {
+		if l.state.Parked && !parked { // meanwhile: that needs a test of its own, with controls
+			l.testing, l.due = false, l.state.Until
+			l.nudge()
+			return
+		}
+		l.conclude(found, now)
+	})
 }
 
 // conclude draws the consequences of a test.

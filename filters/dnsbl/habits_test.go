@@ -12,6 +12,7 @@ import (
 
 	"weir/filters"
 	"weir/filters/lookup"
+	"weir/filters/lookup/lookuptest"
 	"weir/filters/store"
 	"weir/rules"
 )
@@ -138,6 +139,31 @@ func TestAListThatListsTheFamiliar(t *testing.T) {
 			time.Sleep(parkWrong + time.Second)
 			w.wants(name+", when it is well again", "")
 		})
+	}
+}
+
+// A test that has begun before a list is suspected does not acquit it.
+func TestATestThatCameTooEarly(t *testing.T) {
+	z := list("A", "a.test", "X 127.0.0.2")
+	b := newBench(t, 20*time.Second)
+	asked, release := make(chan struct{}, 2), make(chan struct{})
+	b.server.Twist(func(packet []byte, tcp bool) [][]byte {
+		asked <- struct{}{}
+		return lookuptest.Held(release)(packet, tcp)
+	})
+	l := newGuard(&z, func() {})
+	l.begin(time.Now())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.test(t.Context(), b.resolver, nil)
+	}()
+	<-asked
+	l.change(nil, func(now time.Time) { l.suspects(now, "it lists all") })
+	close(release)
+	<-ended
+	if s := l.status(); !s.Parked || s.Why != "it lists all" || !l.begin(time.Now()).IsZero() {
+		t.Errorf("status %+v", s)
 	}
 }
 
