@@ -51,7 +51,7 @@ func Parse(data []byte, file string) (*Document, Findings) {
 	} else if !errors.Is(err, io.EOF) {
 		return nil, Findings{d.syntax(err)}
 	}
-	if first.Kind != yaml.DocumentNode || len(first.Content) != 1 {
+	if first.Kind != yaml.DocumentNode || len(first.Content) != 1 || first.Content[0].Tag == "!!null" {
 		return nil, Findings{d.finding(1, 1, CodeEmpty, "the file says nothing")}
 	}
 	d.root = first.Content[0]
