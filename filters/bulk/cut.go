@@ -3,19 +3,28 @@ package bulk
 import "strings"
 
 // ownWords returns what the author of s wrote himself: without quoted lines, the forwarded or answered message below,
-// the signature and the footer of a mailing list. s is the visible text, a line or paragraph a line.
+// the signature, the footer of a mailing list and what companies and mail programs put below each message. s is the
+// visible text, a line or paragraph a line.
 func ownWords(s string) string {
 	s = strings.TrimRight(s, "\n")
 	lines := strings.Split(s, "\n")
 	kept := lines[:0] // what is read of lines lies ahead
 	leaving := false  // in a paragraph on how to leave the list
+	next, own := 0, 0 // the paragraph after this one, and the first line after the last disclaimer
 	for i, line := range lines {
 		trimmed := strings.TrimSpace(line)
 		if endsOwn(trimmed, lines[i+1:]) {
 			break
 		}
-		leaving = trimmed != "" && (leaving || len(lines)-i <= footerLines && tellsToLeave(trimmed))
-		if leaving || isQuoted(trimmed) || introducesQuote(trimmed, lines[i+1:]) {
+		if i == next {
+			next += paragraph(lines[i:])
+			if disclaims(lines[i:next]) {
+				own = next
+			}
+		}
+		last := len(lines)-i <= footerLines
+		leaving = trimmed != "" && (leaving || last && tellsToLeave(trimmed))
+		if i < own || leaving || last && isOfProgram(trimmed) || isQuoted(trimmed) || introducesQuote(trimmed, lines[i+1:]) {
 			continue
 		}
 		kept = append(kept, line)
@@ -43,31 +52,6 @@ func introducesQuote(line string, rest []string) bool {
 	return false
 }
 
-// The most lines of a footer.
-const footerLines = 8
-
-// longestLine is the bytes of a line that may be one of a footer.
-const longestLine = 800
-
-// tellsToLeave reports whether line is of the kind that ends most bulk mail, wanted or not, in the same words.
-func tellsToLeave(line string) bool {
-	if len(line) > longestLine {
-		return false
-	}
-	line = strings.ToLower(line)
-	for _, words := range []string{
-		"unsubscri", "opt out", "opt-out", "stop receiving", "no longer wish to receive", "be removed from", "mailing list",
-		"отписат", "отказаться от рассылки", "получать рассылк", "получать письма",
-		"darse de baja", "darte de baja", "no desea recibir", "no deseas recibir", "dejar de recibir",
-		"abmelden", "abbestellen", "désabonner", "désinscri", "disiscri", "cancelar a inscrição",
-	} {
-		if strings.Contains(line, words) {
-			return true
-		}
-	}
-	return false
-}
-
 // endsOwn reports whether nothing of the author's follows: line begins a signature (RFC 3676 section 4.3), a message
 // that is answered or forwarded, or the footer of a mailing list, which is short and the last.
 func endsOwn(line string, rest []string) bool {
@@ -80,28 +64,40 @@ func endsOwn(line string, rest []string) bool {
 		}
 		return isBanner(rule)
 	}
-	return false
+	return isField(line, authorFields) && len(rest) > 1 && isField(rest[0], otherFields) && isField(rest[1], otherFields)
 }
 
 // isBanner reports whether s is what mail programs write between dashes above a message they include.
 func isBanner(s string) bool {
 	switch strings.ToLower(s) {
-	case "original message", "forwarded message", "исходное сообщение", "пересылаемое сообщение", "mensaje original", "mensaje reenviado":
+	case "original message", "forwarded message", "исходное сообщение", "пересылаемое сообщение", "mensaje original", "mensaje reenviado",
+		"ursprüngliche nachricht", "weitergeleitete nachricht", "message d'origine", "message d’origine", "message transféré",
+		"messaggio originale", "messaggio inoltrato", "mensagem original", "mensagem encaminhada", "oorspronkelijk bericht",
+		"doorgestuurd bericht", "wiadomość oryginalna", "wiadomość przekazana", "özgün ileti", "переслане повідомлення":
 		return true
 	}
 	return false
 }
 
-// startsHeader reports whether the first line that is not empty looks like a header line of an included message.
+// The names that mail programs give to the fields of a message they include, in the languages of isBanner.
+const (
+	authorFields = " from von de da van od kimden от від "
+	otherFields  = " sent date to cc subject gesendet datum an betreff envoyé à objet enviado el para asunto inviato data a oggetto " +
+		"enviada em assunto verzonden aan onderwerp wysłano wysłane do temat gönderilen tarih kime konu дата отправлено кому тема копия надіслано "
+)
+
+// isField reports whether line is a header field whose name is one of names.
+func isField(line, names string) bool {
+	name, _, found := strings.Cut(strings.ReplaceAll(line, "*", ""), ":")
+	name = strings.ToLower(strings.TrimSpace(name))
+	return found && name != "" && !strings.Contains(name, " ") && strings.Contains(names, " "+name+" ")
+}
+
+// startsHeader reports whether the first line that is not empty looks like one of an included message.
 func startsHeader(lines []string) bool {
 	for _, line := range lines {
-		if line = strings.TrimSpace(line); line != "" {
-			name, _, found := strings.Cut(line, ":")
-			switch strings.ToLower(name) {
-			case "from", "от", "de":
-				return found
-			}
-			return false
+		if strings.TrimSpace(line) != "" {
+			return isField(line, authorFields)
 		}
 	}
 	return false

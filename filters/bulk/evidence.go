@@ -61,15 +61,15 @@ func (b *candidate) grade(p *print) grade {
 	case both >= .55 && b.votes >= 9,
 		both >= .70 && b.pairs >= 12, // whoever else says it
 		both >= .38 && b.votes >= 18,
-		b.learned() && one >= .70 && b.votes >= 16, // cut, or pasted into other text
+		b.learned() && one >= .70 && both >= .20 && b.votes >= 16, // cut, or pasted into other text; less is a footer
 		b.payload > 0 && both >= .25 && b.votes >= 10:
 		return strict
 	case b.splits(p):
 		return unlike
 	case b.reworded(p),
 		both >= .50 && b.pairs >= 10,
-		both >= .22 && one <= 2*both && b.votes >= 14,     // as much pasted into this one as into others
-		b.learned() && ofCampaign >= .50 && b.votes >= 10, // more pasted into this one
+		both >= .22 && one <= 2*both && b.votes >= 14,                    // as much pasted into this one as into others
+		b.learned() && ofCampaign >= .50 && both >= .20 && b.votes >= 10, // more pasted into this one
 		b.payload > 0 && both >= .15 && b.votes >= 7,
 		b.alone && ofMessage >= .08 && b.spread >= 6:
 		return loose

@@ -32,4 +32,9 @@ func TestGrade(t *testing.T) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
 	}
+	long := &print{pairs: make([]uint64, 96), share: 1}
+	footer := candidate{members: 9, core: 18, pairs: 17, votes: 17, spread: 4, once: 17, picture: none}
+	if got := footer.grade(long); got != unlike {
+		t.Errorf("a footer below a long text: %v", got)
+	}
 }

@@ -92,6 +92,9 @@ func (x *reader) read(m filters.Mail) print {
 func (x *reader) text(m filters.Mail) (t text, lifted []string) {
 	whole, lifted := lift(bounded(m.Message.Text()))
 	skip := x.recipientWords(m)
+	if summary, is := invitation(m); is {
+		return x.lexer.canonical(summary, skip), lifted
+	}
 	t = x.lexer.canonical(ownWords(whole), skip)
 	if len(t.words) < fewWords {
 		t = x.lexer.canonical(whole, skip)
@@ -100,7 +103,7 @@ func (x *reader) text(m filters.Mail) (t text, lifted []string) {
 }
 
 // short makes a text that is too short to judge equal to another only together with what is beside it: its addresses
-// and pictures, or without any, its client.
+// and pictures, or without any, its client; an invitation, with its sender: many meetings have the same name.
 func (x *reader) short(m filters.Mail, p *print) {
 	p.pairs, p.terms = nil, nil
 	for _, a := range p.payload {
@@ -111,6 +114,9 @@ func (x *reader) short(m filters.Mail, p *print) {
 	}
 	if len(p.payload)+len(p.looks) == 0 {
 		p.exact = x.hasher.Pair(p.exact, x.hasher.Sum([]byte(clientNetwork(m))))
+	}
+	if _, is := invitation(m); is {
+		p.exact = x.hasher.Pair(p.exact, x.hasher.Sum([]byte(senderOf(m).name)))
 	}
 }
 

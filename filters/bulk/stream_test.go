@@ -340,6 +340,37 @@ func TestBoilerplateOfASender(t *testing.T) {
 	}
 }
 
+// The words of a meeting's program stand in the invitations of everybody.
+func TestInvitations(t *testing.T) {
+	s, r := newStream(t, seeded()), rand.New(rand.NewPCG(5, 6))
+	invite := func(summary string) mail {
+		const program = "Join the meeting online from your computer or from your telephone. Find a local number, reset your code, learn " +
+			"more about the program and its options, or load it from our site before the meeting begins."
+		d := fmt.Sprintf("firm%d.example", r.IntN(1e6))
+		return mail{
+			kind: "multipart/mixed; boundary=b", from: "ann@" + d, auth: d,
+			body: "--b\n\n" + program + "\n--b\nContent-Type: text/calendar; charset=utf-8\n\nBEGIN:VCALENDAR\nMETHOD:REQUEST\nSUMMARY;X=y:" + summary[:9] +
+				"\n " + summary[9:] + "\nEND:VCALENDAR\n--b--\n",
+		}
+	}
+	for n := range 12 {
+		if got := s.see(invite("Talk of the week")).Facts.Bulk; got.Alike != 1 {
+			t.Errorf("invitation %d: %+v", n, got)
+		}
+	}
+	const offer = "Buy cheap watches from Geneva today while our generous winter discount lasts"
+	for n := 1; n <= 5; n++ {
+		if got := s.see(invite(offer)).Facts.Bulk; got.Alike != n {
+			t.Errorf("offer %d: %+v", n, got)
+		}
+		unproven := invite(offer)
+		unproven.auth = ""
+		if got := s.see(unproven).Facts.Bulk; got.Alike != n {
+			t.Errorf("offer %d, unproven: %+v", n, got)
+		}
+	}
+}
+
 func TestShortTextsAreCountedWithTheirClient(t *testing.T) {
 	s := newStream(t, seeded())
 	for n := 1; n <= 6; n++ {
