@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
 	"net/netip"
 	"os"
@@ -224,12 +223,9 @@ func (s *scan) candidates(p part) (*candidates, error) {
 	if p.index == 0 || len(s.query.terms) == 0 && s.query.Since.IsZero() && s.query.Until.IsZero() {
 		return nil, nil
 	}
-	file, err := os.Open(filepath.Join(s.dir, p.name()))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the verdict log: %w", err)
+	file, err := openPart(s.dir, p)
+	if file == nil {
+		return nil, err
 	}
 	f := openIndex(s.dir, p, file)
 	if f == nil {

@@ -176,19 +176,18 @@ func (s *scan) file(p part, each func(*Record) error) error {
 
 // newest returns the last n records of a file that the query finds, the newest last.
 func (s *scan) newest(p part, n int) ([]*Record, error) {
-	last := ring{size: n}
 	c, err := s.candidates(p)
 	if err != nil {
 		return nil, err
 	}
 	if c == nil {
-		err := s.file(p, last.add)
-		return last.records(), err
+		return s.newestRead(p, n)
 	}
 	defer c.close()
+	var found []*Record
 	err = c.lines(c.found.Backwards(), s.ctx, func(line []byte) error {
 		return s.line(line, func(r *Record) error {
-			if last.add(r); len(last.kept) == n {
+			if found = append(found, r); len(found) == n {
 				return errFound
 			}
 			return nil
@@ -197,8 +196,36 @@ func (s *scan) newest(p part, n int) ([]*Record, error) {
 	if errors.Is(err, errFound) {
 		err = nil
 	}
-	slices.Reverse(last.kept)
-	return last.kept, err
+	slices.Reverse(found)
+	return found, err
+}
+
+// readBack is how much of a file is read at once from its end towards its beginning, about.
+const readBack = 1 << 20
+
+// newestRead is newest without an index.
+func (s *scan) newestRead(p part, n int) ([]*Record, error) {
+	file, err := openPart(s.dir, p)
+	if file == nil {
+		return nil, err
+	}
+	defer file.Close()
+	var pieces [][]*Record
+	for end := p.size; end > 0 && n > 0; {
+		start, err := lastLineEnd(file, max(0, end-readBack))
+		if err != nil {
+			return nil, fmt.Errorf("reading the verdict log: %w", err)
+		}
+		last := ring{size: n}
+		piece := io.NewSectionReader(file, start, end-start)
+		if err := s.eachLine(piece, func(line []byte) error { return s.line(line, last.add) }); err != nil {
+			return nil, err
+		}
+		pieces = append(pieces, last.records())
+		n, end = n-len(last.kept), start
+	}
+	slices.Reverse(pieces)
+	return slices.Concat(pieces...), nil
 }
 
 // count is how many records of one file the query finds.
@@ -232,17 +259,19 @@ func (s *scan) lines(p part, each func(line []byte) error) error {
 	return c.lines(c.found.Forwards(), s.ctx, each)
 }
 
-// allLines reads one file, up to the size it had when it was listed. One that is gone was expired meanwhile.
+// allLines reads one file, up to the size it had when it was listed.
 func (s *scan) allLines(p part, each func(line []byte) error) error {
-	file, err := os.Open(filepath.Join(s.dir, p.name()))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("reading the verdict log: %w", err)
+	file, err := openPart(s.dir, p)
+	if file == nil {
+		return err
 	}
 	defer file.Close()
-	in := newLines(io.LimitReader(file, p.size))
+	return s.eachLine(io.LimitReader(file, p.size), each)
+}
+
+// eachLine calls each with the lines of a file or of a piece of one.
+func (s *scan) eachLine(from io.Reader, each func(line []byte) error) error {
+	in := newLines(from)
 	for n := 1; ; n++ {
 		if n%often == 0 && s.ctx() != nil {
 			return s.ctx()
@@ -258,6 +287,18 @@ func (s *scan) allLines(p part, each func(line []byte) error) error {
 			return err
 		}
 	}
+}
+
+// openPart opens a file to read; nil if it is gone, which was expired meanwhile.
+func openPart(dir string, p part) (*os.File, error) {
+	file, err := os.Open(filepath.Join(dir, p.name()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the verdict log: %w", err)
+	}
+	return file, nil
 }
 
 // line calls each if line is a record that the query finds.

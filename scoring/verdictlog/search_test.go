@@ -55,6 +55,24 @@ func TestTheLastAreTakenOverFiles(t *testing.T) {
 	}
 }
 
+// A file that is read from its end is read in pieces.
+func TestTheLastOfALargeFile(t *testing.T) {
+	const n = 4 * readBack / 1000
+	dir := written(t, n, "verdicts-2026-11-20.jsonl")
+	parts, err := list(dir)
+	if err != nil || parts[0].size < 3*readBack {
+		t.Fatalf("%v, %v: the file is too small", parts, err)
+	}
+	all := subjects(t, dir, parse(t, "rule:RULE_7"))
+	for _, last := range []int{1, len(all) - 1, len(all), len(all) + 1} {
+		q := parse(t, "rule:RULE_7")
+		q.Last = last
+		if got := subjects(t, dir, q); !slices.Equal(got, all[max(0, len(all)-last):]) {
+			t.Errorf("the last %d: %d", last, len(got))
+		}
+	}
+}
+
 func TestSinceAndUntilBoundTheFilesRead(t *testing.T) {
 	dir := written(t, 3, "verdicts-2026-11-20.jsonl", "verdicts-2026-11-21.jsonl", "verdicts-2026-11-22.jsonl")
 	at := func(d int) time.Time { return time.Date(2026, 11, d, 0, 0, 0, 0, time.UTC) }
