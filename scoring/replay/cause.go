@@ -44,7 +44,7 @@ func (j *Judge) flip(line []byte, out Judgement) (Flip, error) {
 		return f, err
 	}
 	if k.derives() {
-		if facts.Hits, err = b.derived(facts.Hits, k.set); err != nil {
+		if facts.Hits, _, err = b.derived(facts.Hits, k.set); err != nil {
 			return f, err
 		}
 	}

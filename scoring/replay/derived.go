@@ -25,12 +25,13 @@ func (b *brief) appendDeriving(key []byte, set *rules.Set) []byte {
 	return key
 }
 
-// derived is hits with the symbols that hold under the new rules and lists instead of those that held.
-func (b *brief) derived(hits []filters.Hit, set *rules.Set) ([]filters.Hit, error) {
+// derived is hits with the symbols that hold under the new rules and lists instead of those that held. Whether the hidden
+// hold nobody can tell any more, since who sent and got the message was hashed or dropped.
+func (b *brief) derived(hits []filters.Hit, set *rules.Set) (all []filters.Hit, hidden []string, err error) {
 	var auth verdictlog.Auth
 	if len(b.auth) > 0 {
 		if err := json.Unmarshal(b.auth, &auth); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	again := func(symbol string, holds bool) {
@@ -43,17 +44,23 @@ func (b *brief) derived(hits []filters.Hit, set *rules.Set) ([]filters.Hit, erro
 		again(e.Symbol, len(b.bulk) > 0 && e.Signers != nil && slices.ContainsFunc(auth.Domains, e.Signers.HasDomain))
 	}
 	if len(set.Who) == 0 {
-		return hits, nil
+		return hits, nil, nil
 	}
 	whose, to, err := b.parties()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	fromHidden := verdictlog.Redacted(whose.Sender) || verdictlog.Redacted(whose.User)
+	toHidden := slices.ContainsFunc(to, verdictlog.Redacted)
 	for i := range set.Who {
 		w := &set.Who[i]
-		again(w.Symbol, w.Holds(whose, to, auth.Domains))
+		isHidden := w.AsksSender() && fromHidden || w.AsksRecipient() && toHidden
+		again(w.Symbol, !isHidden && w.Holds(whose, to, auth.Domains))
+		if isHidden {
+			hidden = append(hidden, w.Symbol)
+		}
 	}
-	return hits, nil
+	return hits, hidden, nil
 }
 
 // parties are whom a message was from and its recipients; those that were refused if there are no others.

@@ -141,14 +141,16 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	if k.derives() {
-		if f.Hits, err = b.derived(f.Hits, k.set); err != nil {
-			return outcome{}, err
-		}
-	}
 	open, err := b.open()
 	if err != nil {
 		return outcome{}, err
+	}
+	if k.derives() {
+		var hidden []string
+		if f.Hits, hidden, err = b.derived(f.Hits, k.set); err != nil {
+			return outcome{}, err
+		}
+		open = append(open, hidden...)
 	}
 	o := k.judge(p, f, append(open, k.unknown...), b.whole)
 	for name, value := range map[string]string{"from": f.Features.From, "user": f.Features.User} {

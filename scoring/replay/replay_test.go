@@ -198,7 +198,7 @@ func TestOtherWorthIsExact(t *testing.T) {
 			flips := 0
 			property := func(t *rapid.T) {
 				c := drawn(t)
-				if name == "policy" { // whose changes are by recipients
+				if name == "policy" || name == "allowed" { // whose changes are by recipients
 					c.private = verdictlog.Keep
 				}
 				c.refused, c.backend = false, false
@@ -253,6 +253,7 @@ func TestUnknownIsNeverGuessed(t *testing.T) {
 		"other window":     edited(t, "alike: 20", "alike: 10"),
 		"other zone":       edited(t, "z.example.org", "y.example.org"),
 		"good pattern":     edited(t, "regex: club", "regex: clubs"),
+		"new recipient":    edited(t, "policies:", "  - { id: NEW, about: \"n\", who: { rcpt: bob@example.org }, score: 3 }\npolicies:"),
 		"new friend":       edited(t, "policies:", "  - { id: NEW, about: \"n\", body: { regex: new }, mode: allow }\npolicies:"),
 		"new hard pattern": edited(t, "policies:", "  - { id: NEW, about: \"n\", body: { regex: new }, mode: hard, score: 3 }\npolicies:"),
 	} {
