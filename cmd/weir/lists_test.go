@@ -139,3 +139,37 @@ func TestAListThatFailsListsNobody(t *testing.T) {
 		}
 	})
 }
+
+// Behind a relay it is the client that waits: one that has waited does not take others with him.
+func TestGreylistingIsAboutTheClientBehindARelay(t *testing.T) {
+	const text = "version: 1\nthresholds: { tag: 6, reject: 15 }\ngreylist: { from: 1, below: 10, wait: 5m }\n" +
+		"zones: [{ id: L, zone: l.test, ask: client_ip, answers: [{ id: X, is: 127.0.0.2, score: 4 }] }]\n"
+	set, findings := rules.Load(fstest.MapFS{"r.yaml": {Data: []byte(text)}}, "r.yaml", known())
+	if set == nil {
+		t.Fatal(findings)
+	}
+	zone, err := lookup.MapZone(map[string][]string{"*.l.test": {"127.0.0.2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := parts{resolver: lookup.FromZone(zone), store: store.NewMemory(1 << 20), dnsBudget: time.Second}
+	g := newGeneration(set, checks(set, filters.Check{Name: "pattern", Stage: filters.Body, Run: nothing}, own), 10*time.Second)
+	g.Checks.Relays = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/32")}
+	start := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		after  time.Duration
+		client string // as the relay has seen it
+		want   rules.Action
+	}{
+		{0, "198.51.100.4", rules.Defer},
+		{10 * time.Minute, "198.51.100.4", rules.Pass},
+		{10 * time.Minute, "203.0.113.4", rules.Defer},
+		{10 * time.Minute, "10.1.2.3", rules.Pass}, // one of its own
+	} {
+		o := judge(t.Context(), g, submission{at: start.Add(c.after), client: netip.MustParseAddr("192.0.2.1"), from: "a@sender.example",
+			to: []string{"bob@example.org"}, raw: []byte("Received: from a (a [" + c.client + "]) by relay; x\r\nFrom: a@author.example\r\n\r\nhi\r\n")})
+		if o.Action != c.want {
+			t.Errorf("%s after %s: %s, want %s: %v", c.client, c.after, o.Action, c.want, o.Why)
+		}
+	}
+}
