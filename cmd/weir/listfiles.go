@@ -17,6 +17,7 @@ const listsEvery = 3 * time.Second
 // listFiles are the files from which the rules in force were read. The mutex of its reloadable guards it.
 type listFiles struct {
 	path    string   // of the rules
+	trial   string   // of those on trial; "" for none
 	rules   []string // the files of rules
 	lists   []string // the files of lists
 	inForce string   // the look of the lists that were read last
@@ -25,10 +26,10 @@ type listFiles struct {
 	refused string   // that of lists which could not be used
 }
 
-// note keeps what is known of the files of set, which was read from path since began. A file that has changed meanwhile
-// looks like none, so that it is read again.
-func (f *listFiles) note(path string, set *rules.Set, began time.Time) {
-	*f = listFiles{path: path}
+// note keeps what is known of the files of set, which was read from path since began, and of the rules on trial beside
+// it. A list that has changed meanwhile looks like none, so that it is read again.
+func (f *listFiles) note(path, trial string, set *rules.Set, began time.Time) {
+	*f = listFiles{path: path, trial: trial}
 	if path == "" {
 		return
 	}
@@ -46,6 +47,9 @@ func (f *listFiles) note(path string, set *rules.Set, began time.Time) {
 		} else {
 			f.rules = append(f.rules, name)
 		}
+	}
+	if trial != "" {
+		f.rules = append(f.rules, trial)
 	}
 	f.written = lookOf(f.rules...)
 	if f.inForce = lookOf(f.lists...); changedSince(began, f.lists) {
@@ -98,7 +102,7 @@ func (r *reloadable) rereadLists(ctx context.Context) {
 		r.last.Store(&reloadOutcome{console.Reloaded{OK: true, Generation: g.Number, Findings: []string{}}, began})
 	}
 	before := r.generation().Rules
-	f.note(f.path, g.Rules, began)
+	f.note(f.path, f.trial, g.Rules, began)
 	if g.Rules.Digest == before.Digest {
 		return // touched, or written anew as it was
 	}

@@ -74,7 +74,7 @@ func (r *reloadable) load(ctx context.Context, c config) (warnings strict.Findin
 		r.certs.loaded(files)
 	}
 	r.gen.Store(g)
-	r.lists.note(c.Rules, g.Rules, began)
+	r.lists.note(c.Rules, c.ShadowRules, g.Rules, began)
 	keepSought(r.log, r.running.Verdicts.Dir, g.Rules)
 	return warnings, nil
 }
