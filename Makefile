@@ -69,7 +69,7 @@ torture: build
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=mx.torture.example -keyout "$$dir/key.pem" -out "$$dir/cert.pem" 2>/dev/null; \
 	./weir serve -c "$$dir/weir.yaml" & pid=$$!; \
 	for i in $$(seq 50); do (exec 3<>/dev/tcp/127.0.0.1/$${TORTURE_PORT:-25025}) 2>/dev/null && break; sleep 0.2; done; \
-	"$$dir/smtptorture" -target $(TORTURE_TARGET) -sink $(TORTURE_SINK) -bound 12s -client-timeout 8s -heavy -features filter \
+	"$$dir/smtptorture" -target $(TORTURE_TARGET) -sink $(TORTURE_SINK) -bound 12s -client-timeout 8s -heavy -features filter,percent-guard \
 	  -authserv-id mx.torture.example -pid $$pid -max-rss 400 $(ARGS)
 
 # The same with a real server between weir and the sink, as far as that server lets it.
