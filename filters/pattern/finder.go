@@ -1,11 +1,14 @@
 package pattern
 
 import (
+	"context"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
+	"github.com/wasilibs/go-re2"
 	"github.com/wasilibs/go-re2/experimental"
 )
 
@@ -13,8 +16,12 @@ const (
 	// setMemory bounds each set: its program and the states it keeps, in bytes.
 	setMemory = 32 << 20
 
-	// searchBudget is how many bytes package regexp reads for the evidence of one find. Beyond it, the word of
-	// the set stands without evidence.
+	// maxSet bounds the expressions of one set, since a pass cannot be broken off: texts made to need ever new states
+	// take time for each expression.
+	maxSet = 512
+
+	// searchBudget is how many bytes are read for the evidence of one find. Beyond it, the word of the set stands
+	// without evidence.
 	searchBudget = 4 << 20
 )
 
@@ -24,10 +31,15 @@ var exactEnds = regexp.MustCompile(`\\[Az]|\(\?[a-zA-Z]*-[a-zA-Z]*m`)
 // finder finds which of its expressions match in texts. It is immutable and safe for many goroutines.
 type finder struct {
 	expressions []*regexp.Regexp
-	alone       []int // those in no set: too large for one, or with anchors that (?m) does not reach
+	quick       []func() searcher // the same in RE2, compiled when one has first matched: it shows the place many times faster
+	alone       []int             // those in no set: too large for one, or with anchors that (?m) does not reach
 	sets        []set
 	single      bool // find is given one text; the sets are then exact
+	memory      int  // of each set, in bytes
 }
+
+// searcher is an expression of either library.
+type searcher interface{ FindStringIndex(text string) []int }
 
 // set is some of the expressions, searched for in one pass.
 type set struct {
@@ -43,7 +55,12 @@ type match struct {
 
 // newFinder compiles expressions. single says that find will be given one text at a time.
 func newFinder(expressions []string, single bool) (*finder, error) {
-	f := &finder{single: single}
+	return newFinderWithin(setMemory, expressions, single)
+}
+
+// newFinderWithin is newFinder with so many bytes for each set.
+func newFinderWithin(memory int, expressions []string, single bool) (*finder, error) {
+	f := &finder{single: single, memory: memory}
 	var all []int
 	for i, expression := range expressions {
 		re, err := regexp.Compile(expression)
@@ -51,16 +68,25 @@ func newFinder(expressions []string, single bool) (*finder, error) {
 			return nil, err
 		}
 		f.expressions = append(f.expressions, re)
+		f.quick = append(f.quick, sync.OnceValue(func() searcher { return quicker(re) }))
 		if !single && exactEnds.MatchString(expression) {
 			f.alone = append(f.alone, i)
 		} else {
 			all = append(all, i)
 		}
 	}
-	if len(all) > 0 {
-		f.gather(all)
+	for members := range slices.Chunk(all, maxSet) {
+		f.gather(members)
 	}
 	return f, nil
+}
+
+// quicker is re in RE2, or re itself if that is too large there.
+func quicker(re *regexp.Regexp) searcher {
+	if quick, err := re2.Compile(re.String()); err == nil {
+		return quick
+	}
+	return re
 }
 
 // gather makes sets of the members, halving them as long as RE2 finds them too large together. RE2 and package regexp
@@ -75,7 +101,7 @@ func (f *finder) gather(members []int) {
 			expressions[i] = "(?m)" + expressions[i]
 		}
 	}
-	compiled, err := experimental.CompileSetWithOptions(expressions, experimental.CompileOptions{MaxMem: setMemory})
+	compiled, err := experimental.CompileSetWithOptions(expressions, experimental.CompileOptions{MaxMem: f.memory})
 	if err == nil {
 		_, err = compiled.FindAllStringWithError("", -1) // a set without room for its states says so only now
 	}
@@ -98,10 +124,11 @@ type candidate struct {
 	sure       bool
 }
 
-// find returns the expressions that match in any of the texts, in order.
-func (f *finder) find(texts []string) []match {
+// find returns the expressions that match in any of the texts, in order. An error is that of ctx; then some matches may
+// be missing.
+func (f *finder) find(ctx context.Context, texts []string) ([]match, error) {
 	if len(texts) == 0 {
-		return nil
+		return nil, nil
 	}
 	clean := make([]string, len(texts)) // invalid bytes are where the two libraries differ
 	for i, text := range texts {
@@ -109,21 +136,29 @@ func (f *finder) find(texts []string) []match {
 			clean[i] = strings.ToValidUTF8(text, "\uFFFD")
 		}
 	}
+	all, err := f.candidates(ctx, clean)
 	var matches []match
 	budget := searchBudget
-	for _, c := range f.candidates(clean) {
-		if c.sure && budget <= 0 {
+	for _, c := range all {
+		switch {
+		case c.sure && (budget <= 0 || ctx.Err() != nil):
 			matches = append(matches, match{expression: c.expression})
-		} else if excerpt, ok := locate(f.expressions[c.expression], clean, &budget); ok {
+		case ctx.Err() != nil:
+			err = ctx.Err()
+		case c.sure:
+			excerpt, _ := locate(f.quick[c.expression](), clean, &budget)
 			matches = append(matches, match{c.expression, excerpt})
+		default:
+			if excerpt, ok := locate(f.expressions[c.expression], clean, &budget); ok {
+				matches = append(matches, match{c.expression, excerpt})
+			}
 		}
 	}
-	return matches
+	return matches, err
 }
 
-// candidates returns the expressions worth trying on texts, in order.
-func (f *finder) candidates(texts []string) []candidate {
-	var all []candidate
+// candidates returns the expressions worth trying on texts, in order. An error is that of ctx; then some may be missing.
+func (f *finder) candidates(ctx context.Context, texts []string) (all []candidate, err error) {
 	for _, expression := range f.alone {
 		all = append(all, candidate{expression: expression})
 	}
@@ -132,8 +167,11 @@ func (f *finder) candidates(texts []string) []candidate {
 		joined = strings.Join(texts, "\n")
 	}
 	for _, s := range f.sets {
-		found, err := s.compiled.FindAllStringWithError(joined, -1)
-		if err != nil { // it ran out of memory: nothing is known of its members
+		if err = ctx.Err(); err != nil {
+			break
+		}
+		found, failed := s.compiled.FindAllStringWithError(joined, -1)
+		if failed != nil { // it ran out of memory: nothing is known of its members
 			for _, expression := range s.members {
 				all = append(all, candidate{expression: expression})
 			}
@@ -143,12 +181,12 @@ func (f *finder) candidates(texts []string) []candidate {
 		}
 	}
 	slices.SortFunc(all, func(a, b candidate) int { return a.expression - b.expression })
-	return all
+	return all, err
 }
 
 // locate looks for re in the texts and returns an excerpt of the first place it matches. It takes what it reads from
 // budget.
-func locate(re *regexp.Regexp, texts []string, budget *int) (excerpt string, ok bool) {
+func locate(re searcher, texts []string, budget *int) (excerpt string, ok bool) {
 	for _, text := range texts {
 		place := re.FindStringIndex(text)
 		if place != nil {

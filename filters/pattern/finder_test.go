@@ -1,6 +1,8 @@
 package pattern
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -61,6 +63,14 @@ func mustFind(t testing.TB, expressions []string, single bool) *finder {
 	return f
 }
 
+func mustSearch(t testing.TB, f *finder, texts []string) []match {
+	matches, err := f.find(t.Context(), texts)
+	if err != nil {
+		t.Error(err)
+	}
+	return matches
+}
+
 // plain is what a finder must find, by the plainest means.
 func plain(expressions []*regexp.Regexp, texts []string) []int {
 	var found []int
@@ -82,7 +92,7 @@ func numbers(matches []match) []int {
 
 func compareWithPlain(t *testing.T, f *finder, expressions, texts []string) {
 	t.Helper()
-	matches := f.find(texts)
+	matches := mustSearch(t, f, texts)
 	got, want := numbers(matches), plain(f.expressions, texts)
 	if !slices.Equal(got, want) {
 		t.Errorf("in %q:\n found %v\nwanted %v", texts, named(expressions, got), named(expressions, want))
@@ -109,7 +119,7 @@ func TestFinderAgreesWithRegexp(t *testing.T) {
 		t.Fatal("no set is used")
 	}
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 300 {
+	for range rounds {
 		compareWithPlain(t, single, expressions, []string{randomText(r, r.IntN(60))})
 		texts := make([]string, 1+r.IntN(5))
 		for i := range texts {
@@ -148,12 +158,15 @@ func FuzzFinderAgreesWithRegexp(f *testing.F) {
 }
 
 func TestTooLargeTogetherIsSplitAndTooLargeAloneIsTriedAlone(t *testing.T) {
-	expressions := []string{`(?i)\pL{1000}`, `c`}
-	f := mustFind(t, expressions, true)
+	expressions := []string{`(?i)\pL{20}`, `c`}
+	f, err := newFinderWithin(256<<10, expressions, true)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if !slices.Contains(f.alone, 0) || len(f.sets) == 0 {
 		t.Errorf("alone %v, sets %d", f.alone, len(f.sets))
 	}
-	compareWithPlain(t, f, expressions, []string{strings.Repeat("x", 1000) + "c"})
+	compareWithPlain(t, f, expressions, []string{strings.Repeat("x", 20) + "c"})
 }
 
 func TestEvidenceHasABudgetButHitsDoNot(t *testing.T) {
@@ -165,13 +178,43 @@ func TestEvidenceHasABudgetButHitsDoNot(t *testing.T) {
 	for i := range 30 {
 		text += fmt.Sprintf("needle%d ", i)
 	}
-	matches := mustFind(t, expressions, true).find([]string{text})
+	matches := mustSearch(t, mustFind(t, expressions, true), []string{text})
 	if len(matches) != 30 {
 		t.Fatalf("%d matches, want 30", len(matches))
 	}
 	if matches[0].excerpt == "" || matches[29].excerpt != "" {
 		t.Errorf("excerpts %q and %q", matches[0].excerpt, matches[29].excerpt)
 	}
+}
+
+// A text that is made against the sets is not read on for ever.
+func TestASearchEndsWithItsContext(t *testing.T) {
+	f := mustFind(t, manyExpressions(3*maxSet), true)
+	if len(f.sets) < 3 {
+		t.Fatalf("%d sets", len(f.sets))
+	}
+	text := "claim your prize, now prize."
+	if all := mustSearch(t, f, []string{text}); len(all) < 2 {
+		t.Fatalf("%d matches", len(all))
+	}
+	ctx := &ending{Context: t.Context(), left: 2}
+	matches, err := f.find(ctx, []string{text})
+	if !errors.Is(err, context.Canceled) || len(matches) == 0 || matches[0].excerpt != "" {
+		t.Errorf("%v, %v", matches, err)
+	}
+}
+
+// ending is a context that is cancelled after it was asked left times.
+type ending struct {
+	context.Context
+	left int
+}
+
+func (e *ending) Err() error {
+	if e.left--; e.left < 0 {
+		return context.Canceled
+	}
+	return nil
 }
 
 func TestExcerpt(t *testing.T) {
@@ -223,14 +266,14 @@ func BenchmarkBody10KB(b *testing.B) {
 		b.Run(fmt.Sprintf("find-%d", n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				f.find(texts)
+				mustSearch(b, f, texts)
 			}
-			b.ReportMetric(float64(len(f.find(texts))), "hits")
+			b.ReportMetric(float64(len(mustSearch(b, f, texts))), "hits")
 		})
 		b.Run(fmt.Sprintf("parallel-%d", n), func(b *testing.B) {
 			b.RunParallel(func(p *testing.PB) {
 				for p.Next() {
-					f.find(texts)
+					mustSearch(b, f, texts)
 				}
 			})
 		})
@@ -256,7 +299,7 @@ func BenchmarkHeader(b *testing.B) {
 			b.Run(fmt.Sprintf("%s-%d", mode, n), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					f.find(texts)
+					mustSearch(b, f, texts)
 				}
 			})
 		}
@@ -276,6 +319,6 @@ func BenchmarkHostile64KB(b *testing.B) {
 			text.WriteString(words[r.IntN(len(words))][r.IntN(2):])
 			text.WriteString("    "[r.IntN(4):])
 		}
-		f.find([]string{text.String()})
+		mustSearch(b, f, []string{text.String()})
 	}
 }

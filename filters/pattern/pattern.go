@@ -10,6 +10,7 @@ import (
 	_ "embed"
 	"fmt"
 	"strings"
+	"time"
 
 	"weir/filters"
 	"weir/rules"
@@ -19,6 +20,10 @@ import (
 //
 //go:embed README.md
 var Readme string
+
+// patience is how long all patterns together may take for one message. Ordinary ones take less than a thousandth of it;
+// what was found by then counts.
+const patience = 2 * time.Second
 
 // maxEvidence is how many excerpts the detail of a hit shows.
 const maxEvidence = 3
@@ -93,17 +98,9 @@ func (s *scanner) run(ctx context.Context, m filters.Mail) (filters.Report, erro
 	if m.Message == nil {
 		return filters.Report{}, nil
 	}
-	found := make([][]string, len(s.patterns)) // the evidence of each expression that matched
-	for i := range s.targets {
-		if err := ctx.Err(); err != nil {
-			return filters.Report{}, err
-		}
-		t := &s.targets[i]
-		for _, match := range t.finder.find(t.texts(m.Message)) {
-			p := t.owners[match.expression].pattern
-			found[p] = append(found[p], match.excerpt)
-		}
-	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	found, err := s.search(ctx, m.Message)
 	var report filters.Report
 	for i, p := range s.patterns {
 		switch {
@@ -115,7 +112,25 @@ func (s *scanner) run(ctx context.Context, m filters.Mail) (filters.Report, erro
 			report.Hits = append(report.Hits, filters.Hit{Symbol: p.Symbol, Detail: detail(found[i])})
 		}
 	}
-	return report, nil
+	return report, err
+}
+
+// search returns for each pattern the evidence of its expressions that match. An error is that of ctx; then some may be
+// missing.
+func (s *scanner) search(ctx context.Context, m *filters.Message) ([][]string, error) {
+	found := make([][]string, len(s.patterns))
+	for i := range s.targets {
+		t := &s.targets[i]
+		matches, err := t.finder.find(ctx, t.texts(m))
+		for _, match := range matches {
+			p := t.owners[match.expression].pattern
+			found[p] = append(found[p], match.excerpt)
+		}
+		if err != nil {
+			return found, err
+		}
+	}
+	return found, nil
 }
 
 // texts are what the target's expressions read of a message, each on its own.
