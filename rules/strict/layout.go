@@ -30,13 +30,19 @@ func Layout(data []byte, file string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w; it stays as it is", file, err)
 	}
 	again, _ := Parse([]byte(once), file)
-	if again == nil || !sameNode(d.root, again.root) || !sameComments(d.root, again.root) || squeezed(text) != squeezed(once) {
+	if again == nil || !saysTheSame(d, again) {
 		return nil, fmt.Errorf("%s cannot be laid out without changing what it says; it stays as it is", file)
 	}
 	if twice, err := layOut(again); err != nil || twice != once {
 		return nil, fmt.Errorf("%s cannot be laid out once for all; it stays as it is", file)
 	}
 	return []byte(once), nil
+}
+
+// saysTheSame reports whether two documents have the same values, the same comments and, but for blanks, the same text.
+func saysTheSame(a, b *Document) bool {
+	return sameNode(a.root, b.root) && sameComments(a.root, b.root) &&
+		squeezed(strings.Join(a.lines, "\n")) == squeezed(strings.Join(b.lines, "\n"))
 }
 
 // squeezed is all of a text but blanks and line ends.

@@ -81,6 +81,30 @@ func TestLayoutRefuses(t *testing.T) {
 	}
 }
 
+// A text that differs in a value, a comment, or in what no value shows, does not say the same.
+func TestSaysTheSame(t *testing.T) {
+	const text = "a: 1 # one\nb: [x, y] # two\n"
+	for other, want := range map[string]bool{
+		"a:   1   # one\n\nb: [x,  y] # two\n": true,
+		"a: 1 # one\nb: [x, z] # two\n":        false,
+		"a: 1 # one\nb: [x, y] # three\n":      false,
+		"a: 1\nb: [x, y] # two\n":              false,
+		"a: 1 # on e\nb: [x, y] # two\n":       false,
+		"a: 1 # one\nb: [x, y,] # two\n":       false,
+		"a: 1 # one\nb: ['x', y] # two\n":      false,
+		"a: 1 # one\n\"b\": [x, y] # two\n":    false,
+	} {
+		one, _ := Parse([]byte(text), "a.yaml")
+		two, findings := Parse([]byte(other), "b.yaml")
+		if two == nil {
+			t.Fatal(findings)
+		}
+		if saysTheSame(one, two) != want {
+			t.Errorf("%q says the same as %q: %v", other, text, !want)
+		}
+	}
+}
+
 // Whatever the file, what comes out says the same, and is even: laid out again it stays as it is.
 func FuzzLayout(f *testing.F) {
 	for _, file := range layoutFiles(f) {
