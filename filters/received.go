@@ -143,8 +143,11 @@ func cutWord(s string) (word, rest string) {
 
 // cutComment cuts a comment from the beginning of s, which may hold others (RFC 5322 section 3.2.2).
 func cutComment(s string) (comment, rest string, ok bool) {
-	depth := 0
-	for i := 0; i < len(s); i++ {
+	if !strings.HasPrefix(s, "(") {
+		return "", s, false
+	}
+	depth := 1
+	for i := 1; i < len(s); i++ {
 		switch s[i] {
 		case '\\':
 			i++
@@ -154,9 +157,6 @@ func cutComment(s string) (comment, rest string, ok bool) {
 			depth--
 		}
 		if depth == 0 {
-			if i == 0 {
-				return "", s, false
-			}
 			return s[1:i], strings.TrimLeft(s[i+1:], " \t"), true
 		}
 	}
