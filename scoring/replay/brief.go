@@ -265,21 +265,14 @@ func skip(s []byte, at int) int {
 	return len(s)
 }
 
-// skipString is the end of the string that begins at.
+// skipString is the end of the string that begins at. Most are too short to look for their end in any other way.
 func skipString(s []byte, at int) int {
-	for at++; at < len(s); {
-		i := bytes.IndexByte(s[at:], '"')
-		if i < 0 {
-			return len(s)
-		}
-		end := at + i
-		slashes := 0
-		for end-slashes-1 >= at && s[end-slashes-1] == '\\' {
-			slashes++
-		}
-		at = end + 1
-		if slashes%2 == 0 {
-			return at
+	for at++; at < len(s); at++ {
+		switch s[at] {
+		case '"':
+			return at + 1
+		case '\\':
+			at++
 		}
 	}
 	return len(s)

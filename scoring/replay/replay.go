@@ -55,7 +55,7 @@ type Judge struct {
 }
 
 // maxMemo bounds how many different facts are remembered with their verdicts.
-const maxMemo = 1 << 14
+const maxMemo = 1 << 16
 
 // New returns a Judge of records.
 func New(r Rules) *Judge {
