@@ -26,6 +26,9 @@ func (l *loading) bulk(doc *fileDoc) {
 			l.exempt(e)
 		}
 	}
+	if e := doc.Bulk.Earned; e.Self.Said() && l.named(e.Self, e.ID, upperName) {
+		l.earned(e)
+	}
 }
 
 func (l *loading) window(doc windowDoc) {
@@ -109,5 +112,46 @@ func (l *loading) exempt(doc exemptDoc) {
 	s.CapAt = &Cap{Family: bulkFamily, Points: doc.Cap.V, Src: doc.Cap.At.Src()}
 	if l.define(doc.ID.At, s) {
 		l.set.Bulk.Exempt = append(l.set.Bulk.Exempt, Exempt{Symbol: s.Name, Signers: signers})
+	}
+}
+
+// Bounds of the time after which a sender's bulk mail may be wanted: he is remembered for 90 days.
+const (
+	minEarning = 24 * time.Hour
+	maxEarning = 60 * 24 * time.Hour
+)
+
+func (l *loading) earned(doc earnedDoc) {
+	switch {
+	case !doc.After.At.Said():
+		l.missing(doc.Self, "after")
+	case doc.After.V < minEarning || doc.After.V > maxEarning:
+		l.hintAt(doc.After.At, codeWindow, "a sender is trusted after at least a day and at most 60", "write a duration like 14d")
+	}
+	switch {
+	case !doc.Messages.At.Said():
+		l.missing(doc.Self, "messages")
+	case doc.Messages.V < 1:
+		l.errorAt(doc.Messages.At, codeWindow, "messages must be at least 1")
+	}
+	switch {
+	case !doc.Cap.At.Said():
+		l.missing(doc.Self, "cap")
+	case doc.Cap.V < 0:
+		l.errorAt(doc.Cap.At, strict.CodeValue, "a cap cannot be below 0")
+	}
+	l.scored(doc.Self, doc.Score, Weighted)
+	s := Symbol{Name: doc.ID.V, About: doc.About.V, CapAt: &Cap{Family: bulkFamily, Points: doc.Cap.V, Src: doc.Cap.At.Src()}}
+	if s.About == "" {
+		s.About = "Bulk mail of a proven sender, as it has come so far"
+	}
+	if !doc.Broken.At.Said() {
+		l.missing(doc.Self, "broken")
+	} else if !l.checkName(doc.Broken, upperName) {
+		return
+	}
+	broken := Symbol{Name: doc.Broken.V, About: "Bulk mail in the name of a trusted sender, but not as it has come so far", Points: doc.Score.V}
+	if doc.Broken.At.Said() && l.define(doc.ID.At, s) && l.define(doc.Broken.At, broken) {
+		l.set.Bulk.Earned = &Earned{Symbol: s.Name, Broken: broken.Name, After: doc.After.V, Messages: doc.Messages.V}
 	}
 }

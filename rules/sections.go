@@ -99,6 +99,7 @@ func (m AddrMatch) Matches(a netip.Addr) bool {
 type Bulk struct {
 	Windows []Window
 	Exempt  []Exempt
+	Earned  *Earned // nil: nobody is exempt but by Exempt
 }
 
 // Window is one symbol of bulk counting: it holds when at least the given numbers were seen within Over.
@@ -116,6 +117,16 @@ type Window struct {
 type Exempt struct {
 	Symbol  string
 	Signers *List
+}
+
+// Earned is wanted bulk that nobody has listed. Symbol holds when one proven sender, with a way to leave by one click, has
+// sent at least Messages over at least After and hardly anything of it was refused; its CapAt then caps the family "bulk".
+// Broken holds instead, for some days, when something in his mail is new.
+type Earned struct {
+	Symbol   string
+	Broken   string
+	After    time.Duration
+	Messages int
 }
 
 // Proof is one hit or miss written beside a rule.

@@ -37,6 +37,9 @@ func (s *Set) Sought() map[string]string {
 	for _, w := range s.Bulk.Windows {
 		sought[w.Symbol] = digest(w)
 	}
+	if e := s.Bulk.Earned; e != nil {
+		sought[e.Symbol], sought[e.Broken] = digest(e), digest(e)
+	}
 	return sought
 }
 

@@ -147,6 +147,7 @@ type answerErrorDoc struct {
 type bulkDoc struct {
 	Windows []windowDoc `yaml:"windows"`
 	Exempt  []exemptDoc `yaml:"exempt"`
+	Earned  earnedDoc   `yaml:"earned"`
 }
 
 type windowDoc struct {
@@ -170,6 +171,17 @@ type exemptDoc struct {
 	About  said[string] `yaml:"about"`
 	Signer said[string] `yaml:"signer"`
 	Cap    said[Points] `yaml:"cap"`
+}
+
+type earnedDoc struct {
+	Self     strict.Value        `yaml:",self"`
+	ID       said[string]        `yaml:"id"`
+	About    said[string]        `yaml:"about"`
+	After    said[time.Duration] `yaml:"after"`
+	Messages said[int]           `yaml:"messages"`
+	Cap      said[Points]        `yaml:"cap"`
+	Broken   said[string]        `yaml:"broken"`
+	Score    said[Points]        `yaml:"score"`
 }
 
 type listDoc struct {

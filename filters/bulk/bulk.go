@@ -10,6 +10,7 @@
 //	campaign.go            which campaigns have these hashes, and what is known of them
 //	evidence.go            whether the message belongs to one, and how surely
 //	bulk.go                counted, and reported
+//	earned.go              whether its sender is trusted with bulk mail
 //
 // All memory is in the store, as marks, points and counters that expire, so that a new generation of rules goes on with
 // it. docs/bulk.md says how well it does and how it can be fooled.
@@ -40,13 +41,17 @@ func New(cfg rules.Bulk, memory store.Store) filters.Check {
 	folder := newFolder()
 	b := &bulk{cfg: cfg, campaigns: campaigns{memory: memory, votes: map[id]float64{}}}
 	b.readers.New = func() any { return &reader{lexer: lexer{folder: folder}} }
-	return filters.Check{
+	c := filters.Check{
 		Name:    "bulk",
 		Doc:     "Counts alike messages in the proxy's own stream, and how widely each campaign is dispersed.",
 		Stage:   filters.Proven,
 		Symbols: symbols(cfg),
 		Run:     b.run,
 	}
+	if cfg.Earned != nil {
+		c.Learn = b.learn
+	}
+	return c
 }
 
 func symbols(cfg rules.Bulk) []string {
@@ -56,6 +61,9 @@ func symbols(cfg rules.Bulk) []string {
 	}
 	for _, e := range cfg.Exempt {
 		out = append(out, e.Symbol)
+	}
+	if e := cfg.Earned; e != nil {
+		out = append(out, e.Symbol, e.Broken)
 	}
 	return out
 }
@@ -85,13 +93,17 @@ func (b *bulk) run(ctx context.Context, m filters.Mail) (filters.Report, error) 
 		return filters.Report{}, fmt.Errorf("counting alike messages: %w", err)
 	}
 	r, err := b.report(ctx, m, c)
+	if err == nil {
+		err = b.earned(ctx, m, &r)
+	}
 	if apart != nil {
 		r.Problems = append(r.Problems, filters.Problem{Kind: filters.KindFailed, Detail: "counted by this process alone: " + apart.Error()})
 	}
 	return r, err
 }
 
-// wanted names the counters that count will read: those of the campaigns that p may belong to, and of a new one.
+// wanted names the counters that count and earned will read: those of the campaigns that p may belong to, of a new one,
+// and the sender's ledger.
 func (b *bulk) wanted(ctx context.Context, m filters.Mail, p print) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -105,6 +117,9 @@ func (b *bulk) wanted(ctx context.Context, m filters.Mail, p print) []string {
 	out := []string{id(b.campaigns.memory.Hasher().Pair(p.exact, 0)).networks()}
 	for _, c := range b.campaigns.nominate(near) {
 		out = append(out, c.id.networks(), c.id.senders(), c.id.recipients())
+	}
+	if l, is := b.ledgerOf(m); is {
+		out = append(out, l.keys()...)
 	}
 	return out
 }

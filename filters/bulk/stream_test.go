@@ -29,6 +29,7 @@ bulk:
     - { id: BULK_WIDE, over: 1h, alike: 10, networks: 5, senders: 5, recipients: 5, score: 5 }
   exempt:
     - { id: BULK_WANTED, signer: list.newsletters, cap: 0 }
+  earned: { id: BULK_EARNED, after: 14d, messages: 30, cap: 0, broken: BULK_BREAK, score: 1 }
 lists:
   newsletters: { type: domain, inline: [news.example] }
 `
