@@ -27,17 +27,18 @@ type part uint8
 // be looked up first, so that nothing else waits for that.
 const behindLinks = part(filters.Proven + 1)
 
-// checks are the names of the checks, by their parts.
+// checks are the checks by their parts, each with its name and the stage from which on it can run.
 var checks = [...]struct {
+	part      part
 	stage     filters.Stage
 	name, doc string
 }{
-	filters.Connect:    {filters.Connect, "dnsbl", "Asks DNS lists about the client's address."},
-	filters.Sender:     {filters.Sender, "dnsbl_sender", "Asks DNS lists about the client's HELO and the envelope sender."},
-	filters.Recipients: {filters.Recipients, "dnsbl_rdns", "Asks DNS lists about the client's reverse name."},
-	filters.Body:       {filters.Body, "dnsbl_body", "Asks DNS lists about the domains, addresses and links of the message."},
-	filters.Proven:     {filters.Proven, "dnsbl_signer", "Asks DNS lists about the domains that have signed the message."},
-	behindLinks:        {filters.Body, "dnsbl_links", "Asks DNS lists about the addresses and name servers behind links."},
+	{part(filters.Connect), filters.Connect, "dnsbl", "Asks DNS lists about the client's address."},
+	{part(filters.Sender), filters.Sender, "dnsbl_sender", "Asks DNS lists about the client's HELO and the envelope sender."},
+	{part(filters.Recipients), filters.Recipients, "dnsbl_rdns", "Asks DNS lists about the client's reverse name."},
+	{part(filters.Body), filters.Body, "dnsbl_body", "Asks DNS lists about the domains, addresses and links of the message."},
+	{part(filters.Proven), filters.Proven, "dnsbl_signer", "Asks DNS lists about the domains that have signed the message."},
+	{behindLinks, filters.Body, "dnsbl_links", "Asks DNS lists about the addresses and name servers behind links."},
 }
 
 // Names are the names of all checks that New can make.
@@ -54,9 +55,9 @@ func Names() []string {
 func New(zones []rules.Zone, r *lookup.Resolver, g *Guards) []filters.Check {
 	var all []filters.Check
 	share := shareOf(zones)
-	for p, c := range checks {
+	for _, c := range checks {
 		for i := range zones {
-			z := zone{&zones[i], asksOf(&zones[i], part(p))}
+			z := zone{&zones[i], asksOf(&zones[i], c.part)}
 			if len(z.asks) == 0 {
 				continue
 			}
