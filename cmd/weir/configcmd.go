@@ -37,7 +37,7 @@ func (a *app) configTestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			a.warn(warnings)
+			a.warn(append(conf.warnings(), warnings...))
 			a.say("configuration and rules are fine: %s, %s, %s", count(len(conf.Listen), "listener"), count(len(conf.Backend.addrs()), "backend"), count(len(g.Rules.Symbols), "symbol"))
 			return nil
 		},

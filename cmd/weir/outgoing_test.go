@@ -100,3 +100,20 @@ func TestAStolenAccountIsSlowedThenStopped(t *testing.T) {
 		t.Errorf("the operator is not told once:\n%s", log)
 	}
 }
+
+// A way to the server behind that users' passwords must not take is said before the first of them wonders.
+func TestAWayInClearIsSaid(t *testing.T) {
+	dir := t.TempDir()
+	selfSigned(t, "mx1.example.org", filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
+	for backend, warned := range map[string]bool{
+		`{ addrs: ["mail.example.org:25"] }`: true, `{ addrs: ["mail.example.org:25"], tls: required }`: false,
+		`{ addrs: ["127.0.0.1:25", "[::1]:25", "localhost:25", "unix:/run/lmtp"] }`: false, `{ addrs: ["127.0.0.1:25", "192.0.2.1:25"] }`: true,
+	} {
+		path := filepath.Join(dir, "weir.yaml")
+		write(t, path, "version: 1\nlisten: [{ addr: \"127.0.0.1:0\", role: outbound, tls: starttls }]\ntls: { cert: cert.pem, key: key.pem }\nbackend: "+backend+"\n")
+		code, out, errs := verb("config", "test", "-c", path)
+		if got := strings.Contains(out+errs, "warning: backend.tls: off, to a server elsewhere"); code != exitOK || got != warned {
+			t.Errorf("%s: exit %d, warned: %v\n%s%s", backend, code, got, out, errs)
+		}
+	}
+}

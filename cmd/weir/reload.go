@@ -66,6 +66,9 @@ func (r *reloadable) load(ctx context.Context, c config) (warnings strict.Findin
 	if err != nil {
 		return nil, err
 	}
+	for _, w := range c.warnings() {
+		r.log.Warn("configuration", "at", w.Src, "warning", w.Text)
+	}
 	for _, w := range warnings {
 		r.log.Warn("rules", "at", w.Src, "warning", w.Text)
 	}
