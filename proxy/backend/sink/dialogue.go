@@ -183,7 +183,10 @@ func (d *dialogue) data() error {
 
 // end answers the end of a message, once it is kept.
 func (d *dialogue) end(m *Message) error {
-	script, _ := d.sink.now()
+	script, hold := d.sink.now()
+	if a, ok := script.On[Dot]; ok && a.Kind == Answer && !a.Commit {
+		return d.answer(m, a, hold)
+	}
 	if script.On[Dot].Commit {
 		if err := d.sink.take(m, true); err != nil {
 			return err
@@ -194,14 +197,32 @@ func (d *dialogue) end(m *Message) error {
 	if !handled && err == nil {
 		text = "250 2.0.0 taken"
 	}
-	last := text[strings.LastIndexByte(text, '\n')+1:]
-	if full := d.sink.take(m, script.On[Dot].Kind != Raw && strings.HasPrefix(last, "2")); full != nil {
+	if full := d.sink.take(m, script.On[Dot].Kind != Raw && acknowledges(text)); full != nil {
 		text = "452 4.3.1 cannot be kept"
 	}
 	if handled || err != nil {
 		return err
 	}
 	return d.write(text)
+}
+
+// answer keeps the message if the scripted answer acknowledges it, and then says that.
+func (d *dialogue) answer(m *Message, a Action, hold chan struct{}) error {
+	pause(a.Delay, hold)
+	text := a.Text
+	if full := d.sink.take(m, acknowledges(text)); full != nil {
+		text = "452 4.3.1 cannot be kept"
+	}
+	err := d.write(text)
+	if err == nil && a.Close {
+		return errEnd
+	}
+	return err
+}
+
+// acknowledges reports whether a reply, of several lines perhaps, is a 2xx.
+func acknowledges(text string) bool {
+	return strings.HasPrefix(text[strings.LastIndexByte(text, '\n')+1:], "2")
 }
 
 // body reads to CRLF.CRLF, undoing dot-stuffing.
