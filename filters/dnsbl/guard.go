@@ -21,7 +21,8 @@ const (
 	parkLongest = time.Hour
 	parkSilent  = time.Minute            // likewise, for one that does not answer: all fall silent while a resolver is down,
 	silentMost  = 5 * time.Minute        // and should not stay parked for long when it is back
-	testAgain   = time.Minute            // between tests that single error answers make due
+	testAgain   = 10 * time.Second       // between tests that answers make due
+	maxRun      = 4                      // listings in a row that make one due: one that lists all must not go on for an hour
 	maxErrors   = 8                      // error answers in a row, whatever the test says
 	maxFailures = 8                      // in a row
 	slowAfter   = time.Second            // an answer that takes longer is late
@@ -44,7 +45,8 @@ type guard struct {
 	strikes  int // how often it was parked since it was last found well while it was asked
 	habits   habits
 	errors   int       // error answers in a row
-	doubted  time.Time // when an error answer last made a test due
+	listed   int       // new answers in a row that were listings
+	doubted  time.Time // when an answer last made a test due
 	failures int       // in a row
 	failing  time.Time
 }
@@ -154,6 +156,7 @@ func (l *guard) listens(q *question, familiar bool, now time.Time) {
 	if q.answer.Cached {
 		return
 	}
+	l.runs(q.answer.Found, now)
 	if before, latest, odd := l.habits.rate.count(q); odd {
 		l.suspects(now, fmt.Sprintf("it lists %d %% of what it is asked for, before it was %d %%", latest, before))
 	}
@@ -162,6 +165,18 @@ func (l *guard) listens(q *question, familiar bool, now time.Time) {
 	}
 	if before, latest, odd := l.habits.familiar.count(q); odd {
 		l.suspects(now, fmt.Sprintf("it lists %d %% of those with whom mail is exchanged, before it was %d %%", latest, before))
+	}
+}
+
+// runs counts listings in a row. Many listed clients may come at once, so the list is asked on while it is tested.
+func (l *guard) runs(listed bool, now time.Time) {
+	if !listed {
+		l.listed = 0
+		return
+	}
+	if l.listed++; l.listed >= maxRun {
+		l.listed = 0
+		l.testSoon(now)
 	}
 }
 
@@ -195,6 +210,11 @@ func (l *guard) doubts(now time.Time, why string) {
 		l.park(now, why, parkWrong)
 		return
 	}
+	l.testSoon(now)
+}
+
+// testSoon makes a test due now, if the last one that an answer made due is long enough ago.
+func (l *guard) testSoon(now time.Time) {
 	if !l.state.Parked && now.Sub(l.doubted) >= testAgain {
 		l.doubted, l.due = now, now
 		l.nudge()

@@ -353,6 +353,33 @@ func TestAListThatListsAllOvernight(t *testing.T) {
 	}
 }
 
+// A list that lists most clients anyway, as some do where mostly spam comes, shows nothing new when it lists all. So some
+// listings in a row are reason enough to test it.
+func TestAListOfMostThatListsAllIsTestedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := watch(t, list("A", "a.test", "X 127.0.0.2"))
+		lists := func(n uint32) { w.set(fmt.Sprintf("%d.%d.0.10.a.test", n&255, n>>8), "127.0.0.2") }
+		for i := range 8 * window {
+			if i%4 != 0 {
+				lists(w.next + 1)
+			}
+			w.asks()
+		}
+		w.asks()
+		w.set("1.0.0.127.a.test", "127.0.0.2")
+		for i := range maxRun {
+			lists(w.next + 1)
+			if got := w.asks(); got != "A_X" {
+				t.Fatalf("listed client %d: %q", i, got)
+			}
+		}
+		w.wants("after some listings in a row", "!A parked")
+		if s := status(w.guards, "A"); !strings.Contains(s.Why, "127.0.0.1") {
+			t.Errorf("status %+v", s)
+		}
+	})
+}
+
 // One client for whom a list has an error code says nothing of the list: others go on to be listed.
 func TestAnErrorForOneClientDoesNotParkTheList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
