@@ -22,11 +22,6 @@ func (l *loading) saved() {
 				l.refusesGood(mode, z.ID.V+"_"+a.ID.V)
 			}
 		}
-		for _, p := range doc.Policies {
-			if p.Zones.Mode.V == Hard && p.Zones.Mode.At.Said() {
-				l.refusesAllGood(p)
-			}
-		}
 	}
 }
 
@@ -34,19 +29,6 @@ func (l *loading) saved() {
 func (l *loading) refusesGood(mode said[Mode], symbol string) {
 	if s := l.set.Symbols[symbol]; s != nil && mode.At.Said() && s.Mode == Hard && s.Points < 0 {
 		l.warnAt(mode.At, codeSaved, fmt.Sprintf("%s refuses alone, though it is worth %s", symbol, s.Points), "what speaks for a message is weighted")
-	}
-}
-
-// refusesAllGood reports a policy under which good answers refuse alone.
-func (l *loading) refusesAllGood(p policyDoc) {
-	for _, z := range l.set.Zones {
-		for _, a := range z.Answers {
-			if s := l.set.Symbols[a.Symbol]; s.Points < 0 && s.Mode != Shadow {
-				l.warnAt(p.Zones.Mode.At, codeSaved, fmt.Sprintf("under this policy %s refuses alone, though it is worth %s", s.Name, s.Points),
-					"say mode: hard at the zones that shall refuse")
-				return
-			}
-		}
 	}
 }
 
