@@ -23,20 +23,6 @@ func (s *Set) PolicyFor(w Whose) *Policy {
 	return s.Policies[last]
 }
 
-// ModeOf is the mode of s under the policy, which may change how lists count. A trial stays one, what lets mail pass still
-// does where lists count at all, and a list never refuses for what it says in favour.
-func (p *Policy) ModeOf(s *Symbol) Mode {
-	switch {
-	case s.Zone == "" || p.ZoneMode == nil || s.Mode == Shadow:
-		return s.Mode
-	case s.Mode == Allow && *p.ZoneMode != Shadow:
-		return Allow
-	case *p.ZoneMode == Hard && s.Points < 0:
-		return Weighted
-	}
-	return *p.ZoneMode
-}
-
 // ByRecipientAlone reports whether no policy asks for more than the recipient.
 func (s *Set) ByRecipientAlone() bool {
 	return !slices.ContainsFunc(s.Policies, func(p *Policy) bool {
@@ -77,10 +63,7 @@ func (l *loading) policies() {
 				l.errorAt(d.ID.At, codePolicy, "the policy %s is for nobody: one before it is for everybody", d.ID.V)
 			}
 			p := &Policy{ID: d.ID.V, Rcpt: texts(d.Whose.Rcpt), Src: d.ID.At.Src(), Thresholds: d.Thresholds.over(general.Thresholds)}
-			l.against(d.Zones.Mode, "all answers of all lists")
-			if d.Zones.Mode.At.Said() {
-				p.ZoneMode = &d.Zones.Mode.V
-			}
+			l.worth(p, d)
 			if !d.Whose.all().forSomebody() {
 				l.hintAt(d.ID.At, codePolicy, fmt.Sprintf("the policy %s is for nobody", d.ID.V),
 					"give it `rcpt:` with addresses, *@example.org or list.NAME, or sender:, user:, listener: or net:")

@@ -32,16 +32,16 @@ func (l *loading) most(p *Policy) Points {
 	families := map[string]Points{}
 	heaviest := map[string]*Symbol{}
 	for _, s := range l.set.Symbols {
-		switch mode, h := p.ModeOf(s), heaviest[s.OneOf]; {
-		case mode == Shadow || mode == Allow || s.Points <= 0:
+		switch mode, points, h := p.ModeOf(s), p.PointsOf(s), heaviest[s.OneOf]; {
+		case mode == Shadow || mode == Allow || points <= 0:
 		case s.OneOf == "":
-			families[s.Family] += s.Points
-		case h == nil || s.Points > h.Points:
+			families[s.Family] += points
+		case h == nil || points > p.PointsOf(h):
 			heaviest[s.OneOf] = s
 		}
 	}
 	for _, s := range heaviest {
-		families[s.Family] += s.Points
+		families[s.Family] += p.PointsOf(s)
 	}
 	for _, c := range l.set.Caps {
 		families[c.Family] = min(families[c.Family], c.Points)

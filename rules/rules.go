@@ -130,7 +130,8 @@ type Policy struct {
 	ID         string   // "default" for the last one, which matches everybody
 	Rcpt       []string // its recipients, as written; nil for all
 	Thresholds Thresholds
-	ZoneMode   *Mode // overrides the mode of every zone answer; nil leaves them as written
+	ZoneMode   *Mode            // overrides the mode of every zone answer; nil leaves them as written
+	Scores     map[string]Score // by the names of symbols that are worth something else than for all
 	Src        strict.Src
 	whose      audience
 }

@@ -124,11 +124,7 @@ func (l *loading) overrides() {
 func (l *loading) override(o overrideDoc) {
 	s := l.set.Symbols[o.ID.V]
 	if s == nil {
-		hint := strict.DidYouMean(o.ID.V, slices.Sorted(maps.Keys(l.set.Symbols)))
-		if l.symbols[o.ID.V] {
-			hint = "a check reports it, but no rule gives it a score; write a rule with `check:`"
-		}
-		l.hintAt(o.ID.At, codeOverride, fmt.Sprintf("there is no %s to override", o.ID.V), hint)
+		l.hintAt(o.ID.At, codeOverride, fmt.Sprintf("there is no %s to override", o.ID.V), l.nearestWeighed(o.ID.V))
 		return
 	}
 	if !o.Score.At.Said() {

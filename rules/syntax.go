@@ -261,10 +261,11 @@ type overrideDoc struct {
 }
 
 type policyDoc struct {
-	Self       strict.Value  `yaml:",self"`
-	ID         said[string]  `yaml:"id"`
-	Whose      audienceDoc   `yaml:",inline"`
-	Thresholds thresholdsDoc `yaml:"thresholds"`
+	Self       strict.Value    `yaml:",self"`
+	ID         said[string]    `yaml:"id"`
+	Whose      audienceDoc     `yaml:",inline"`
+	Thresholds thresholdsDoc   `yaml:"thresholds"`
+	Scores     entries[Points] `yaml:"scores"`
 	Zones      struct {
 		Mode said[Mode] `yaml:"mode"`
 	} `yaml:"zones"`

@@ -151,7 +151,7 @@ func candidates(set *rules.Set, p *rules.Policy, f Facts, all map[string]presenc
 	counted := make([]candidate, 0, len(all))
 	for name, is := range all {
 		if s := set.Symbols[name]; s != nil && is != absent && p.ModeOf(s) != rules.Shadow {
-			counted = append(counted, candidate{s.For(&f.Features), is})
+			counted = append(counted, candidate{p.Weigh(s, &f.Features), is})
 		}
 	}
 	return counted

@@ -86,6 +86,12 @@ func drawnSet(t *rapid.T, loaded *rules.Set) (*rules.Set, *rules.Policy) {
 		mode := rapid.SampledFrom([]rules.Mode{rules.Weighted, rules.Hard, rules.Shadow}).Draw(t, "mode")
 		p.ZoneMode = &mode
 	}
+	p.Scores = map[string]rules.Score{}
+	for _, name := range names {
+		if rapid.IntRange(0, 4).Draw(t, "own") == 0 {
+			p.Scores[name] = rules.Score{Points: somePoints.Draw(t, name)}
+		}
+	}
 	return &set, p
 }
 

@@ -32,7 +32,7 @@ func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 		if symbol == nil {
 			continue
 		}
-		symbol = symbol.For(&f.Features)
+		symbol = p.Weigh(symbol, &f.Features)
 		line := lineOf(symbol, detail)
 		if p.ModeOf(symbol) == rules.Shadow {
 			v.Shadow = append(v.Shadow, line)

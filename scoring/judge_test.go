@@ -9,6 +9,7 @@ import (
 
 	"weir/filters"
 	"weir/rules"
+	"weir/rules/strict"
 )
 
 // ruleset makes a set of symbols with thresholds tag 6 and reject 15.
@@ -95,6 +96,55 @@ func TestJudge(t *testing.T) {
 			}
 			if sum(v.Why) != v.Points {
 				t.Errorf("lines sum to %s, not %s", sum(v.Why), v.Points)
+			}
+		})
+	}
+}
+
+func TestAPolicyHasItsOwnPoints(t *testing.T) {
+	mode := rules.Hard
+	for name, c := range map[string]struct {
+		scores map[string]rules.Points
+		hits   []string
+		action rules.Action
+		points rules.Points
+	}{
+		"lighter":               {map[string]rules.Points{"A": 100}, []string{"A"}, rules.Pass, 100},
+		"others are as for all": {map[string]rules.Points{"A": 100}, []string{"B"}, rules.Tag, 700},
+		"for nothing":           {map[string]rules.Points{"B": 0}, []string{"A", "B"}, rules.Pass, 400},
+		"in favour":             {map[string]rules.Points{"A": -200}, []string{"A", "B"}, rules.Pass, 500},
+		"within the cap":        {map[string]rules.Points{"C": 3000}, []string{"C"}, rules.Tag, 1000},
+		"heaviest of a group":   {map[string]rules.Points{"M2": 500}, []string{"M1", "M2"}, rules.Pass, 500},
+		"a list refuses":        {nil, []string{"LISTED"}, rules.Reject, 100},
+		"not if in favour here": {map[string]rules.Points{"LISTED": -100}, []string{"LISTED"}, rules.Pass, -100},
+		"it grows from there":   {map[string]rules.Points{"FLOOD": 1000}, []string{"FLOOD"}, rules.Tag, 762},
+	} {
+		t.Run(name, func(t *testing.T) {
+			set, p := ruleset(rules.Symbol{Name: "A", Points: 400}, rules.Symbol{Name: "B", Points: 700},
+				rules.Symbol{Name: "C", Points: 100, Family: "f"}, rules.Symbol{Name: "FLOOD", Points: 100, Grow: 10},
+				rules.Symbol{Name: "M1", Points: 400, OneOf: "M"}, rules.Symbol{Name: "M2", Points: 300, OneOf: "M"},
+				rules.Symbol{Name: "LISTED", Points: 100, Zone: "Z"})
+			set.Caps = []rules.Cap{{Family: "f", Points: 1000}}
+			p.ZoneMode, p.Scores = &mode, map[string]rules.Score{}
+			for symbol, points := range c.scores {
+				p.Scores[symbol] = rules.Score{Points: points, Src: strict.Src{File: "own.yaml", Line: 3, Col: 1}}
+			}
+			f := hits(c.hits...)
+			f.Features.Bulk.AlikeStrict = 20
+			v := Judge(set, p, f)
+			if v.Action != c.action || v.Points != c.points || sum(v.Why) != c.points {
+				t.Errorf("%s at %s: %v", v.Action, v.Points, v.Why)
+			}
+			for _, l := range v.Why {
+				if _, own := p.Scores[l.Rule]; own != (l.Src == "own.yaml:3:1") {
+					t.Errorf("%s is said to be worth %s by %s", l.Rule, l.Points, l.Src)
+				}
+			}
+			if refuses := Refusers(set, p)["LISTED"]; refuses == (c.scores["LISTED"] < 0) {
+				t.Errorf("the list is said to refuse alone: %v", refuses)
+			}
+			if set.Symbols["A"].Points != 400 {
+				t.Error("the points for all have changed")
 			}
 		})
 	}

@@ -105,6 +105,11 @@ func (a *app) showSymbol(name string) error {
 	for _, o := range s.Changed {
 		fmt.Fprintf(a.out, "  was %s until %s: %s\n", o.Was, o.Src, o.Why)
 	}
+	for _, p := range set.Policies {
+		if own, ok := p.Scores[name]; ok {
+			fmt.Fprintf(a.out, "  %s under the policy %s, at %s\n", own.Points, p.ID, own.Src)
+		}
+	}
 	for _, p := range set.Proofs {
 		if p.Rule == name {
 			fmt.Fprintf(a.out, "  %s %s\n", map[bool]string{true: "hit ", false: "miss"}[p.Hit], cmp.Or(p.Text, strings.Join(p.Symbols, " ")))

@@ -16,7 +16,7 @@ func (a *app) rulesDiffCommand() *cobra.Command {
 	var builtin bool
 	c := &cobra.Command{
 		Use: "diff OLD NEW | diff --builtin [FILE]", Short: "Say in words how two rules files differ in worth",
-		Long: `Says in words how two rules files differ: what symbols are worth, what rules look for, caps and thresholds. OLD and NEW
+		Long: `Says in words how two rules files differ: what symbols are worth, what rules look for, caps and policies. OLD and NEW
 may be builtin:defaults, the newest rules in the binary, or a release of them such as builtin:defaults@2026.1.
 
 With --builtin: what would change if FILE, which pins a release of the built-in rules, took the newest.`,
@@ -108,7 +108,7 @@ func differencesOf(old, edited *rules.Set) []string {
 			lines = append(lines, fmt.Sprintf("%s is new, worth %s", s.Name, s.Points))
 		}
 	}
-	return slices.Concat(lines, capDifferences(old, edited), thresholdDifferences(old, edited))
+	return slices.Concat(lines, capDifferences(old, edited), policyDifferences(old, edited))
 }
 
 // meanings are what symbols stand for, as texts to compare.
@@ -142,26 +142,40 @@ func capDifferences(old, edited *rules.Set) []string {
 	return lines
 }
 
-func thresholdDifferences(old, edited *rules.Set) []string {
-	was := map[string]rules.Thresholds{}
+func policyDifferences(old, edited *rules.Set) []string {
+	was := map[string]*rules.Policy{}
 	for _, p := range old.Policies {
-		was[p.ID] = p.Thresholds
+		was[p.ID] = p
 	}
 	var lines []string
 	for _, p := range edited.Policies {
-		before, ok := was[p.ID]
-		switch {
-		case !ok:
+		before := was[p.ID]
+		if delete(was, p.ID); before == nil {
 			lines = append(lines, fmt.Sprintf("policy %s is new", p.ID))
-		case before != p.Thresholds:
-			lines = append(lines, fmt.Sprintf("policy %s: %s instead of %s", p.ID, thresholdText(p.Thresholds), thresholdText(before)))
+			continue
 		}
-		delete(was, p.ID)
+		if before.Thresholds != p.Thresholds {
+			lines = append(lines, fmt.Sprintf("policy %s: %s instead of %s", p.ID, thresholdText(p.Thresholds), thresholdText(before.Thresholds)))
+		}
+		for _, s := range sortedSymbols(edited) { // one that is gone or new is said to be
+			now, then := p.PointsOf(s), s.Points
+			if o := old.Symbols[s.Name]; o != nil {
+				then = before.PointsOf(o)
+			}
+			if (ownScore(p, s) || ownScore(before, s)) && now != then {
+				lines = append(lines, fmt.Sprintf("policy %s: %s is worth %s instead of %s", p.ID, s.Name, now, then))
+			}
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(was)) {
 		lines = append(lines, fmt.Sprintf("policy %s is gone", id))
 	}
 	return lines
+}
+
+func ownScore(p *rules.Policy, s *rules.Symbol) bool {
+	_, own := p.Scores[s.Name]
+	return own
 }
 
 func thresholdText(t rules.Thresholds) string {

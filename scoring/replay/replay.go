@@ -187,7 +187,7 @@ func (k *known) judge(p *rules.Policy, f scoring.Facts, open []string, whole boo
 	}
 	o.missing = slices.DeleteFunc(slices.Clone(open), func(name string) bool {
 		s := k.whole.Symbols[name]
-		return s == nil || s.Points == 0 && s.CapAt == nil && p.ModeOf(s) == rules.Weighted || p.ModeOf(s) == rules.Shadow
+		return s == nil || p.PointsOf(s) == 0 && s.CapAt == nil && p.ModeOf(s) == rules.Weighted || p.ModeOf(s) == rules.Shadow
 	})
 	if len(o.missing) == 0 {
 		o.missing = open // they count for nothing themselves, but conditions read them

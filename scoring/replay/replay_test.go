@@ -44,7 +44,7 @@ rules:
   - { id: BIG, about: "b", when: "PILL and size > 1*KiB", score: 3 }
   - { id: BOTH, about: "b", when: "PRIZE and not GOOD", score: 2 }
 policies:
-  - { id: vip, rcpt: [boss@example.org], thresholds: { reject: 20 }, zones: { mode: weighted } }
+  - { id: vip, rcpt: [boss@example.org], thresholds: { reject: 20 }, zones: { mode: weighted }, scores: { PRIZE: 3 } }
 `
 
 var reported = []string{"Z_A", "Z_B", "MANY", "WANTED", "PILL", "PRIZE", "GOOD", "TRIAL", "NOBODY_WEIGHS"}
@@ -191,6 +191,7 @@ func TestOtherWorthIsExact(t *testing.T) {
 		"new rule":  edited(t, "policies:", "  - { id: NEW, about: \"n\", when: \"TRIAL or MANY\", score: 6 }\npolicies:"),
 		"unweighed": edited(t, "policies:", "  - { id: NOBODY_WEIGHS, about: \"n\", check: spf, score: 6 }\npolicies:"),
 		"list":      edited(t, "inline: [shop.example]", "inline: [other.example]"),
+		"own":       edited(t, "PRIZE: 3", "PRIZE: 20, GOOD: 1"),
 		"policy":    edited(t, "rcpt: [boss@example.org]", "rcpt: [bob@example.org]"),
 		"allowed":   edited(t, "policies:", "  - { id: FRIEND, about: \"f\", who: { rcpt: bob@example.org, proven: other.example }, mode: allow }\npolicies:"),
 	} {
@@ -303,6 +304,18 @@ func TestUnknownIsNeverGuessed(t *testing.T) {
 				t.Errorf("%d redone, %d not: that shows nothing", done, undone)
 			}
 		})
+	}
+}
+
+// What is worth nothing for all, but something under the message's policy, is named among what is not known.
+func TestUnknownIsWeighedByThePolicy(t *testing.T) {
+	before := load(t, base)
+	after := edited(t, "regex: prize", "regex: prizes", "score: 6, family", "score: 0, family", "PRIZE: 3", "PRIZE: 30", "regex: club", "regex: clubs")
+	for to, named := range map[string]bool{"boss@example.org": true, "bob@example.org": false} {
+		out, ok := from(after, before).Line(record(t, before, circumstances{to: to, symbols: []string{"PILL", "Z_A"}}))
+		if !ok || out.Undone != Unknown || slices.Contains(out.Missing, "PRIZE") != named {
+			t.Errorf("%s: %+v", to, out)
+		}
 	}
 }
 

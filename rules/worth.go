@@ -1,0 +1,84 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"weir/rules/strict"
+)
+
+// Score is what a symbol is worth under a policy.
+type Score struct {
+	Points Points
+	Src    strict.Src
+}
+
+// PointsOf is what s is worth under the policy, before it grows.
+func (p *Policy) PointsOf(s *Symbol) Points {
+	if own, ok := p.Scores[s.Name]; ok {
+		return own.Points
+	}
+	return s.Points
+}
+
+// Weigh is s as it weighs under the policy for a message with features f.
+func (p *Policy) Weigh(s *Symbol, f *Features) *Symbol {
+	if own, ok := p.Scores[s.Name]; ok {
+		weighed := *s
+		weighed.Points, weighed.Src = own.Points, own.Src
+		s = &weighed
+	}
+	return s.For(f)
+}
+
+// ModeOf is the mode of s under the policy, which may change how lists count. A trial stays one, what lets mail pass still
+// does where lists count at all, and a list never refuses for what it says in favour.
+func (p *Policy) ModeOf(s *Symbol) Mode {
+	switch {
+	case s.Zone == "" || p.ZoneMode == nil || s.Mode == Shadow:
+		return s.Mode
+	case s.Mode == Allow && *p.ZoneMode != Shadow:
+		return Allow
+	case *p.ZoneMode == Hard && p.PointsOf(s) < 0:
+		return Weighted
+	}
+	return *p.ZoneMode
+}
+
+// worth reads what a policy says of how things count.
+func (l *loading) worth(p *Policy, d policyDoc) {
+	l.against(d.Zones.Mode, "all answers of all lists")
+	if d.Zones.Mode.At.Said() {
+		p.ZoneMode = &d.Zones.Mode.V
+	}
+	for _, score := range d.Scores {
+		l.score(p, score)
+	}
+}
+
+// score reads what a symbol is worth under a policy.
+func (l *loading) score(p *Policy, score entry[Points]) {
+	s := l.set.Symbols[score.Key]
+	switch {
+	case s == nil:
+		l.hintAt(score.At, codeSymbol, fmt.Sprintf("there is no symbol %s that is worth anything", score.At.Quoted()), l.nearestWeighed(score.Key))
+		return
+	case s.Points == score.V:
+		l.warnAt(score.At, codeOverride, fmt.Sprintf("%s is worth %s anyway", s.Name, s.Points), "drop it")
+	case s.Mode == Hard && score.V < 0 && (s.Zone == "" || p.ZoneMode == nil):
+		l.warnAt(score.At, codeSaved, fmt.Sprintf("%s refuses alone, though it is worth %s here", s.Name, score.V), "what speaks for a message is weighted")
+	}
+	if p.Scores == nil {
+		p.Scores = map[string]Score{}
+	}
+	p.Scores[s.Name] = Score{Points: score.V, Src: score.At.Src()}
+}
+
+// nearestWeighed is a hint for a name that is of no symbol with a weight.
+func (l *loading) nearestWeighed(name string) string {
+	if l.symbols[name] {
+		return "a check reports it, but no rule gives it a score; write a rule with `check:`"
+	}
+	return strict.DidYouMean(name, slices.Sorted(maps.Keys(l.set.Symbols)))
+}
