@@ -43,6 +43,20 @@ func (s *Session) Connected() *Session {
 	return s.Via
 }
 
+// Network is the client's network as it is counted: /24, or /64 of IPv6. The zero Prefix if there is no client.
+func (s *Session) Network() netip.Prefix {
+	a := s.Addr.Addr().Unmap().WithZone("")
+	if !a.IsValid() || a.IsUnspecified() {
+		return netip.Prefix{}
+	}
+	bits := 64
+	if a.Is4() {
+		bits = 24
+	}
+	p, _ := a.Prefix(bits) // both lengths are fine
+	return p
+}
+
 // Manners is how a client has offended against the rules of the dialogue. Each field is the evidence, "" without an
 // offence.
 type Manners struct {

@@ -240,11 +240,15 @@ func signer(m filters.Mail, l *rules.List) string {
 	return ""
 }
 
+// clientNetwork is the name of the client's network; all of whom nothing is known are one.
 func clientNetwork(m filters.Mail) string {
-	if m.Session == nil {
+	switch {
+	case m.Session == nil:
 		return ""
+	case !m.Session.Network().IsValid():
+		return "?"
 	}
-	return network(m.Session.Addr.Addr())
+	return m.Session.Network().String()
 }
 
 // senderDomain is the envelope sender's domain, "<>" for the null sender.

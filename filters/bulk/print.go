@@ -3,7 +3,6 @@ package bulk
 import (
 	"cmp"
 	"math"
-	"net/netip"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -241,18 +240,4 @@ func addresses(m filters.Mail, lifted []string) []string {
 		}
 	}
 	return out
-}
-
-// network is the network an address belongs to: /24 or /64.
-func network(a netip.Addr) string {
-	a = a.Unmap()
-	bits := 64
-	if a.Is4() {
-		bits = 24
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
 }

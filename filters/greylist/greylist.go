@@ -46,7 +46,7 @@ func (g *greylist) run(ctx context.Context, m filters.Mail) (filters.Report, err
 	if g.Greylist == nil || m.Session == nil || m.Envelope == nil || trusted(m) {
 		return filters.Report{}, nil
 	}
-	client := network(m.Session.Addr.Addr())
+	client := m.Session.Network()
 	if !client.IsValid() {
 		return filters.Report{}, nil
 	}
@@ -81,20 +81,6 @@ func (g *greylist) run(ctx context.Context, m filters.Mail) (filters.Report, err
 // domain names by SPF would come back from another address each time.
 func trusted(m filters.Mail) bool {
 	return m.Session.User != "" || m.Auth != nil && (m.Auth.SPF.Result == "pass" || len(m.Auth.Domains) > 0)
-}
-
-// network is the client's network: /24 or /64. The zero Prefix if there is no client.
-func network(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	if !a.IsValid() || a.IsUnspecified() {
-		return netip.Prefix{}
-	}
-	bits := 64
-	if a.Is4() {
-		bits = 24
-	}
-	p, _ := a.Prefix(bits) // both lengths are fine
-	return p
 }
 
 // domains are the recipients' domains, each once.

@@ -8,7 +8,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"net/netip"
 	"strings"
 	"time"
 
@@ -141,7 +140,7 @@ func (u *users) sent(ctx context.Context, m filters.Mail, o filters.Outcome) err
 	var deltas []store.Delta
 	if o.Delivered {
 		deltas = append(deltas,
-			store.Delta{Key: u.key(user, messages), N: 1, Member: network(m.Session.Addr.Addr()), Life: u.life},
+			store.Delta{Key: u.key(user, messages), N: 1, Member: networkOf(m.Session), Life: u.life},
 			store.Delta{Key: u.key(user, recipients), N: int64(len(m.Envelope.To)), Life: u.life})
 	}
 	if o.RcptNo > 0 {
@@ -171,16 +170,10 @@ func (u *users) strike(ctx context.Context, m filters.Mail, o filters.Outcome) e
 	return err
 }
 
-// network is the client's network: /24, or /64 of IPv6; "" if there is no client.
-func network(a netip.Addr) string {
-	a = a.Unmap().WithZone("")
-	bits := 64
-	if a.Is4() {
-		bits = 24
+// networkOf is the name of the client's network; "" if there is no client.
+func networkOf(s *filters.Session) string {
+	if p := s.Network(); p.IsValid() {
+		return p.String()
 	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return ""
-	}
-	return p.String()
+	return ""
 }
