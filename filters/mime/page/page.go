@@ -22,6 +22,8 @@ const (
 	MaxText   = 512 << 10 // bytes of visible text
 	maxLooks  = 256       // style attributes remembered
 	maxAnchor = 256       // bytes of a link's text
+
+	usualNested = 16 // elements inside elements for which there is room from the start
 )
 
 // page turns HTML into the text that can be seen of it.
@@ -94,6 +96,8 @@ func (p *page) read(src []byte) {
 	p.z = html.NewTokenizer(bytes.NewReader(src))
 	p.z.SetMaxBuf(len(src) + 1)
 	p.out = make([]byte, 0, len(src)/2)
+	p.stack = make([]frame, 0, usualNested)
+	p.makeRoom(src)
 	for len(p.out) < MaxText {
 		switch p.z.Next() {
 		case html.ErrorToken:

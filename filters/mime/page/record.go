@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -11,6 +12,7 @@ import (
 // Bounds of what is kept of the elements of one page.
 const (
 	MaxElements = 4096      // elements, and names in the skeleton
+	maxAttrs    = 16 << 10  // attributes of all of them
 	maxValues   = 256 << 10 // bytes of the values of attributes
 	maxValue    = 2048      // bytes of one of them
 	maxName     = 64        // bytes of the name of an element or attribute
@@ -19,7 +21,7 @@ const (
 // Element is an element as it stands in a page.
 type Element struct {
 	Tag    string // in lower case
-	Attrs  []Attr // in order, all that are there
+	Attrs  []Attr // in order, as many as the page has room for
 	Hidden bool   // a reader sees nothing of what is in it
 	Host   string // of a link: where it leads
 	Text   string // of a link: what a reader sees of it
@@ -56,10 +58,19 @@ type record struct {
 	counts   Counts
 }
 
+// makeRoom makes the room that the elements of src need, as a rule: most have an end tag.
+func (r *record) makeRoom(src []byte) {
+	tags := min(bytes.Count(src, []byte{'<'})/2+1, MaxElements)
+	r.skeleton = make([]string, 0, tags)
+	r.elements = make([]Element, 0, tags)
+	r.attrs = make([]Attr, 0, min(bytes.Count(src, []byte{'='}), MaxElements))
+	r.values.Grow(min(len(src)/2, maxValues))
+}
+
 // attribute keeps one attribute of the element that is being read.
 func (r *record) attribute(name, value []byte) {
 	value = value[:min(len(value), maxValue)]
-	if len(r.elements) >= MaxElements || r.values.Len()+len(value) > maxValues {
+	if len(r.elements) >= MaxElements || len(r.attrs) >= maxAttrs || r.values.Len()+len(value) > maxValues {
 		return
 	}
 	r.values.Write(value)

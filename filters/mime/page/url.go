@@ -1,6 +1,7 @@
 package page
 
 import (
+	"bytes"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -72,7 +73,15 @@ func (l *Links) name(n int, text string) {
 // linkText is what is kept of the visible text of a link.
 func linkText(text []byte) string {
 	text = text[:min(len(text), maxAnchor)]
-	return strings.ToValidUTF8(strings.Join(strings.Fields(string(text)), " "), "")
+	var b strings.Builder
+	b.Grow(len(text))
+	for word := range bytes.FieldsSeq(text) {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.Write(word)
+	}
+	return strings.ToValidUTF8(b.String(), "")
 }
 
 // Find adds the URLs that a mail program would make links of in plain text. Their hosts have a dot.
