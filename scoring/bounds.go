@@ -92,6 +92,10 @@ func presences(set *rules.Set, f Facts, open []string, whole bool) map[string]pr
 	for _, name := range open {
 		all[name] = possible
 	}
+	unsaid := f.unsaid(set)
+	for _, name := range unsaid {
+		all[name] = possible
+	}
 	for _, h := range f.Hits {
 		all[h.Symbol] = present
 	}
@@ -100,11 +104,30 @@ func presences(set *rules.Set, f Facts, open []string, whole bool) map[string]pr
 			all[c.Symbol] = is
 		}
 	}
+	for _, name := range unsaid {
+		if all[name] == possible && !slices.Contains(open, name) {
+			delete(all, name) // only conditions ask what it would have been
+		}
+	}
 	return all
 }
 
+// unsaid are the symbols of the lists that failed.
+func (f Facts) unsaid(set *rules.Set) []string {
+	if len(f.Failed) == 0 {
+		return nil
+	}
+	var names []string
+	for name, s := range set.Symbols {
+		if s.Zone != "" && slices.Contains(f.Failed, s.Zone) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 // maxTried bounds the possible symbols of one condition of which all combinations are tried.
-const maxTried = 4
+const maxTried = 6
 
 // outcome is whether a condition holds for every, some or no combination of the possible symbols that it reads. One that
 // cannot be evaluated does not hold.

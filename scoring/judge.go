@@ -24,7 +24,7 @@ const maxReasons = 3
 func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 	v := Verdict{Thresholds: p.Thresholds, Policy: p.ID, By: ByScore}
 	found := details(f.Hits)
-	v.Problems = combine(set, found, &f.Features)
+	v.Problems = combine(set, p, found, f)
 
 	var counted []*rules.Symbol
 	for name, detail := range found {
@@ -79,22 +79,32 @@ func details(hits []filters.Hit) map[string]string {
 	return found
 }
 
-// combine adds the `when:` symbols that hold to found.
-func combine(set *rules.Set, found map[string]string, f *rules.Features) []filters.Problem {
+// combine adds the `when:` symbols that hold to found. One that counts against a message must hold whatever the lists that
+// failed would have said: that a list does not answer is held against nobody.
+func combine(set *rules.Set, p *rules.Policy, found map[string]string, f Facts) []filters.Problem {
 	var problems []filters.Problem
+	var sure map[string]presence
+	if len(f.Failed) > 0 {
+		sure = presences(set, f, nil, true)
+	}
 	has := func(symbol string) bool { _, ok := found[symbol]; return ok }
 	for _, c := range set.Combos {
-		holds, err := c.When.Holds(has, f)
+		holds, err := c.When.Holds(has, &f.Features)
 		switch {
 		case err != nil:
 			problems = append(problems, filters.Problem{
 				Check: "when", Rule: c.Symbol, Kind: filters.KindFailed, Detail: err.Error(),
 			})
-		case holds:
+		case holds && (sure == nil || sure[c.Symbol] == present || favours(p, set.Symbols[c.Symbol], f)):
 			found[c.Symbol] = ""
 		}
 	}
 	return problems
+}
+
+// favours reports whether s can do a message no harm.
+func favours(p *rules.Policy, s *rules.Symbol, f Facts) bool {
+	return s != nil && p.ModeOf(s) != rules.Hard && (p.ModeOf(s) == rules.Allow || p.Weigh(s, &f.Features).Points < 0)
 }
 
 func byWeight(a, b Line) int {

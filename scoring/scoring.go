@@ -50,6 +50,7 @@ type Verdict struct {
 type Facts struct {
 	Hits     []filters.Hit
 	Features rules.Features
+	Failed   []string // the ids of the lists of which not all is known
 }
 
 // FactsOf collects the facts of a mail from the results of its checks.
@@ -57,9 +58,21 @@ func FactsOf(m filters.Mail, results []filters.Result) Facts {
 	var f Facts
 	for _, r := range results {
 		f.Hits = append(f.Hits, r.Hits...)
+		f.Failed = append(f.Failed, failed(r.Problems)...)
 	}
 	f.Features = features(m, filters.Gather(results))
 	return f
+}
+
+// failed are the rules of problems, among them the lists that gave no answer.
+func failed(problems []filters.Problem) []string {
+	var ids []string
+	for _, p := range problems {
+		if p.Rule != "" {
+			ids = append(ids, p.Rule)
+		}
+	}
+	return ids
 }
 
 func senderFeatures(a *filters.Auth) rules.SenderFeatures {

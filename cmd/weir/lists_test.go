@@ -62,6 +62,39 @@ func TestNoFailureOfAnyListIsPaidByTheSender(t *testing.T) {
 	}
 }
 
+// A condition that counts on a list's silence holds against nobody if the list has failed; one that holds whatever the list
+// would have said does.
+func TestAConditionOnWhatAListDoesNotSay(t *testing.T) {
+	const zones = "version: 1\nthresholds: { tag: 6, reject: 15 }\nzones:\n" +
+		"  - { id: W, zone: w.test, ask: client_ip, answers: [{ id: GOOD, is: 127.0.0.2, score: -1 }] }\n" +
+		"  - { id: B, zone: b.test, ask: client_ip, answers: [{ id: BAD, is: 127.0.0.2, score: 1 }] }\nrules:\n"
+	for _, c := range []struct {
+		rules  string
+		w      string // what the list in favour says
+		action rules.Action
+		points rules.Points
+	}{
+		{`  - { id: A, about: a, when: "!W_GOOD", score: 4, mode: hard }`, "", rules.Reject, 500},
+		{`  - { id: A, about: a, when: "!W_GOOD", score: 4, mode: hard }`, "SERVFAIL", rules.Pass, 100},
+		{`  - { id: A, about: a, when: "B_BAD && !W_GOOD", score: 20 }`, "127.255.255.254", rules.Pass, 100},
+		{`  - { id: A, about: a, when: "B_BAD && !W_GOOD", score: -2 }`, "SERVFAIL", rules.Pass, -100},
+		{`  - { id: A, about: a, when: "B_BAD || W_GOOD", score: 7 }`, "SERVFAIL", rules.Tag, 800},
+		{"  - { id: A, about: a, when: \"!W_GOOD\", score: 0 }\n  - { id: AA, about: a, when: \"A || false\", score: 20 }", "SERVFAIL", rules.Pass, 100},
+	} {
+		set, findings := rules.Load(fstest.MapFS{"r.yaml": {Data: []byte(zones + c.rules + "\n")}}, "r.yaml", known())
+		if set == nil {
+			t.Fatal(findings)
+		}
+		records := map[string][]string{"7.2.0.192.b.test": {"127.0.0.2"}}
+		if c.w != "" {
+			records["7.2.0.192.w.test"] = []string{c.w}
+		}
+		if got := judgedWith(t, set, records); got.Action != c.action || got.Points != c.points {
+			t.Errorf("%s with %q: %s %s, want %s %s", c.rules, c.w, got.Action, got.Points, c.action, c.points)
+		}
+	}
+}
+
 // judgedWith is a letter's verdict where the DNS says records.
 func judgedWith(t *testing.T, set *rules.Set, records map[string][]string) outcome {
 	zone, err := lookup.MapZone(records)

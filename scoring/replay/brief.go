@@ -20,6 +20,7 @@ type brief struct {
 	shadow, whole   bool // whole: the message had come
 	symbols         []byte
 	features        []byte
+	failed          []byte
 	session         []byte
 	envelope        []byte
 	auth, bulk      []byte
@@ -100,6 +101,8 @@ func (b *brief) readFact(name, value []byte) {
 		b.symbols = value
 	case "features":
 		b.features = value
+	case "failed":
+		b.failed = value
 	}
 }
 
@@ -161,6 +164,11 @@ func (b *brief) facts(k *known) (scoring.Facts, error) {
 	}
 	for _, name := range symbols {
 		f.Hits = append(f.Hits, filters.Hit{Symbol: name})
+	}
+	if len(b.failed) > 0 {
+		if err := json.Unmarshal(b.failed, &f.Failed); err != nil {
+			return f, err
+		}
 	}
 	if len(k.features) > 0 {
 		if err := json.Unmarshal(b.features, &f.Features); err != nil {

@@ -15,7 +15,7 @@ func Lose(set *rules.Set, r *verdictlog.Record, lost func(symbol string) bool) (
 	if r.Facts == nil {
 		return with, without, false
 	}
-	all := scoring.Facts{Features: r.Facts.Features}
+	all := scoring.Facts{Features: r.Facts.Features, Failed: r.Facts.Failed}
 	for _, name := range r.Facts.Symbols {
 		all.Hits = append(all.Hits, filters.Hit{Symbol: name})
 	}

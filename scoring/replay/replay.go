@@ -130,7 +130,7 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 		b.features = only(b.features, k.features)
 		j.key = append(j.key, b.features...)
 	}
-	j.key = strconv.AppendBool(append(j.key, b.early...), b.whole)
+	j.key = strconv.AppendBool(append(append(j.key, b.failed...), b.early...), b.whole)
 	if k.derives() {
 		j.key = b.appendDeriving(j.key, k.set)
 	}

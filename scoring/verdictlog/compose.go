@@ -65,6 +65,8 @@ func factsOf(m filters.Mail, results []filters.Result, v scoring.Verdict) *Facts
 	}
 	slices.Sort(f.Symbols)
 	f.Symbols = slices.Compact(f.Symbols)
+	slices.Sort(facts.Failed)
+	f.Failed = slices.Compact(facts.Failed)
 	return &f
 }
 

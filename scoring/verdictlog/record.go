@@ -60,6 +60,7 @@ type Record struct {
 type Facts struct {
 	Symbols  []string       `json:"symbols"` // all that checks reported, in alphabetical order
 	Features rules.Features `json:"features"`
+	Failed   []string       `json:"failed,omitempty"` // the rules of errors, among them the lists that gave no answer
 }
 
 // Origin is the weir that judged.
