@@ -32,7 +32,7 @@ func Bounds(set *rules.Set, p *rules.Policy, f Facts, open []string) Range {
 	case possible:
 		r.High.Action = rules.Reject
 	}
-	r.greylist(set.Greylist, p, counted)
+	r.greylist(greylistFor(set, p, f), p, counted)
 	switch modeOf(p, counted, rules.Allow) {
 	case present:
 		r.Low.Action, r.High.Action = rules.Pass, rules.Pass

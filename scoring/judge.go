@@ -54,7 +54,7 @@ func Judge(set *rules.Set, p *rules.Policy, f Facts) Verdict {
 	}
 	v.Action = ActionFor(p.Thresholds, v.Points)
 	v.force(p, counted)
-	v.greylist(set.Greylist, p, counted)
+	v.greylist(greylistFor(set, p, f), p, counted)
 	v.allow(p, counted)
 	v.Reasons = reasons(p, counted)
 	return v
@@ -206,6 +206,17 @@ func (v *Verdict) force(p *rules.Policy, symbols []*rules.Symbol) {
 		v.Action, v.By = rules.Reject, ByHard
 		v.Why = append(v.Why, Line{Rule: hardKind + ":" + s.Name, Detail: s.Name + " refuses alone", Src: s.Src.String()})
 	}
+}
+
+// greylistFor is the greylisting of set; nil, for none, while a list has failed that might know the sender as good.
+func greylistFor(set *rules.Set, p *rules.Policy, f Facts) *rules.Greylist {
+	if set.Greylist != nil && slices.ContainsFunc(f.unsaid(set), func(name string) bool {
+		s := set.Symbols[name]
+		return p.ModeOf(s) != rules.Shadow && p.Weigh(s, &f.Features).Points < 0
+	}) {
+		return nil
+	}
+	return set.Greylist
 }
 
 // greylist defers a stranger's message in the band of greylisting. Nobody waits whom a list knows as good, or whose

@@ -173,6 +173,27 @@ func TestAListThatFailsListsNobody(t *testing.T) {
 	})
 }
 
+// Whom a list may know as good does not wait while that list fails; other lists that fail make no difference.
+func TestGreylistingWithoutAListInFavour(t *testing.T) {
+	const text = "version: 1\nthresholds: { tag: 6, reject: 15 }\ngreylist: { from: 1, below: 10, wait: 5m }\nzones:\n" +
+		"  - { id: W, zone: w.test, ask: client_ip, answers: [{ id: GOOD, is: 127.0.0.2, score: -1 }] }\n" +
+		"  - { id: B, zone: b.test, ask: client_ip, answers: [{ id: BAD, is: 127.0.0.2, score: 4 }] }\n" +
+		"  - { id: C, zone: c.test, ask: client_ip, answers: [{ id: BAD, is: 127.0.0.2, score: 4 }] }\n"
+	set, findings := rules.Load(fstest.MapFS{"r.yaml": {Data: []byte(text)}}, "r.yaml", known())
+	if set == nil {
+		t.Fatal(findings)
+	}
+	for _, c := range []struct {
+		failing string
+		want    rules.Action
+	}{{"x", rules.Defer}, {"w", rules.Pass}, {"c", rules.Defer}} {
+		records := map[string][]string{"7.2.0.192.b.test": {"127.0.0.2"}, "7.2.0.192." + c.failing + ".test": {"SERVFAIL"}}
+		if got := judgedWith(t, set, records); got.Action != c.want {
+			t.Errorf("%s fails: %s, want %s", c.failing, got.Action, c.want)
+		}
+	}
+}
+
 // Behind a relay it is the client that waits: one that has waited does not take others with him.
 func TestGreylistingIsAboutTheClientBehindARelay(t *testing.T) {
 	const text = "version: 1\nthresholds: { tag: 6, reject: 15 }\ngreylist: { from: 1, below: 10, wait: 5m }\n" +
