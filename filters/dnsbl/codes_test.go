@@ -75,6 +75,8 @@ var codes = []struct{ list, answer, want string }{
 	{"dnswl-dwl", "127.0.15.2", "DWL_MED"},
 	{"dnswl-dwl", "127.0.15.3", "DWL_HI"},
 	{"dnswl-dwl", "127.0.0.255", "!sentinel"},
+	{"surbl", "127.0.1.64", ""},
+	{"uribl", "127.0.1.2", ""},
 	{"surbl", "127.0.0.4", "SURBL_DM"},
 	{"surbl", "127.0.0.8", "SURBL_PH"},
 	{"surbl", "127.0.0.16", "SURBL_MW"},
