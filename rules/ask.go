@@ -156,11 +156,24 @@ func (l *loading) asking(z *Zone, doc zoneDoc) {
 	z.Ask = l.asks(doc.Ask, nil)
 	z.AllowLoopback = doc.How.AllowLoopback.V
 	z.Literals = doc.How.Literals.V
+	l.v6Bits(z, doc.How.V6Bits)
 	l.hash(z, doc)
 	l.host(z, doc)
 	l.only(z, doc)
 	z.Test = TestPoints{Listed: l.testPoints(doc.How.Test.Listed), Unlisted: l.testPoints(doc.How.Test.Unlisted)}
 	l.bounded(z, doc)
+}
+
+// v6Bits reads by which network IPv6 addresses are asked for.
+func (l *loading) v6Bits(z *Zone, bits said[int]) {
+	z.V6Bits = bits.V
+	switch {
+	case !bits.At.Said():
+	case bits.V < 32 || bits.V > 128:
+		l.hintAt(bits.At, codeAsking, "a network of IPv6 addresses has 32 to 128 bits", "write v6_bits: 64")
+	case !slices.ContainsFunc(z.Ask, z.AsksIP):
+		l.errorAt(bits.At, codeAsking, "the zone is asked for no address")
+	}
 }
 
 func (l *loading) hash(z *Zone, doc zoneDoc) {

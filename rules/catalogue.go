@@ -174,6 +174,7 @@ func (doc zoneDoc) over(with zoneDoc) zoneDoc {
 	doc.How.Literals = over(doc.How.Literals, with.How.Literals)
 	doc.How.AllowLoopback = over(doc.How.AllowLoopback, with.How.AllowLoopback)
 	doc.How.For = overMany(doc.How.For, with.How.For)
+	doc.How.V6Bits = over(doc.How.V6Bits, with.How.V6Bits)
 	if with.How.Test.Listed != nil || with.How.Test.Unlisted != nil {
 		doc.How.Test = with.How.Test
 	}

@@ -39,6 +39,7 @@ type Zone struct {
 	Literals      bool // hosts of links that are addresses are asked for too, as the client's address is
 	AllowLoopback bool // 127.0.0.1 is an answer like any other
 	For           Only
+	V6Bits        int        // an IPv6 address is asked for by its network of this length; 0 by the address
 	Test          TestPoints // instead of those of RFC 5782
 	Answers       []Answer
 	Errors        []ZoneError

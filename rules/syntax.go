@@ -109,6 +109,7 @@ type askDoc struct {
 	Literals      said[bool]        `yaml:"literals"`
 	AllowLoopback said[bool]        `yaml:"allow_loopback"`
 	For           oneOrMany[string] `yaml:"for"`
+	V6Bits        said[int]         `yaml:"v6_bits"`
 	Test          testPointsDoc     `yaml:"test"`
 }
 

@@ -52,7 +52,11 @@ func (z zone) ip(a netip.Addr) subject {
 	if !a.IsValid() || a.IsUnspecified() || limited && (a.Is4() && !z.For.V4 || a.Is6() && !z.For.V6) {
 		return subject{}
 	}
-	return subject{a.String(), lookup.ReverseName(a)}
+	asked := a
+	if a.Is6() && z.V6Bits > 0 {
+		asked = netip.PrefixFrom(a, z.V6Bits).Masked().Addr()
+	}
+	return subject{a.String(), lookup.ReverseName(asked)}
 }
 
 // domain asks for a domain, or the registered part of it. Links to bare addresses are asked for where a list holds such.
