@@ -267,6 +267,7 @@ type policyDoc struct {
 	Whose      audienceDoc     `yaml:",inline"`
 	Thresholds thresholdsDoc   `yaml:"thresholds"`
 	Scores     entries[Points] `yaml:"scores"`
+	Greylist   said[string]    `yaml:"greylist"`
 	Zones      struct {
 		Mode said[Mode] `yaml:"mode"`
 	} `yaml:"zones"`

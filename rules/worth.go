@@ -52,6 +52,13 @@ func (l *loading) worth(p *Policy, d policyDoc) {
 	if d.Zones.Mode.At.Said() {
 		p.ZoneMode = &d.Zones.Mode.V
 	}
+	switch at := d.Greylist.At; {
+	case at.Said() && d.Greylist.V != "off":
+		l.hintAt(at, codeGreylist, "a policy has no greylisting of its own", "write `greylist: off`, and nobody waits")
+	case at.Said() && l.set.Greylist == nil:
+		l.warnAt(at, codeGreylist, "there is no greylisting to switch off", "drop it")
+	}
+	p.NoGreylist = d.Greylist.V == "off"
 	for _, score := range d.Scores {
 		l.score(p, score)
 	}

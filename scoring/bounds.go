@@ -302,7 +302,7 @@ func (g group) outdone(c candidate) bool {
 
 // greylist widens the actions by the deferring of strangers, which happens in a band of the sum.
 func (r *Range) greylist(g *rules.Greylist, p *rules.Policy, counted []candidate) {
-	if g == nil || p.Thresholds.Reject.Off {
+	if g == nil || p.NoGreylist || p.Thresholds.Reject.Off {
 		return
 	}
 	stranger := presenceOf(counted, func(s *rules.Symbol) bool { return s.Name == rules.GreylistNew })

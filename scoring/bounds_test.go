@@ -86,6 +86,7 @@ func drawnSet(t *rapid.T, loaded *rules.Set) (*rules.Set, *rules.Policy) {
 		mode := rapid.SampledFrom([]rules.Mode{rules.Weighted, rules.Hard, rules.Shadow}).Draw(t, "mode")
 		p.ZoneMode = &mode
 	}
+	p.NoGreylist = rapid.IntRange(0, 3).Draw(t, "no greylist") == 0
 	p.Scores = map[string]rules.Score{}
 	for _, name := range names {
 		if rapid.IntRange(0, 4).Draw(t, "own") == 0 {

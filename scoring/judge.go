@@ -220,9 +220,9 @@ func greylistFor(set *rules.Set, p *rules.Policy, f Facts) *rules.Greylist {
 }
 
 // greylist defers a stranger's message in the band of greylisting. Nobody waits whom a list knows as good, or whose
-// recipients refuse nothing.
+// recipients want no greylisting or refuse nothing.
 func (v *Verdict) greylist(g *rules.Greylist, p *rules.Policy, symbols []*rules.Symbol) {
-	if g == nil || v.Action >= rules.Defer || p.Thresholds.Reject.Off || v.Points < g.From || v.Points >= g.Below {
+	if g == nil || p.NoGreylist || v.Action >= rules.Defer || p.Thresholds.Reject.Off || v.Points < g.From || v.Points >= g.Below {
 		return
 	}
 	listedGood := func(s *rules.Symbol) bool { return s.Zone != "" && s.Points < 0 }

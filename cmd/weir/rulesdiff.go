@@ -157,6 +157,9 @@ func policyDifferences(old, edited *rules.Set) []string {
 		if before.Thresholds != p.Thresholds {
 			lines = append(lines, fmt.Sprintf("policy %s: %s instead of %s", p.ID, thresholdText(p.Thresholds), thresholdText(before.Thresholds)))
 		}
+		if before.NoGreylist != p.NoGreylist {
+			lines = append(lines, fmt.Sprintf("policy %s: greylisting is %s", p.ID, map[bool]string{true: "off", false: "as for all"}[p.NoGreylist]))
+		}
 		for _, s := range sortedSymbols(edited) { // one that is gone or new is said to be
 			now, then := p.PointsOf(s), s.Points
 			if o := old.Symbols[s.Name]; o != nil {
