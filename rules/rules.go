@@ -131,6 +131,7 @@ type Policy struct {
 	Rcpt       []string // its recipients, as written; nil for all
 	Thresholds Thresholds
 	ZoneMode   *Mode            // overrides the mode of every zone answer; nil leaves them as written
+	BulkMode   *Mode            // likewise of the family bulk: Weighted or Shadow
 	NoGreylist bool             // no stranger waits
 	Scores     map[string]Score // by the names of symbols that are worth something else than for all
 	Src        strict.Src

@@ -268,9 +268,12 @@ type policyDoc struct {
 	Thresholds thresholdsDoc   `yaml:"thresholds"`
 	Scores     entries[Points] `yaml:"scores"`
 	Greylist   said[string]    `yaml:"greylist"`
-	Zones      struct {
-		Mode said[Mode] `yaml:"mode"`
-	} `yaml:"zones"`
+	Zones      modeDoc         `yaml:"zones"`
+	Bulk       modeDoc         `yaml:"bulk"`
+}
+
+type modeDoc struct {
+	Mode said[Mode] `yaml:"mode"`
 }
 
 // audienceDoc is whom messages are from and for.

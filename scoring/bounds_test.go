@@ -52,7 +52,7 @@ var somePoints = rapid.Map(rapid.IntRange(-20, 30), func(n int) rules.Points { r
 func drawnSet(t *rapid.T, loaded *rules.Set) (*rules.Set, *rules.Policy) {
 	set := *loaded
 	set.Symbols = map[string]*rules.Symbol{}
-	family := rapid.SampledFrom([]string{"", "f", "g"})
+	family := rapid.SampledFrom([]string{"", "f", "bulk"})
 	names := append(slices.Sorted(maps.Keys(loaded.Symbols)), rules.GreylistNew)
 	for _, name := range names {
 		s := &rules.Symbol{Name: name, Points: somePoints.Draw(t, name), Family: family.Draw(t, "family")}
@@ -85,6 +85,10 @@ func drawnSet(t *rapid.T, loaded *rules.Set) (*rules.Set, *rules.Policy) {
 	if rapid.IntRange(0, 2).Draw(t, "zones") == 0 {
 		mode := rapid.SampledFrom([]rules.Mode{rules.Weighted, rules.Hard, rules.Shadow}).Draw(t, "mode")
 		p.ZoneMode = &mode
+	}
+	if rapid.IntRange(0, 2).Draw(t, "bulk") == 0 {
+		mode := rapid.SampledFrom([]rules.Mode{rules.Weighted, rules.Shadow}).Draw(t, "mode")
+		p.BulkMode = &mode
 	}
 	p.NoGreylist = rapid.IntRange(0, 3).Draw(t, "no greylist") == 0
 	p.Scores = map[string]rules.Score{}
@@ -158,7 +162,7 @@ func TestBoundsAreReached(t *testing.T) {
 	loaded := loadConditions(t)
 	check(t, func(t *rapid.T) {
 		set, p := drawnSet(t, loaded)
-		set.Combos, set.Greylist, p.ZoneMode = nil, nil, nil
+		set.Combos, set.Greylist, p.ZoneMode, p.BulkMode = nil, nil, nil, nil
 		for _, s := range set.Symbols {
 			s.CapAt, s.Mode = nil, rules.Weighted
 			if s.OneOf != "" {

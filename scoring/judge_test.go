@@ -150,6 +150,28 @@ func TestAPolicyHasItsOwnPoints(t *testing.T) {
 	}
 }
 
+func TestAPolicyChangesHowAlikeMessagesCount(t *testing.T) {
+	weighted, shadow := rules.Weighted, rules.Shadow
+	for _, c := range []struct {
+		hit    string
+		mode   *rules.Mode
+		action rules.Action
+		points rules.Points
+	}{
+		{"MANY", nil, rules.Tag, 700}, {"MANY", &weighted, rules.Tag, 700}, {"MANY", &shadow, rules.Pass, 0},
+		{"FLOOD", nil, rules.Reject, 800}, {"FLOOD", &weighted, rules.Tag, 800}, {"FLOOD", &shadow, rules.Pass, 0},
+		{"TRIED", &weighted, rules.Pass, 0}, {"LETTER", &weighted, rules.Pass, 0}, {"OTHER", &shadow, rules.Tag, 900}, {"LISTED", &shadow, rules.Tag, 900},
+	} {
+		set, p := ruleset(rules.Symbol{Name: "MANY", Points: 700, Family: "bulk"}, rules.Symbol{Name: "FLOOD", Points: 800, Family: "bulk", Mode: rules.Hard},
+			rules.Symbol{Name: "TRIED", Points: 900, Family: "bulk", Mode: rules.Shadow}, rules.Symbol{Name: "LETTER", Family: "bulk", Mode: rules.Allow},
+			rules.Symbol{Name: "OTHER", Points: 900, Family: "f"}, rules.Symbol{Name: "LISTED", Points: 900, Zone: "Z"})
+		p.BulkMode = c.mode
+		if v := Judge(set, p, hits(c.hit)); v.Action != c.action || v.Points != c.points || (v.By == ByAllow) != (c.hit == "LETTER") {
+			t.Errorf("%s as %v: %s at %s by %s", c.hit, c.mode, v.Action, v.Points, v.By)
+		}
+	}
+}
+
 func TestReasonsNameTheHardFirstAndAtMostThree(t *testing.T) {
 	set, p := ruleset(
 		rules.Symbol{Name: "A", Points: 900, Public: "a"}, rules.Symbol{Name: "B", Points: 800, Public: "b"},

@@ -157,6 +157,8 @@ func policyDifferences(old, edited *rules.Set) []string {
 		if before.Thresholds != p.Thresholds {
 			lines = append(lines, fmt.Sprintf("policy %s: %s instead of %s", p.ID, thresholdText(p.Thresholds), thresholdText(before.Thresholds)))
 		}
+		lines = append(lines, modeDifference(p.ID, "lists count", before.ZoneMode, p.ZoneMode)...)
+		lines = append(lines, modeDifference(p.ID, "alike messages count", before.BulkMode, p.BulkMode)...)
 		if before.NoGreylist != p.NoGreylist {
 			lines = append(lines, fmt.Sprintf("policy %s: greylisting is %s", p.ID, map[bool]string{true: "off", false: "as for all"}[p.NoGreylist]))
 		}
@@ -174,6 +176,19 @@ func policyDifferences(old, edited *rules.Set) []string {
 		lines = append(lines, fmt.Sprintf("policy %s is gone", id))
 	}
 	return lines
+}
+
+func modeDifference(policy, what string, was, is *rules.Mode) []string {
+	text := func(m *rules.Mode) string {
+		if m == nil {
+			return "as for all"
+		}
+		return m.String()
+	}
+	if text(was) == text(is) {
+		return nil
+	}
+	return []string{fmt.Sprintf("policy %s: %s %s instead of %s", policy, what, text(is), text(was))}
 }
 
 func ownScore(p *rules.Policy, s *rules.Symbol) bool {

@@ -192,6 +192,7 @@ func TestOtherWorthIsExact(t *testing.T) {
 		"unweighed": edited(t, "policies:", "  - { id: NOBODY_WEIGHS, about: \"n\", check: spf, score: 6 }\npolicies:"),
 		"list":      edited(t, "inline: [shop.example]", "inline: [other.example]"),
 		"own":       edited(t, "PRIZE: 3", "PRIZE: 20, GOOD: 1"),
+		"trial":     edited(t, "scores: { PRIZE", "bulk: { mode: shadow }, scores: { PRIZE"),
 		"policy":    edited(t, "rcpt: [boss@example.org]", "rcpt: [bob@example.org]"),
 		"allowed":   edited(t, "policies:", "  - { id: FRIEND, about: \"f\", who: { rcpt: bob@example.org, proven: other.example }, mode: allow }\npolicies:"),
 	} {
