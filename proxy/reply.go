@@ -91,14 +91,15 @@ func challengeLine(text string) []byte { return []byte("334 " + asciiText(text) 
 
 // RefusalFor is the reply to a verdict of Reject or Defer under set. id is the record's, by which the sender can ask.
 func RefusalFor(set *rules.Set, v *scoring.Verdict, id string) Reply {
+	reply := Reply{550, "5.7.1", set.RejectMessage(v.Reasons, id)}
 	if v.Action == rules.Defer {
-		return Reply{451, "4.7.1", "Message deferred, try again later. Reference " + id}
+		reply = Reply{451, "4.7.1", set.DeferMessage(v.Reasons, id)}
 	}
-	text := asciiText(set.RejectMessage(v.Reasons, id))
-	if !strings.Contains(text, id) {
-		text += " Reference " + id
+	reply.Text = asciiText(reply.Text)
+	if !strings.Contains(reply.Text, id) {
+		reply.Text += " Reference " + id
 	}
-	return Reply{550, "5.7.1", text}
+	return reply
 }
 
 // replyOf is the reply to a message that could not be received. That of a client that is gone goes nowhere.

@@ -46,6 +46,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		set.CheckCombos()
 		set.RejectMessage([]string{"x"}, "id")
+		set.DeferMessage([]string{"x"}, "id")
 		if set.PolicyFor(Whose{Rcpt: "a@b.example"}) == nil || set.PolicyFor(Whose{Rcpt: ""}) == nil {
 			t.Error("a recipient without policy")
 		}

@@ -250,7 +250,7 @@ func (l *loading) build() {
 	l.caps()
 	l.overrides()
 	l.conditions()
-	l.rejectText()
+	l.replyTexts()
 	l.policies()
 	l.hardZones()
 	l.saved()

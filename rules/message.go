@@ -8,8 +8,14 @@ import (
 	"unicode/utf8"
 )
 
-// defaultReject is the text of refusals if no file says one.
-const defaultReject = "Message refused as likely spam{{ if .reasons }} ({{ .reasons }}){{ end }}. Reference {{ .id }}."
+// The texts of refusals and deferrals if no file says one.
+const (
+	defaultReject = "Message refused as likely spam{{ if .reasons }} ({{ .reasons }}){{ end }}. Reference {{ .id }}."
+	defaultDefer  = "Message deferred, try again later. Reference {{ .id }}"
+)
+
+// replies are the texts of refusals and deferrals; nil for the default.
+type replies struct{ rejected, deferred *message }
 
 // message is a text for senders: the small part of Go's templates that is fields and `if` on fields.
 type message struct{ nodes *parse.ListNode }
@@ -132,11 +138,14 @@ func (l *loading) message(text said[string], fields ...string) *message {
 	return nil
 }
 
-// rejectText sets the text of refusals; the last file that says one holds.
-func (l *loading) rejectText() {
+// replyTexts sets the texts of refusals and deferrals; the last file that says one holds.
+func (l *loading) replyTexts() {
 	for _, doc := range l.files {
 		if doc.Reject.Text.V != "" {
-			l.set.reject = l.message(doc.Reject.Text, "reasons", "id")
+			l.set.replies.rejected = l.message(doc.Reject.Text, "reasons", "id")
+		}
+		if doc.Defer.Text.V != "" {
+			l.set.replies.deferred = l.message(doc.Defer.Text, "reasons", "id")
 		}
 	}
 }
@@ -144,9 +153,17 @@ func (l *loading) rejectText() {
 // RejectMessage is the text of a refusal, with the public reasons and the id of the record filled in: what the files
 // say, or the default text.
 func (s *Set) RejectMessage(reasons []string, id string) string {
-	m := s.reject
+	return filledIn(s.replies.rejected, defaultReject, reasons, id)
+}
+
+// DeferMessage is likewise the text of a deferral.
+func (s *Set) DeferMessage(reasons []string, id string) string {
+	return filledIn(s.replies.deferred, defaultDefer, reasons, id)
+}
+
+func filledIn(m *message, standard string, reasons []string, id string) string {
 	if m == nil {
-		m, _ = parseMessage(defaultReject, "reasons", "id")
+		m, _ = parseMessage(standard, "reasons", "id")
 	}
 	return m.render(map[string]string{"reasons": strings.Join(reasons, ", "), "id": id})
 }

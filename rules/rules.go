@@ -153,8 +153,8 @@ type Set struct {
 	Policies []*Policy // first match wins; the last is the default
 	Matchers
 	Selftests
-	Files  []string // every file read, in order; "builtin:NAME" is in the binary
-	reject *message // the text of refusals; nil for the default
+	Files   []string // every file read, in order; "builtin:NAME" is in the binary
+	replies replies
 }
 
 // Matchers are what rules look for in messages.

@@ -123,12 +123,19 @@ func TestZoneAnswers(t *testing.T) {
 	}
 }
 
-func TestRejectMessage(t *testing.T) {
+func TestReplyTexts(t *testing.T) {
 	set := loadText(t, "version: 1\nreject: { text: 'No, {{ if .reasons }}as {{ .reasons }}{{ else }}thanks{{ end }} {{ .id }}' }\n")
 	for want, reasons := range map[string][]string{"No, as a, b ID": {"a", "b"}, "No, thanks ID": nil} {
 		if got := set.RejectMessage(reasons, "ID"); got != want {
 			t.Errorf("got %q, want %q", got, want)
 		}
+	}
+	set = loadText(t, "version: 1\ndefer: { text: 'Later{{ if .reasons }}, {{ .reasons }}{{ end }}: {{ .id }}' }\n")
+	if got := set.DeferMessage([]string{"a"}, "ID") + "; " + set.DeferMessage(nil, "ID"); got != "Later, a: ID; Later: ID" {
+		t.Errorf("got %q", got)
+	}
+	if got, want := (&Set{}).DeferMessage([]string{"a"}, "ID"), "Message deferred, try again later. Reference ID"; got != want {
+		t.Errorf("got %q, want %q", got, want)
 	}
 	if got, want := (&Set{}).RejectMessage(nil, "ID"), "Message refused as likely spam. Reference ID."; got != want {
 		t.Errorf("got %q, want %q", got, want)

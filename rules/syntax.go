@@ -58,7 +58,8 @@ type fileDoc struct {
 	Include    []said[string] `yaml:"include"`
 	Defaults   said[string]   `yaml:"defaults"`
 	Thresholds thresholdsDoc  `yaml:"thresholds"`
-	Reject     rejectDoc      `yaml:"reject"`
+	Reject     replyDoc       `yaml:"reject"`
+	Defer      replyDoc       `yaml:"defer"`
 	checksDoc  `yaml:",inline"`
 	Lists      entries[*listDoc] `yaml:"lists"`
 	Caps       entries[Points]   `yaml:"caps"`
@@ -83,7 +84,7 @@ type thresholdsDoc struct {
 	Reject said[Threshold] `yaml:"reject"`
 }
 
-type rejectDoc struct {
+type replyDoc struct {
 	Text said[string] `yaml:"text"`
 }
 
