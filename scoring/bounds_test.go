@@ -64,7 +64,7 @@ func drawnSet(t *rapid.T, loaded *rules.Set) (*rules.Set, *rules.Policy) {
 		if rapid.IntRange(0, 5).Draw(t, "caps") == 0 {
 			s.CapAt = &rules.Cap{Family: family.Draw(t, "of"), Points: somePoints.Draw(t, "at")}
 		}
-		if rapid.IntRange(0, 5).Draw(t, "grows") == 0 {
+		if rapid.IntRange(0, 5).Draw(t, "grows") == 0 && s.Zone == "" { // answers of lists do not grow
 			s.Grow = 10
 		}
 		if rapid.IntRange(0, 9).Draw(t, "weighed") > 0 {
