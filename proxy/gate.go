@@ -241,7 +241,7 @@ func (g *gate) corrected(reply []byte) []byte {
 	switch g.cmd.verb {
 	case "EHLO":
 		if good {
-			return g.offer()
+			return g.offer(g.client.settings.offers())
 		}
 	case "HELO":
 		if good {

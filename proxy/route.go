@@ -62,19 +62,21 @@ func (s *Settings) offers() backend.Extensions {
 }
 
 // maxSize is the largest message taken: by us and, as far as known, by each backend.
-func (s *Settings) maxSize() int64 {
+func (s *Settings) maxSize() int64 { return s.maxSizeOf(s.offers()) }
+
+func (s *Settings) maxSizeOf(behind backend.Extensions) int64 {
 	limit := s.Limits.messageSize()
-	if behind := s.offers().MaxSize(); behind > 0 && behind < limit {
-		return behind
+	if n := behind.MaxSize(); n > 0 && n < limit {
+		return n
 	}
 	return limit
 }
 
-// maxRecipients is the largest number of recipients of one message: by us and, as far as known, by each backend.
-func (s *Settings) maxRecipients() int {
+// maxRecipientsOf is the largest number of recipients of one message: by us and by backends that offer behind.
+func (s *Settings) maxRecipientsOf(behind backend.Extensions) int {
 	limit := s.Limits.recipients()
-	if behind := s.offers().MaxRecipients(); behind > 0 && behind < limit {
-		return behind
+	if n := behind.MaxRecipients(); n > 0 && n < limit {
+		return n
 	}
 	return limit
 }

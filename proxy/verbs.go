@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weir/proxy/backend"
 )
 
 const (
@@ -310,16 +312,16 @@ func (g *gate) upgrade() error {
 	return nil
 }
 
-// offer is the reply to EHLO: what we and the server behind can both take.
-func (g *gate) offer() []byte {
-	behind := g.client.settings.offers()
+// offer is the reply to EHLO: what we and the servers behind, which offer behind, can both take. The caller finds that
+// out, not offer: one above the other they would need a stack of 8 KiB, which stays as large while the client is idle.
+func (g *gate) offer(behind backend.Extensions) []byte {
 	lines := []string{g.server.Hostname, "PIPELINING", "ENHANCEDSTATUSCODES"}
 	if behind.Has("8BITMIME") {
 		lines = append(lines, "8BITMIME")
 	}
 	lines = append(lines,
-		"SIZE "+strconv.FormatInt(g.client.settings.maxSize(), 10),
-		"LIMITS RCPTMAX="+strconv.Itoa(g.client.settings.maxRecipients()))
+		"SIZE "+strconv.FormatInt(g.client.settings.maxSizeOf(behind), 10),
+		"LIMITS RCPTMAX="+strconv.Itoa(g.client.settings.maxRecipientsOf(behind)))
 	for _, keyword := range []string{"CHUNKING", "SMTPUTF8", "DSN"} {
 		if behind.Has(keyword) {
 			lines = append(lines, keyword)

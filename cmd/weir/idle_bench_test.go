@@ -21,7 +21,8 @@ import (
 const idleClients = 10_000
 
 // BenchmarkIdle is the memory of the built program for each of 10,000 clients that have connected, or also said EHLO, or
-// made TLS as well, and say nothing more; and that one that sends a message meanwhile is served.
+// made TLS as well, from one address or each from its own, and say nothing more; and that one that sends a message
+// meanwhile is served.
 func BenchmarkIdle(b *testing.B) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < idleClients+1000 {
@@ -32,12 +33,12 @@ func BenchmarkIdle(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer mailbox.Close()
-	for _, state := range []string{"greeted", "EHLO", "TLS"} {
+	for _, state := range []string{"greeted", "EHLO", "EHLO from anywhere", "TLS"} {
 		b.Run(state, func(b *testing.B) {
 			t := idleWeir(b, mailbox.Addr())
 			before := t.resident(b)
-			for range idleClients {
-				b.Cleanup(idleClient(b, t.addr, state))
+			for i := range idleClients {
+				b.Cleanup(idleClient(b, t.addr, state, i))
 			}
 			b.ReportMetric(float64(t.resident(b)-before)/idleClients, "B/conn")
 			if c := dialBench(b, t.addr); !c.send(b, benchMessages(1)[0]) {
@@ -47,7 +48,7 @@ func BenchmarkIdle(b *testing.B) {
 	}
 }
 
-// idleWeir is the built program with room for all of them.
+// idleWeir is the built program with room for all of them, and a resolver that refuses.
 func idleWeir(b *testing.B, mailbox string) target {
 	b.Helper()
 	dir := b.TempDir()
@@ -63,16 +64,20 @@ func idleWeir(b *testing.B, mailbox string) target {
 	l.Close()
 	cert, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	selfSigned(b, "mx.bench.test", cert, key)
-	text := fmt.Sprintf("version: 1\nhostname: mx.bench.test\nlisten: [{ addr: %q, tls: starttls }]\ntls: { cert: %q, key: %q }\nbackend: { addrs: [%q] }\n"+
-		"rules: rules.yaml\nlimits: { sessions: 20000, sessions_per_ip: 20000, sessions_per_net: 20000 }\nlog: { level: warn }\n", addr, cert, key, mailbox)
+	text := fmt.Sprintf("version: 1\nhostname: mx.bench.test\ndns: { servers: [\"127.0.0.1:1\"] }\nlisten: [{ addr: %q, tls: starttls }]\ntls: { cert: %q, key: %q }\n"+
+		"backend: { addrs: [%q] }\nrules: rules.yaml\nlimits: { sessions: 20000, sessions_per_ip: 20000, sessions_per_net: 20000 }\nlog: { level: warn }\n", addr, cert, key, mailbox)
 	write(b, filepath.Join(dir, "weir.yaml"), text)
 	write(b, filepath.Join(dir, "rules.yaml"), "version: 1\nthresholds: { tag: off, reject: off }\n")
 	return benchStart(b, target{name: "weir", addr: addr}, exec.Command(binary, "serve", "-c", filepath.Join(dir, "weir.yaml")))
 }
 
-// idleClient comes as far as state and returns what ends it.
-func idleClient(b *testing.B, addr, state string) func() {
-	conn, err := net.Dial("tcp", addr)
+// idleClient is client n: it comes as far as state and returns what ends it.
+func idleClient(b *testing.B, addr, state string, n int) func() {
+	var dialer net.Dialer
+	if state == "EHLO from anywhere" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.IPv4(127, 1, byte(n>>8), byte(n))}
+	}
+	conn, err := dialer.Dial("tcp", addr)
 	if err != nil {
 		b.Fatal(err)
 	}

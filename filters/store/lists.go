@@ -82,9 +82,11 @@ func (m *Memory) Hand(ctx context.Context, at time.Time, from, to uint32, keys .
 }
 
 // lists is a table of fixed size: a key may be in any of the places of its row, and what finds no room there takes the
-// place of the list that expires first. So the table needs no pointers, no growth and no sweep.
+// place of the list that expires first. So the table needs no pointers, no growth and no sweep. It is made when the first
+// mark is left: as long as there is none, it does not put off the collection of garbage.
 type lists struct {
-	rows []row
+	rows []row // nil until then
+	size int   // how many rows there are then
 	used int64 // places ever taken
 }
 
@@ -103,12 +105,19 @@ type row struct {
 
 // newLists makes a table of at most maxBytes bytes, and of at least one row.
 func newLists(maxBytes int64) lists {
-	n := min(max(maxBytes/(places*placeBytes), 1), math.MaxInt32)
-	return lists{rows: make([]row, n)}
+	return lists{size: int(min(max(maxBytes/(places*placeBytes), 1), math.MaxInt32))}
+}
+
+// need makes the table if there is none.
+func (l *lists) need() {
+	if l.rows == nil {
+		l.rows = make([]row, l.size)
+	}
 }
 
 func (l *lists) bytes() int64 { return l.used * placeBytes }
 
+// row is where key is kept; there has to be a table.
 func (l *lists) row(key uint64) *row {
 	return &l.rows[uint64(uint32(key))*uint64(len(l.rows))>>32]
 }
@@ -116,6 +125,9 @@ func (l *lists) row(key uint64) *row {
 // find returns the live list of key, the empty one if there is none.
 func (l *lists) find(key uint64, now uint32) Postings {
 	var out Postings
+	if l.rows == nil {
+		return out
+	}
 	r := l.row(key)
 	for i, tag := range r.tags {
 		if tag == uint32(key>>32) && r.until[i] > now {
@@ -130,6 +142,9 @@ func (l *lists) find(key uint64, now uint32) Postings {
 
 // hand makes the list of key name to in the place of from.
 func (l *lists) hand(key uint64, from, to, now uint32) {
+	if l.rows == nil {
+		return
+	}
 	r := l.row(key)
 	for i, tag := range r.tags {
 		if tag != uint32(key>>32) || r.until[i] <= now {
@@ -160,6 +175,7 @@ func (l *lists) forget(owner uint32) {
 
 // mark adds a mark of owner to the list of key, a new one if there is none alive.
 func (l *lists) mark(key uint64, owner, now, until uint32) {
+	l.need()
 	r, tag := l.row(key), uint32(key>>32)
 	place := 0
 	for i := range r.tags {

@@ -316,10 +316,11 @@ func (d *decoder) seen(most int) []Seen {
 
 func (d *decoder) row(l *lists) {
 	index, used := d.number(), d.byte()
-	if uint64(index) >= uint64(len(l.rows)) {
-		d.fail("row %d of %d", index, len(l.rows))
+	if uint64(index) >= uint64(l.size) {
+		d.fail("row %d of %d", index, l.size)
 		return
 	}
+	l.need()
 	r := &l.rows[index]
 	for p := range places {
 		if used&(1<<p) == 0 {
