@@ -125,7 +125,7 @@ func TestAway(t *testing.T) {
 					t.Fatal("Redis is not away any more")
 				}
 			}
-			if took := time.Since(begun); took > s.options.Timeout {
+			if took := time.Since(begun); took > 3*s.options.Timeout { // one of them may try; all would take fifty seconds
 				t.Errorf("a hundred messages waited %s for who is known to be away", took)
 			}
 			if n := number(t, s, "k"); n != 4951 {
