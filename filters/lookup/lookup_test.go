@@ -339,9 +339,10 @@ func TestTooManyRecordsAreAFailure(t *testing.T) {
 
 func TestOneQueryInFlightForAName(t *testing.T) {
 	asked, release := make(chan struct{}), make(chan struct{})
+	first := sync.OnceFunc(func() { close(asked) })
 	s := serve(t, "127.0.0.1:0", testZone(t))
 	s.Twist(func(packet []byte, _ bool) [][]byte {
-		close(asked)
+		first()
 		<-release
 		return [][]byte{packet}
 	})
