@@ -46,7 +46,7 @@ func FuzzPath(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		if _, ok := readCommand("MAIL FROM:" + s); !ok {
-			t.Skip() // never reaches the parser
+			return // never reaches the parser
 		}
 		p, rest, err := parsePath(s)
 		if err != nil {

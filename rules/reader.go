@@ -52,7 +52,7 @@ func (l *loading) condition(when said[string], known names) *Condition {
 	}
 	tree, err := parser.Parse(when.V)
 	if err != nil {
-		r.library(err)
+		r.malformed(err)
 		return nil
 	}
 	r.walk(tree.Node)
@@ -61,7 +61,7 @@ func (l *loading) condition(when said[string], known names) *Condition {
 	}
 	c, err := r.compile(when.V)
 	if err != nil {
-		r.library(err)
+		r.malformed(err)
 		return nil
 	}
 	c.Src = when.At.Src()
@@ -82,8 +82,8 @@ func (r *reader) fail(offset int, code, text, hint string) {
 	r.loading.add(f)
 }
 
-// library reports an error of the expression library.
-func (r *reader) library(err error) {
+// malformed reports an error of the expression library.
+func (r *reader) malformed(err error) {
 	var e *file.Error
 	if !errors.As(err, &e) {
 		r.fail(0, codeWhen, err.Error(), "")

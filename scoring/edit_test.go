@@ -40,7 +40,7 @@ func TestSmallestEditsComeTrue(t *testing.T) {
 		most := rules.Points(rapid.IntRange(0, 30).Draw(t, "cap"))
 		v := judge(symbols, limits, most)
 		if capped && !slices.ContainsFunc(v.Why, func(l Line) bool { return l.Rule == "cap:f" }) {
-			t.Skip("a cap that was not in force is not in the lines")
+			return // a cap that was not in force is not in the lines
 		}
 		with := func(name string, is rules.Points) Verdict {
 			edited, moved := slices.Clone(symbols), limits

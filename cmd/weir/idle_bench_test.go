@@ -26,7 +26,7 @@ const idleClients = 10_000
 func BenchmarkIdle(b *testing.B) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil || limit.Cur < idleClients+1000 {
-		b.Skipf("%d descriptors are too few: %v", limit.Cur, err)
+		lacks(b, "%d descriptors are too few: %v", limit.Cur, err)
 	}
 	mailbox, err := sink.Listen("127.0.0.1:0")
 	if err != nil {

@@ -27,11 +27,17 @@ func needs(t *testing.T, program string) string {
 			return path
 		}
 	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is not installed", program)
-	}
-	t.Skipf("%s is not installed", program)
+	lacks(t, "%s is not installed", program)
 	return ""
+}
+
+// lacks skips a test for which something is missing here, saying what; in CI it fails.
+func lacks(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") != "" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
 }
 
 // needsAsRoot is needs for a program that only root can start.
@@ -41,10 +47,7 @@ func needsAsRoot(t *testing.T, program string) string {
 	if os.Getuid() == 0 {
 		return path
 	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s starts only as root", program)
-	}
-	t.Skipf("%s starts only as root", program)
+	lacks(t, "%s starts only as root", program)
 	return ""
 }
 

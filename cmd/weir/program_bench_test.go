@@ -188,7 +188,7 @@ func benchHaproxy(b *testing.B, backend string) target {
 	b.Helper()
 	program := "/usr/sbin/haproxy"
 	if !isExecutable(program) {
-		b.Skip("haproxy is not installed")
+		lacks(b, "haproxy is not installed")
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -98,6 +98,11 @@ func (c *Conn) dial(ctx context.Context, at place, within time.Duration, want Se
 	if err != nil {
 		return fmt.Errorf("connecting: %w", err)
 	}
+	return c.begin(ctx, nc, want, deadline)
+}
+
+// begin greets on a new connection, and closes it if that fails.
+func (c *Conn) begin(ctx context.Context, nc net.Conn, want Security, deadline time.Time) error {
 	c.tcp, c.net, c.r, c.broken = nc, nc, bufio.NewReaderSize(nc, maxReplyLine), false
 	c.tie(ctx)
 	if err := c.greet(want, deadline); err != nil {

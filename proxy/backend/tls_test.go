@@ -9,6 +9,7 @@ import (
 	"errors"
 	"math/big"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -142,20 +143,11 @@ func TestREQUIRETLSNeedsAVerifiedServer(t *testing.T) {
 	}
 }
 
-// elsewhere is an address of this machine that is not its loopback: to the program, another machine's.
-func elsewhere(t *testing.T) string {
-	t.Helper()
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok && n.IP.To4() != nil && !n.IP.IsLoopback() {
-			return net.JoinHostPort(n.IP.String(), "0")
-		}
-	}
-	t.Skip("this machine has no address but its loopback")
-	return ""
+// elsewhere is a connection to a server that is, by its address, another machine's.
+type elsewhere struct{ net.Conn }
+
+func (elsewhere) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("192.0.2.25:25"))
 }
 
 func TestPasswordsDoNotLeaveInClear(t *testing.T) {
@@ -165,21 +157,30 @@ func TestPasswordsDoNotLeaveInClear(t *testing.T) {
 	cert, _ := authority(t, "mail.weir.example")
 	secure := &tls.Config{Certificates: []tls.Certificate{cert}}
 	for _, c := range []struct {
-		name, addr string
-		tls        *tls.Config
-		want       string
+		name string
+		away bool
+		tls  *tls.Config
+		want string
 	}{
-		{"here, in clear", "127.0.0.1:0", nil, "PLAIN SCRAM-SHA-256 LOGIN XOAUTH2 OAUTHBEARER"},
-		{"away, in clear", elsewhere(t), nil, "SCRAM-SHA-256"},
-		{"away, by TLS", elsewhere(t), secure, "PLAIN SCRAM-SHA-256 LOGIN XOAUTH2 OAUTHBEARER"},
+		{"here, in clear", false, nil, "PLAIN SCRAM-SHA-256 LOGIN XOAUTH2 OAUTHBEARER"},
+		{"away, in clear", true, nil, "SCRAM-SHA-256"},
+		{"away, by TLS", true, secure, "PLAIN SCRAM-SHA-256 LOGIN XOAUTH2 OAUTHBEARER"},
 	} {
-		s, err := sink.Listen(c.addr)
+		s, b := start(t)
+		b.Security = Opportunistic
+		s.Set(sink.Script{Offers: []string{"AUTH PLAIN SCRAM-SHA-256 LOGIN XOAUTH2 OAUTHBEARER"}, TLS: c.tls, Users: map[string]string{"ann": "s3cret"}})
+		nc, err := net.Dial("tcp", s.Addr())
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer s.Close()
-		s.Set(sink.Script{Offers: []string{"AUTH PLAIN SCRAM-SHA-256 LOGIN XOAUTH2 OAUTHBEARER"}, TLS: c.tls, Users: map[string]string{"ann": "s3cret"}})
-		conn := open(t, &Backend{Addrs: []string{s.Addr()}, Security: Opportunistic, Timeout: 5 * time.Second})
+		if c.away {
+			nc = elsewhere{nc}
+		}
+		conn := &Conn{Addr: s.Addr(), backend: b, life: life{born: time.Now()}}
+		if err := conn.begin(t.Context(), nc, Opportunistic, time.Now().Add(5*time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
 		if got := conn.Offer["AUTH"]; got != c.want {
 			t.Errorf("%s: offered %q", c.name, got)
 		}

@@ -257,7 +257,7 @@ func today(dir string) string { return filepath.Join(dir, part{day: midnight(tim
 
 func TestAFullDiskHoldsNobodyUp(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
-		t.Skip("no /dev/full")
+		t.Fatal(err)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
