@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -9,16 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
-	"net/smtp"
-	"net/textproto"
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"weir/cmd/weir/demo"
 	"weir/filters/auth"
 	"weir/filters/lookup"
 	"weir/filters/store"
@@ -30,9 +27,8 @@ import (
 )
 
 const (
-	demoSeed        = 2026
-	demoConnections = 8
-	demoDeadline    = 2 * time.Minute
+	demoSeed     = 2026
+	demoDeadline = 2 * time.Minute
 )
 
 func (a *app) demoCommand() *cobra.Command {
@@ -44,15 +40,15 @@ stream of mail through them. Prints what became of it and why. Exits 0 only if i
 		RunE: func(c *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(c.Context(), demoDeadline)
 			defer cancel()
-			return a.demo(ctx, keep)
+			return a.showDemo(ctx, keep)
 		},
 	}
 	c.Flags().StringVar(&keep, "keep", "", "keep rules, verdict log and a weir.yaml in the new folder `DIR`, to try other rules on")
 	return c
 }
 
-// demo runs the stream through a world of its own and tells what happened. kept, if not "", is the folder for what is kept.
-func (a *app) demo(ctx context.Context, kept string) error {
+// showDemo runs the stream through a world of its own and tells what happened. kept, if not "", is the folder for what is kept.
+func (a *app) showDemo(ctx context.Context, kept string) error {
 	dir, done, err := demoFolder(kept)
 	if err != nil {
 		return exit{exitIO, fmt.Errorf("making a folder for the demo: %w", err)}
@@ -62,12 +58,15 @@ func (a *app) demo(ctx context.Context, kept string) error {
 	if err != nil {
 		return err
 	}
-	letters, err := newPostOffice(demoSeed, time.Now(), w.shop.Sign).stream()
+	letters, err := demo.Letters(demoSeed, time.Now(), w.shop.Sign)
 	if err != nil {
 		return errors.Join(err, w.stop())
 	}
 	a.say("DNS lists at %s, mail server at %s, weir at %s; sending %d messages", w.dns.Addr(), w.mailbox.Addr(), w.addr, len(letters))
-	replies, err := a.sendAll(ctx, w.addr, letters)
+	sender := &demo.Sender{Addr: w.addr}
+	stopBar := a.progress(len(letters), sender.Sent.Load)
+	replies, err := sender.Send(ctx, letters)
+	stopBar()
 	if err := errors.Join(err, w.stop()); err != nil {
 		return err
 	}
@@ -77,15 +76,15 @@ func (a *app) demo(ctx context.Context, kept string) error {
 		}
 		a.say("kept: weir log -c %s", filepath.Join(kept, "weir.yaml"))
 	}
-	t := tallyOf(letters, replies, w.mailbox.Messages(), w.records)
-	a.printTally(t)
-	if r := t.example(); r != nil {
+	t := demo.Count(letters, replies, w.mailbox.Messages(), w.records)
+	t.Print(a.out)
+	if r := t.Example(); r != nil {
 		fmt.Fprintln(a.out, "\nWhy one message of the campaign was refused:")
 		if err := a.printWaterfall(r); err != nil {
 			return err
 		}
 	}
-	if wrong := t.wrong(); len(wrong) > 0 {
+	if wrong := t.Wrong(); len(wrong) > 0 {
 		for _, line := range wrong {
 			fmt.Fprintln(a.out, "WRONG:", line)
 		}
@@ -123,8 +122,8 @@ func (a *app) startWorld(ctx context.Context, dir string) (*world, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the shop's key: %w", err)
 	}
-	w := &world{shop: auth.Signer{Domain: demoShop, Selector: "demo", Key: key}}
-	zone, err := demoZone(w.shop)
+	w := &world{shop: auth.Signer{Domain: demo.Shop, Selector: "demo", Key: key}}
+	zone, err := demo.Zone(w.shop)
 	if err != nil {
 		return nil, fmt.Errorf("writing the demo's zone: %w", err)
 	}
@@ -143,7 +142,7 @@ func (a *app) startProxy(ctx context.Context, w *world, dir string) error {
 	c := defaults()
 	c.DNS.Patience = c.DNS.Budget // what is shown is whole, however slow the machine is
 	c.Hostname, c.DNS.Servers, c.Rules = "mx.demo.test", []string{w.dns.Addr()}, filepath.Join(dir, "rules.yaml")
-	if err := os.WriteFile(c.Rules, []byte(demoRules), 0o600); err != nil {
+	if err := os.WriteFile(c.Rules, []byte(demo.Rules), 0o600); err != nil {
 		return exit{exitIO, fmt.Errorf("writing the demo's rules: %w", err)}
 	}
 	resolver, err := c.DNS.resolver()
@@ -194,36 +193,6 @@ func (w *world) stop() error {
 	return errors.Join(w.drain(), w.mailbox.Close(), w.dns.Close())
 }
 
-// sendAll sends the letters over several connections at once and returns the reply to each.
-func (a *app) sendAll(ctx context.Context, addr string, letters []letter) ([]int, error) {
-	replies := make([]int, len(letters))
-	var next, sent atomic.Int64
-	var senders sync.WaitGroup
-	failed := make(chan error, demoConnections)
-	for range demoConnections {
-		senders.Go(func() {
-			for ctx.Err() == nil {
-				i := int(next.Add(1)) - 1
-				if i >= len(letters) {
-					return
-				}
-				code, err := send(ctx, addr, letters[i])
-				if err != nil {
-					failed <- fmt.Errorf("sending %s: %w", letters[i].kind, err)
-					return
-				}
-				replies[i] = code
-				sent.Add(1)
-			}
-		})
-	}
-	stopBar := a.progress(len(letters), sent.Load)
-	senders.Wait()
-	stopBar()
-	close(failed)
-	return replies, errors.Join(<-failed, ctx.Err())
-}
-
 // progress draws a bar on a terminal until the returned func is called.
 func (a *app) progress(total int, done func() int64) func() {
 	if a.quiet || !isTerminal(a.err) {
@@ -259,59 +228,4 @@ func makeBar(n int) []byte {
 		bar[i] = '#'
 	}
 	return bar
-}
-
-// send plays one client: it says by a PROXY header who it is, and sends one letter. The code is that of the last reply.
-func send(ctx context.Context, addr string, l letter) (int, error) {
-	var d net.Dialer
-	conn, err := d.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		conn.SetDeadline(deadline)
-	}
-	host, port, err := net.SplitHostPort(conn.LocalAddr().String())
-	if err != nil {
-		return 0, err
-	}
-	if _, err := fmt.Fprintf(conn, "PROXY TCP4 %s %s %s 25\r\n", l.client, host, port); err != nil {
-		return 0, err
-	}
-	c, err := smtp.NewClient(conn, "mx.demo.test")
-	if err != nil {
-		return replyCode(err)
-	}
-	defer c.Close()
-	for _, step := range []func() error{
-		func() error { return c.Hello(l.helo) },
-		func() error { return c.Mail(l.from) },
-		func() error { return c.Rcpt(l.to) },
-		func() error { return sendData(c, l.raw) },
-	} {
-		if err := step(); err != nil {
-			return replyCode(err)
-		}
-	}
-	return 250, c.Quit()
-}
-
-func sendData(c *smtp.Client, raw []byte) error {
-	data, err := c.Data()
-	if err != nil {
-		return err
-	}
-	w := bufio.NewWriter(data)
-	w.Write(raw)
-	return errors.Join(w.Flush(), data.Close())
-}
-
-// replyCode is the code of a refusal; other errors stay errors.
-func replyCode(err error) (int, error) {
-	var refused *textproto.Error
-	if errors.As(err, &refused) {
-		return refused.Code, nil
-	}
-	return 0, err
 }

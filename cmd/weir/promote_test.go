@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"weir/cmd/weir/demo"
 	"weir/filters/lookup"
 )
 
@@ -27,7 +28,7 @@ func TestAnEditIsRehearsedShadowedAndPromoted(t *testing.T) {
 	if out, err := weirVerb(t, "demo", "--keep", kept); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	w := serve(t, startSink(t).Addr(), dns.Addr(), demoRules, "admin: { addr: "+freePort(t)+" }", "verdicts.dir: "+filepath.Join(kept, "verdicts"))
+	w := serve(t, startSink(t).Addr(), dns.Addr(), demo.Rules, "admin: { addr: "+freePort(t)+" }", "verdicts.dir: "+filepath.Join(kept, "verdicts"))
 	conf, rulesFile, edited := filepath.Join(w.dir, "weir.yaml"), filepath.Join(w.dir, "rules.yaml"), filepath.Join(w.dir, "candidate.yaml")
 	wants := func(wantCode int, want string, args ...string) {
 		t.Helper()
@@ -37,7 +38,7 @@ func TestAnEditIsRehearsedShadowedAndPromoted(t *testing.T) {
 		}
 	}
 
-	write(t, edited, strings.Replace(demoRules, "id: POOR, is: 127.0.0.2, score: 3", "id: POOR, is: 127.0.0.2, score: 12", 1))
+	write(t, edited, strings.Replace(demo.Rules, "id: POOR, is: 127.0.0.2, score: 3", "id: POOR, is: 127.0.0.2, score: 12", 1))
 	wants(exitOK, "tag -> reject: 30", "replay", "--rules", edited)
 	wants(exitUsage, "names no rules on trial", "promote")
 
@@ -59,14 +60,14 @@ func TestAnEditIsRehearsedShadowedAndPromoted(t *testing.T) {
 	})
 
 	wants(exitNo, "nothing was changed", "rules", "promote")
-	if now, err := os.ReadFile(rulesFile); err != nil || string(now) != demoRules {
+	if now, err := os.ReadFile(rulesFile); err != nil || string(now) != demo.Rules {
 		t.Fatalf("a promotion that was refused has changed the rules: %v", err)
 	}
 	wants(exitOK, "reloaded: generation 3", "promote", "--fail-on", "new_reject>40", "--fail-on", "better>0")
 	if err := sendMail(client(t, w.addr, "127.0.0.8"), "a@soft.example", "bob@example.org", plainMail); codeOf(err) != 550 {
 		t.Errorf("under the rules promoted: %v, want 550", err)
 	}
-	if before, err := os.ReadFile(rulesFile + beforeSuffix); err != nil || string(before) != demoRules {
+	if before, err := os.ReadFile(rulesFile + beforeSuffix); err != nil || string(before) != demo.Rules {
 		t.Errorf("the rules before are not kept: %v", err)
 	}
 	wants(exitOK, "verdicts>0: it is", "promote", "--fail-on", "verdicts>0", "--yes")

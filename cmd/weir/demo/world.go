@@ -1,4 +1,6 @@
-package main
+// Package demo is the world that `weir demo` shows: the rules and the DNS of an operator, a seeded stream of letters from
+// honest and other senders, and the tally that says whether each met the fate it should have. The program runs the servers.
+package demo
 
 import (
 	"fmt"
@@ -10,13 +12,13 @@ import (
 
 // Clients 192.0.2.N are listed in the demo from these on.
 const (
-	demoListedHard = 200
-	demoListedSoft = 100
-	demoListed     = 40 // how many of each
+	listedHard = 200
+	listedSoft = 100
+	listed     = 40 // how many of each
 )
 
-// demoRules are what the demo's mail is worth: a file like any operator's.
-const demoRules = `version: 1
+// Rules are what the demo's mail is worth: a file like any operator's.
+const Rules = `version: 1
 include: ["builtin:defaults"]
 thresholds: { tag: 6, reject: 15 }
 zones:
@@ -47,23 +49,23 @@ lists:
   newsletters: { type: domain, inline: [mail.shop.test] }
 `
 
-// demoZone is the DNS of the demo's world. BROKEN answers everybody with an error code, as lists do when they are
+// Zone is the DNS of the demo's world. BROKEN answers everybody with an error code, as lists do when they are
 // asked through a public resolver.
-func demoZone(shop auth.Signer) (*lookup.Zone, error) {
+func Zone(shop auth.Signer) (*lookup.Zone, error) {
 	var z strings.Builder
 	host := func(name string, domain string, addr string) {
 		fmt.Fprintf(&z, "%s. 300 IN A %s\n%s. 300 IN PTR %s.\n", name, addr, reverseName(addr), name)
 		fmt.Fprintf(&z, "%s. 300 IN TXT \"v=spf1 ip4:%s -all\"\n", domain, addr)
 	}
-	for domain, addr := range demoDomains {
+	for domain, addr := range domains {
 		host("mail."+domain, domain, addr.String())
 	}
-	host("out."+demoShop, demoShop, demoShopClient.String())
+	host("out."+Shop, Shop, shopClient.String())
 	fmt.Fprintf(&z, "%s._domainkey.%s. 300 IN TXT %s\n", shop.Selector, shop.Domain, quoteTXT(shop.Record()))
-	for n := range demoListed {
-		fmt.Fprintf(&z, "%d.2.0.192.zen.demo.test. 300 IN A 127.0.0.9\n", demoListedHard+n)
-		fmt.Fprintf(&z, "%d.2.0.192.zen.demo.test. 300 IN A 127.0.0.4\n", demoListedSoft+n)
-		fmt.Fprintf(&z, "%d.2.0.192.soft.demo.test. 300 IN A 127.0.0.2\n", demoListedSoft+n)
+	for n := range listed {
+		fmt.Fprintf(&z, "%d.2.0.192.zen.demo.test. 300 IN A 127.0.0.9\n", listedHard+n)
+		fmt.Fprintf(&z, "%d.2.0.192.zen.demo.test. 300 IN A 127.0.0.4\n", listedSoft+n)
+		fmt.Fprintf(&z, "%d.2.0.192.soft.demo.test. 300 IN A 127.0.0.2\n", listedSoft+n)
 	}
 	z.WriteString("*.broken.demo.test. 300 IN A 127.255.255.254\n")
 	return lookup.ParseZone(strings.NewReader(z.String()), "demo.zone")

@@ -1,4 +1,4 @@
-package main
+package demo
 
 import (
 	"bytes"
@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// letter is one message of the demo's stream and what must become of it.
-type letter struct {
-	kind   string // ordinary, newsletter, campaign, listed, mentioned
+// Letter is one message of the demo's stream, and who sends it to whom.
+type Letter struct {
+	kind   string // one of kinds
 	client netip.Addr
 	helo   string
 	from   string
@@ -28,10 +28,10 @@ const (
 	kindSuspect    = "clients listed softly"
 )
 
-// demoShop is the domain whose newsletter is wanted. It signs.
-const demoShop = "mail.shop.test"
+// Shop is the domain whose newsletter is wanted. It signs.
+const Shop = "mail.shop.test"
 
-// postOffice writes the demo's letters, the same ones for the same seed.
+// postOffice writes the demo's letters.
 type postOffice struct {
 	rand *rand.Rand
 	now  time.Time
@@ -39,13 +39,11 @@ type postOffice struct {
 	sign func(raw []byte) ([]byte, error)
 }
 
-func newPostOffice(seed uint64, now time.Time, sign func([]byte) ([]byte, error)) *postOffice {
-	return &postOffice{rand: rand.New(rand.NewPCG(seed, 1)), now: now, sign: sign}
-}
-
-// stream writes all letters of the demo, shuffled as mail comes: in no order.
-func (p *postOffice) stream() ([]letter, error) {
-	var all []letter
+// Letters writes all letters of the demo, shuffled as mail comes: in no order. The same seed gives the same letters. now
+// is the date of the first; sign signs the shop's.
+func Letters(seed uint64, now time.Time, sign func(raw []byte) ([]byte, error)) ([]Letter, error) {
+	p := &postOffice{rand: rand.New(rand.NewPCG(seed, 1)), now: now, sign: sign}
+	var all []Letter
 	for range 160 {
 		all = append(all, p.ordinary())
 	}
@@ -60,7 +58,7 @@ func (p *postOffice) stream() ([]letter, error) {
 		all = append(all, p.campaign())
 	}
 	for range 30 {
-		all = append(all, p.fromListed(kindListed, demoListedHard), p.fromListed(kindSuspect, demoListedSoft))
+		all = append(all, p.fromListed(kindListed, listedHard), p.fromListed(kindSuspect, listedSoft))
 	}
 	p.rand.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all, nil
@@ -98,37 +96,37 @@ func (p *postOffice) person() (name, local string) {
 	return first + " " + last, strings.ToLower(first + "." + last)
 }
 
-// demoKind begins the header by which the demo knows its letters again in the backend's mailbox.
-const demoKind = "X-Demo-Kind: "
+// kindHeader begins the header by which the demo knows its letters again in the backend's mailbox.
+const kindHeader = "X-Demo-Kind: "
 
 // headed makes a message of the content, which is a subject and a body.
 func (p *postOffice) headed(kind, from, to string, content [2]string) []byte {
 	p.n++
 	domain := from[strings.LastIndexByte(from, '@')+1 : len(from)-1]
-	head := fmt.Sprintf(demoKind+kind+"\r\nFrom: %s\r\nTo: %s\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: <%d.%s@%s>\r\n"+
+	head := fmt.Sprintf(kindHeader+kind+"\r\nFrom: %s\r\nTo: %s\r\nSubject: %s\r\nDate: %s\r\nMessage-ID: <%d.%s@%s>\r\n"+
 		"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n",
 		from, to, content[0], p.now.Add(time.Duration(p.n)*time.Second).Format(time.RFC1123Z), p.n, p.token(8), domain)
 	return []byte(head + "\r\n" + strings.ReplaceAll(content[1], "\n", "\r\n"))
 }
 
-// demoDomains are honest domains with one mail server each.
-var demoDomains = map[string]netip.Addr{
+// domains are honest domains with one mail server each.
+var domains = map[string]netip.Addr{
 	"orchard.test":   netip.MustParseAddr("203.0.113.10"),
 	"harbour.test":   netip.MustParseAddr("203.0.113.20"),
 	"atelier.test":   netip.MustParseAddr("203.0.113.30"),
 	"birchwood.test": netip.MustParseAddr("203.0.113.40"),
 }
 
-// demoShopClient is the shop's mail server.
-var demoShopClient = netip.MustParseAddr("203.0.113.77")
+// shopClient is the shop's mail server.
+var shopClient = netip.MustParseAddr("203.0.113.77")
 
-func (p *postOffice) ordinary() letter {
+func (p *postOffice) ordinary() Letter {
 	name, local := p.person()
 	_, to := p.person()
 	domain := p.pick("orchard.test", "harbour.test", "atelier.test", "birchwood.test")
 	project := p.pick("greenhouse", "timetable", "translation", "bakery", "archive", "choir", "bicycle", "library")
-	return letter{
-		kind: kindOrdinary, client: demoDomains[domain], helo: "mail." + domain, from: local + "@" + domain, to: to + "@example.org",
+	return Letter{
+		kind: kindOrdinary, client: domains[domain], helo: "mail." + domain, from: local + "@" + domain, to: to + "@example.org",
 		raw: p.headed(kindOrdinary, fmt.Sprintf("%s <%s@%s>", name, local, domain), to+"@example.org",
 			[2]string{p.pick("Notes on the ", "About the ", "Re: ") + project, p.note(project) + name + "\n"}),
 	}
@@ -149,22 +147,22 @@ func (p *postOffice) note(project string) string {
 	))
 }
 
-func (p *postOffice) newsletter() (letter, error) {
+func (p *postOffice) newsletter() (Letter, error) {
 	name, to := p.person()
 	body := fmt.Sprintf("Good day %s,\n\nthis week in the shop: linen table cloths in eleven colours, copper kettles from the small forge "+
 		"in the north, and a new delivery of walnut chopping boards.\nOrders before Thursday arrive by the weekend. The spring catalogue is "+
 		"at https://www.shop.test/catalogue?c=%s\n\nYou receive this letter because you asked for it. Leave with one click: "+
 		"https://www.shop.test/leave/%s\n", name, p.token(10), p.token(12))
-	raw := p.headed(kindNewsletter, "Shop <news@"+demoShop+">", to+"@example.org", [2]string{"New in the shop this week", body})
+	raw := p.headed(kindNewsletter, "Shop <news@"+Shop+">", to+"@example.org", [2]string{"New in the shop this week", body})
 	raw = append([]byte("List-Unsubscribe: <https://www.shop.test/leave/"+p.token(12)+">\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"), raw...)
 	raw, err := p.sign(raw)
-	return letter{
-		kind: kindNewsletter, client: demoShopClient, helo: "out." + demoShop,
-		from: "bounce-" + p.token(6) + "@" + demoShop, to: to + "@example.org", raw: raw,
+	return Letter{
+		kind: kindNewsletter, client: shopClient, helo: "out." + Shop,
+		from: "bounce-" + p.token(6) + "@" + Shop, to: to + "@example.org", raw: raw,
 	}, err
 }
 
-func (p *postOffice) campaign() letter {
+func (p *postOffice) campaign() Letter {
 	name, local := p.person()
 	_, to := p.person()
 	domain := p.token(7) + ".test"
@@ -172,7 +170,7 @@ func (p *postOffice) campaign() letter {
 		"Members receive forty percent {every month|each month|monthly} from the new exchange robot, {without any risk|with no risk at all}, and the "+
 		"first payment arrives {after three days|within three days}.\n{Register|Sign up} today at http://%s/%s and {quote|mention|give} the code %s to "+
 		"{secure|keep|reserve} your place before the list is closed for this year.\n\n%s\n", to, domain, p.token(9), p.token(6), name))
-	return letter{
+	return Letter{
 		kind: kindCampaign, client: netip.AddrFrom4([4]byte{198, 18, byte(p.rand.IntN(250)), byte(1 + p.rand.IntN(250))}),
 		helo: "host." + domain, from: local + "@" + domain, to: to + "@example.org",
 		raw: p.headed(kindCampaign, fmt.Sprintf("%s <%s@%s>", name, local, domain), to+"@example.org",
@@ -181,9 +179,9 @@ func (p *postOffice) campaign() letter {
 }
 
 // fromListed is an ordinary letter, sent by a client that a list knows.
-func (p *postOffice) fromListed(kind string, lowest byte) letter {
+func (p *postOffice) fromListed(kind string, lowest byte) Letter {
 	l := p.ordinary()
 	l.kind, l.client = kind, netip.AddrFrom4([4]byte{192, 0, 2, lowest + byte(p.rand.IntN(40))})
-	l.raw = bytes.Replace(l.raw, []byte(demoKind+kindOrdinary), []byte(demoKind+kind), 1)
+	l.raw = bytes.Replace(l.raw, []byte(kindHeader+kindOrdinary), []byte(kindHeader+kind), 1)
 	return l
 }

@@ -1,8 +1,9 @@
-package main
+package demo
 
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"slices"
 	"text/tabwriter"
 
@@ -15,20 +16,22 @@ import (
 // fate is what became of the letters of one kind.
 type fate struct{ sent, delivered, tagged, refused, other int }
 
-// tally is what happened in the demo.
-type tally struct {
+// Tally is what happened in the demo. It is made by Count.
+type Tally struct {
 	fates   map[string]*fate
 	mailbox int // messages in the backend
 	unknown int // of them, those nobody sent
 	records []verdictlog.Record
 }
 
-// demoKinds in the order of the table.
-var demoKinds = []string{kindOrdinary, kindNewsletter, kindCampaign, kindSuspect, kindListed}
+// kinds in the order of the table.
+var kinds = []string{kindOrdinary, kindNewsletter, kindCampaign, kindSuspect, kindListed}
 
-func tallyOf(letters []letter, replies []int, mailbox []sink.Message, records []verdictlog.Record) tally {
-	t := tally{fates: map[string]*fate{}, records: records}
-	for _, kind := range demoKinds {
+// Count finds out what became of the letters: by the replies to their senders, what the mail server behind weir has, and
+// weir's own records.
+func Count(letters []Letter, replies []int, mailbox []sink.Message, records []verdictlog.Record) Tally {
+	t := Tally{fates: map[string]*fate{}, records: records}
+	for _, kind := range kinds {
 		t.fates[kind] = &fate{}
 	}
 	for i, l := range letters {
@@ -61,23 +64,24 @@ func tallyOf(letters []letter, replies []int, mailbox []sink.Message, records []
 
 // kindOf finds the kind of a delivered letter by its header.
 func kindOf(raw []byte) string {
-	_, after, _ := bytes.Cut(raw, []byte(demoKind))
+	_, after, _ := bytes.Cut(raw, []byte(kindHeader))
 	kind, _, _ := bytes.Cut(after, []byte("\r\n"))
 	return string(kind)
 }
 
-func (a *app) printTally(t tally) {
-	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
+// Print writes the table of kinds and fates.
+func (t Tally) Print(w io.Writer) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "\tsent\tdelivered\ttagged\trefused\t")
-	for _, kind := range demoKinds {
+	for _, kind := range kinds {
 		f := t.fates[kind]
 		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t\n", kind, f.sent, f.delivered, f.tagged, f.refused)
 	}
 	table.Flush()
 }
 
-// example is the record of a refusal that counting brought about.
-func (t tally) example() *verdictlog.Record {
+// Example is the record of a refusal that counting brought about, nil if there was none.
+func (t Tally) Example() *verdictlog.Record {
 	for i := range t.records {
 		r := &t.records[i]
 		if r.Verdict.Action == rules.Reject && r.Verdict.By == scoring.ByScore && r.Bulk != nil {
@@ -87,8 +91,8 @@ func (t tally) example() *verdictlog.Record {
 	return nil
 }
 
-// wrong lists what did not happen as it should have.
-func (t tally) wrong() []string {
+// Wrong lists what did not happen as it should have, nothing if all is well.
+func (t Tally) Wrong() []string {
 	var out []string
 	expect := func(ok bool, format string, args ...any) {
 		if !ok {
@@ -96,7 +100,7 @@ func (t tally) wrong() []string {
 		}
 	}
 	total := 0
-	for _, kind := range demoKinds {
+	for _, kind := range kinds {
 		f := t.fates[kind]
 		total += f.delivered + f.tagged
 		expect(f.sent > 0 && f.sent == f.delivered+f.tagged+f.refused,
@@ -117,7 +121,7 @@ func (t tally) wrong() []string {
 }
 
 // wrongRecords checks what must be true of every record.
-func (t tally) wrongRecords() []string {
+func (t Tally) wrongRecords() []string {
 	var out []string
 	total := 0
 	for _, f := range t.fates {
