@@ -10,8 +10,11 @@ import (
 type Outcome struct {
 	Delivered bool // the backend has accepted the message
 	Refused   bool // the rules have refused or deferred it
+	Deferred  bool // of these: deferred
 	Marked    bool // the rules have marked it, or worse
 	RcptNo    int  // recipients that the backend did not accept
+
+	Facts Facts // what the checks had found out
 }
 
 // learnWait bounds how long a session waits for its outcome to be remembered.

@@ -174,4 +174,16 @@ type Bulk struct {
 	Recipients  int       `json:"recipients"`   // distinct recipients
 	FirstSeen   time.Time `json:"first_seen"`
 	Exempt      string    `json:"exempt"` // the proven domain that makes it wanted, or ""
+	BulkMore
+}
+
+// BulkMore are more such counts.
+type BulkMore struct {
+	HeaderDomains int `json:"header_domains"` // distinct domains of From headers
+	Signers       int `json:"signers"`        // distinct domains with a valid DKIM signature
+	Subjects      int `json:"subjects"`       // distinct subjects
+	Traps         int `json:"traps"`          // messages to a trap
+	Refused       int `json:"refused"`        // earlier messages that the rules have refused or deferred
+	Complaints    int `json:"complaints"`     // messages that people have called spam
+	Mine          int `json:"mine"`           // of alike_strict, those that this authenticated user has sent
 }

@@ -20,6 +20,7 @@ func (t *transaction) learn(reply Reply) {
 		Marked:    t.judged.Action >= rules.Tag,
 		Refused:   t.judged.Action >= rules.Defer && t.account.by == "" && !t.gate.server.Shadow,
 	}
+	o.Deferred, o.Facts = o.Refused && t.judged.Action == rules.Defer, filters.Gather(t.judged.Results)
 	for _, r := range t.refused {
 		if strings.HasPrefix(r.Reply, "5") {
 			o.RcptNo++

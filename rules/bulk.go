@@ -26,6 +26,9 @@ func (l *loading) bulk(doc *fileDoc) {
 			l.exempt(e)
 		}
 	}
+	if t := doc.Bulk.Traps; t.Self.Said() {
+		l.traps(t)
+	}
 	if e := doc.Bulk.Earned; e.Self.Said() && l.named(e.Self, e.ID, upperName) {
 		l.earned(e)
 	}
@@ -46,11 +49,12 @@ func (l *loading) window(doc windowDoc) {
 	case doc.Alike.V == 1:
 		l.warnAt(doc.Alike.At, codeAlways, "each message is alike itself, so this holds for all", "")
 	}
-	for _, n := range []said[int]{doc.Networks, doc.Senders, doc.Recipients} {
+	for _, n := range []said[int]{doc.Networks, doc.Senders, doc.Recipients, doc.Traps} {
 		if n.V < 0 {
 			l.errorAt(n.At, codeWindow, "a number cannot be below 0")
 		}
 	}
+	l.per(doc)
 	if doc.Grow.At.Said() && doc.Grow.V != "tanh" {
 		l.hintAt(doc.Grow.At, codeWindow, "points grow by tanh or not at all", "write grow: tanh")
 	}
@@ -71,12 +75,76 @@ func (l *loading) window(doc windowDoc) {
 		if doc.Networks.V > 0 {
 			s.About += fmt.Sprintf(" from at least %d networks", doc.Networks.V)
 		}
+		if doc.Traps.V > 0 {
+			s.About += fmt.Sprintf(", at least %d to a trap", doc.Traps.V)
+		}
+		if doc.Per.V == perUser {
+			s.About += " by one user"
+		}
 	}
 	if l.define(doc.ID.At, s) {
 		l.set.Bulk.Windows = append(l.set.Bulk.Windows, Window{
 			Symbol: s.Name, Over: doc.Over.V, Alike: doc.Alike.V,
-			Networks: doc.Networks.V, Senders: doc.Senders.V, Recipients: doc.Recipients.V,
+			Networks: doc.Networks.V, Senders: doc.Senders.V, Recipients: doc.Recipients.V, Traps: doc.Traps.V,
+			PerUser: doc.Per.V == perUser,
 		})
+	}
+}
+
+// perUser in a window asks its numbers of each authenticated user.
+const perUser = "user"
+
+// per reports what a window of each user cannot ask.
+func (l *loading) per(doc windowDoc) {
+	if !doc.Per.At.Said() {
+		return
+	}
+	if doc.Per.V != perUser {
+		l.hintAt(doc.Per.At, codeWindow, "alike messages are counted of all senders, or of each user", "write per: user")
+		return
+	}
+	for _, n := range []said[int]{doc.Networks, doc.Senders, doc.Traps} {
+		if n.V > 0 {
+			l.hintAt(n.At, codeWindow, "this is not counted for each user", "say alike: and recipients: with per: user")
+		}
+	}
+	if doc.Grow.At.Said() {
+		l.hintAt(doc.Grow.At, codeWindow, "points grow with what all have sent, not with what one user has", "leave grow: out")
+	}
+}
+
+// traps reads which addresses are traps, and what a message to one is worth.
+func (l *loading) traps(doc trapsDoc) {
+	t := Traps{}
+	if !doc.List.At.Said() {
+		l.missing(doc.Self, "list")
+	} else if list, ok := l.listNamed(doc.List, Addresses, Domains); ok {
+		t.List = list
+	}
+	if l.set.Bulk.Traps != nil {
+		l.errorAt(doc.Self, codeDefined, "traps are said already")
+		return
+	}
+	l.set.Bulk.Traps = &t
+	if doc.ID.At.Said() {
+		if !l.checkName(doc.ID, upperName) {
+			return
+		}
+		l.against(doc.Mode, "a message to a trap")
+		l.scored(doc.Self, doc.Score, doc.Mode.V)
+		s := Symbol{Name: doc.ID.V, About: doc.About.V, Points: doc.Score.V, Mode: doc.Mode.V, Public: l.publicText(doc.Public, "")}
+		if s.About == "" {
+			s.About = "A recipient is on " + doc.List.V + ", which nobody writes to with leave"
+		}
+		if l.define(doc.ID.At, s) {
+			t.Symbol = s.Name
+		}
+		return
+	}
+	for name, at := range map[string]strict.Value{"about": doc.About.At, "score": doc.Score.At, "mode": doc.Mode.At, "public": doc.Public.At} {
+		if at.Said() {
+			l.hintAt(at, codeWindow, name+": is of a symbol, which has no name here", "say id: as well")
+		}
 	}
 }
 

@@ -69,4 +69,16 @@ type BulkFeatures struct {
 	Networks    int `json:"networks,omitzero" expr:"networks"`
 	Senders     int `json:"senders,omitzero" expr:"senders"`
 	Recipients  int `json:"recipients,omitzero" expr:"recipients"`
+	BulkMoreFeatures
+}
+
+// BulkMoreFeatures are the rest of them.
+type BulkMoreFeatures struct {
+	HeaderDomains int `json:"header_domains,omitzero" expr:"header_domains"` // of From headers
+	Signers       int `json:"signers,omitzero" expr:"signers"`               // domains with a valid DKIM signature
+	Subjects      int `json:"subjects,omitzero" expr:"subjects"`
+	Traps         int `json:"traps,omitzero" expr:"traps"`           // messages to a trap
+	Refused       int `json:"refused,omitzero" expr:"refused"`       // earlier messages that the rules have refused or deferred
+	Complaints    int `json:"complaints,omitzero" expr:"complaints"` // messages that people have called spam
+	Mine          int `json:"mine,omitzero" expr:"mine"`             // of alike_strict, those of this authenticated user
 }

@@ -52,6 +52,11 @@ func (m *Mode) Shape(strict.Shapes) strict.Schema { return strict.Word(modeNames
 // Shape is one of the actions.
 func (a *Action) Shape(strict.Shapes) strict.Schema { return strict.Word(actionNames[:]...) }
 
+// Shape is the name of a list or a group of keys.
+func (t *trapsDoc) Shape(at strict.Shapes) strict.Schema {
+	return strict.OneOf(strict.Schema{"type": "string"}, at.Of(reflect.TypeFor[trapsKeys]()))
+}
+
 // Shape is "off" or a group of keys.
 func (s *stopDoc) Shape(at strict.Shapes) strict.Schema {
 	return strict.OneOf(at.Of(reflect.TypeFor[stopKeys]()), strict.Word("off"))

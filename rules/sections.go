@@ -101,6 +101,13 @@ type Bulk struct {
 	Windows []Window
 	Exempt  []Exempt
 	Earned  *Earned // nil: nobody is exempt but by Exempt
+	Traps   *Traps  // nil: there are none
+}
+
+// Traps are addresses that nobody writes to who has asked for leave: mail to them is counted by campaign.
+type Traps struct {
+	Symbol string // of a message to one of them; "" for none
+	List   *List  // of addresses or domains; nil if the rules are wrong
 }
 
 // Window is one symbol of bulk counting: it holds when at least the given numbers were seen within Over.
@@ -111,6 +118,10 @@ type Window struct {
 	Networks   int // distinct client networks (/24, /64); 0 for no condition
 	Senders    int // distinct envelope sender domains
 	Recipients int // distinct recipients
+	Traps      int `json:",omitzero"` // messages to a trap
+	// PerUser asks all that of what one authenticated user has sent, in place of all senders; Networks, Senders and Traps
+	// are 0 then.
+	PerUser bool `json:",omitzero"`
 }
 
 // Exempt is wanted bulk: Symbol holds when a domain proven to have sent the message is in Signers.

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"weir/rules/strict"
@@ -36,6 +38,9 @@ func (s *Set) Sought() map[string]string {
 	}
 	for _, w := range s.Bulk.Windows {
 		sought[w.Symbol] = digest(w)
+	}
+	if t := s.Bulk.Traps; t != nil && t.Symbol != "" && t.List != nil {
+		sought[t.Symbol] = digest([]any{t.List.Type, slices.Sorted(maps.Keys(t.List.names))})
 	}
 	if e := s.Bulk.Earned; e != nil {
 		sought[e.Symbol], sought[e.Broken] = digest(e), digest(e)

@@ -150,6 +150,30 @@ type bulkDoc struct {
 	Windows []windowDoc `yaml:"windows"`
 	Exempt  []exemptDoc `yaml:"exempt"`
 	Earned  earnedDoc   `yaml:"earned"`
+	Traps   trapsDoc    `yaml:"traps"`
+}
+
+// trapsDoc is the name of a list, or what a message to an address on it is worth besides.
+type trapsDoc struct{ trapsKeys }
+
+// DecodeYAML reads the keys, or list.NAME.
+func (t *trapsDoc) DecodeYAML(v strict.Value) error {
+	if text, err := v.Text(); err == nil {
+		t.trapsKeys = trapsKeys{Self: v, List: said[string]{text, v}}
+		return nil
+	}
+	v.Decode(&t.trapsKeys)
+	return nil
+}
+
+type trapsKeys struct {
+	Self   strict.Value `yaml:",self"`
+	List   said[string] `yaml:"list"`
+	ID     said[string] `yaml:"id"`
+	About  said[string] `yaml:"about"`
+	Score  said[Points] `yaml:"score"`
+	Mode   said[Mode]   `yaml:"mode"`
+	Public said[string] `yaml:"public"`
 }
 
 type windowDoc struct {
@@ -161,6 +185,8 @@ type windowDoc struct {
 	Networks   said[int]           `yaml:"networks"`
 	Senders    said[int]           `yaml:"senders"`
 	Recipients said[int]           `yaml:"recipients"`
+	Traps      said[int]           `yaml:"traps"`
+	Per        said[string]        `yaml:"per"`
 	Score      said[Points]        `yaml:"score"`
 	Grow       said[string]        `yaml:"grow"`
 	Mode       said[Mode]          `yaml:"mode"`

@@ -131,7 +131,7 @@ func features(m filters.Mail, facts filters.Facts) rules.Features {
 	if b := facts.Bulk; b != nil {
 		f.Bulk = rules.BulkFeatures{
 			Alike: b.Alike, AlikeStrict: b.AlikeStrict,
-			Networks: b.Networks, Senders: b.Senders, Recipients: b.Recipients,
+			Networks: b.Networks, Senders: b.Senders, Recipients: b.Recipients, BulkMoreFeatures: rules.BulkMoreFeatures(b.BulkMore),
 		}
 	}
 	return f

@@ -196,9 +196,10 @@ func (a *app) lastOf(ctx context.Context, name string) ([]*verdictlog.Record, er
 func (a *app) printCampaign(c shownCampaign) error {
 	fmt.Fprintf(a.out, "campaign %s, first seen %s, last seen %s\n\n", c.ID, c.FirstSeen.Format(time.DateTime), c.LastSeen.Format(time.DateTime))
 	t := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "WITHIN\tALIKE\tSTRICT\tNETWORKS\tSENDERS\tRECIPIENTS")
+	fmt.Fprintln(t, "WITHIN\tALIKE\tSTRICT\tNETWORKS\tSENDERS\tFROM\tSIGNERS\tRECIPIENTS\tSUBJECTS\tTRAPS\tSPAM\tPASS\tTAG\tDEFER\tREJECT")
 	for _, w := range c.Windows {
-		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\n", w.Over, w.Alike, w.AlikeStrict, w.Networks, w.Senders, w.Recipients)
+		fmt.Fprintf(t, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%d\t%s\n", w.Over, w.Alike, w.AlikeStrict, w.Networks, w.Senders,
+			w.HeaderDomains, w.Signers, w.Recipients, w.Subjects, w.Traps, w.Complaints, sharesOf(w.Verdicts))
 	}
 	if err := t.Flush(); err != nil {
 		return exit{exitIO, fmt.Errorf("writing the answer: %w", err)}
@@ -212,6 +213,19 @@ func (a *app) printCampaign(c shownCampaign) error {
 		}
 	}
 	return nil
+}
+
+// sharesOf is which part of a campaign was dealt with in which way.
+func sharesOf(v bulk.Verdicts) string {
+	all := v.Pass + v.Tag + v.Defer + v.Reject
+	var cells []string
+	for _, n := range []int64{v.Pass, v.Tag, v.Defer, v.Reject} {
+		cells = append(cells, fmt.Sprintf("%.0f%%", 100*float64(n)/float64(max(all, 1))))
+	}
+	if all == 0 {
+		cells = []string{"-", "-", "-", "-"}
+	}
+	return strings.Join(cells, "\t")
 }
 
 func (a *app) bulkCompare(ctx context.Context, first, second string) error {

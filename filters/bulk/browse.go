@@ -14,14 +14,29 @@ import (
 
 // Campaign is what is known of alike messages, by the names of the verdict record.
 type Campaign struct {
-	ID          string    `json:"campaign"`
-	Alike       int64     `json:"alike"`
-	AlikeStrict int64     `json:"alike_strict"`
-	Networks    int64     `json:"networks"`
-	Senders     int64     `json:"senders"`
-	Recipients  int64     `json:"recipients"`
-	FirstSeen   time.Time `json:"first_seen"`
-	LastSeen    time.Time `json:"last_seen"`
+	ID            string    `json:"campaign"`
+	Alike         int64     `json:"alike"`
+	AlikeStrict   int64     `json:"alike_strict"`
+	Networks      int64     `json:"networks"`
+	Senders       int64     `json:"senders"`
+	HeaderDomains int64     `json:"header_domains"`
+	Signers       int64     `json:"signers"`
+	Recipients    int64     `json:"recipients"`
+	Subjects      int64     `json:"subjects"`
+	Traps         int64     `json:"traps"`
+	Complaints    int64     `json:"complaints"`
+	Verdicts      Verdicts  `json:"verdicts"`
+	FirstSeen     time.Time `json:"first_seen"`
+	LastSeen      time.Time `json:"last_seen"`
+}
+
+// Verdicts are how many of a campaign's messages the rules have dealt with in which way. What was judged without SMTP is
+// not among them.
+type Verdicts struct {
+	Pass   int64 `json:"pass"`
+	Tag    int64 `json:"tag"`
+	Defer  int64 `json:"defer"`
+	Reject int64 `json:"reject"`
 }
 
 // Campaigns returns the campaigns that memory knows at a time, those of at least least messages, the largest first.
@@ -63,7 +78,7 @@ func Forget(memory *store.Memory, name string) error {
 	if err != nil {
 		return err
 	}
-	memory.Forget(uint32(c), c.networks(), c.senders(), c.recipients())
+	memory.Forget(uint32(c), c.keys(figures)...)
 	return nil
 }
 
@@ -78,12 +93,15 @@ func parse(name string) (id, error) {
 }
 
 func (c id) within(ctx context.Context, memory *store.Memory, at time.Time, over time.Duration) (Campaign, error) {
-	n, err := memory.Within(ctx, at, over, c.networks(), c.senders(), c.recipients())
+	n, err := c.read(ctx, memory, at, over, "")
 	if err != nil {
-		return Campaign{}, fmt.Errorf("reading campaign %s: %w", c, err)
+		return Campaign{}, err
 	}
 	return Campaign{
-		ID: c.String(), Alike: n[0].N, AlikeStrict: n[1].N, Networks: n[0].Distinct, Senders: n[1].Distinct, Recipients: n[2].Distinct,
-		FirstSeen: n[0].Since, LastSeen: n[0].Last,
+		ID: c.String(), Alike: n.messages(), AlikeStrict: n.strict(), Networks: n.all[networks].Distinct, Senders: n.all[senders].Distinct,
+		HeaderDomains: n.all[authors].Distinct, Signers: n.all[signers].Distinct, Recipients: n.all[recipients].Distinct,
+		Subjects: n.all[subjects].Distinct, Traps: n.all[traps].N, Complaints: n.complained(),
+		Verdicts:  Verdicts{n.all[authors].N, n.all[signers].N, n.all[subjects].N, n.all[refusals].N},
+		FirstSeen: n.all[networks].Since, LastSeen: n.all[networks].Last,
 	}, nil
 }

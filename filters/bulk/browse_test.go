@@ -25,7 +25,7 @@ func TestCampaigns(t *testing.T) {
 	if err != nil || len(all) != 2 {
 		t.Fatalf("%+v %v", all, err)
 	}
-	want := Campaign{ID: all[0].ID, Alike: 5, AlikeStrict: 5, Networks: 5, Senders: 5, Recipients: 1, FirstSeen: start.Add(time.Second), LastSeen: start.Add(5 * time.Second)}
+	want := Campaign{ID: all[0].ID, Alike: 5, AlikeStrict: 5, Networks: 5, Senders: 5, HeaderDomains: 5, Recipients: 1, Subjects: 5, FirstSeen: start.Add(time.Second), LastSeen: start.Add(5 * time.Second)}
 	if all[0] != want || all[1].Alike != 2 {
 		t.Errorf("%+v, want %+v", all, want)
 	}

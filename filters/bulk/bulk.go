@@ -9,7 +9,7 @@
 //	sender.go              less what its sender has said before
 //	campaign.go            which campaigns have these hashes, and what is known of them
 //	evidence.go            whether the message belongs to one, and how surely
-//	bulk.go                counted, and reported
+//	bulk.go figures.go     counted, and reported
 //	earned.go              whether its sender is trusted with bulk mail
 //
 // All memory is in the store, as marks, points and counters that expire, so that a new generation of rules goes on with
@@ -41,17 +41,14 @@ func New(cfg rules.Bulk, memory store.Store) filters.Check {
 	folder := newFolder()
 	b := &bulk{cfg: cfg, campaigns: campaigns{memory: memory, votes: map[id]float64{}}}
 	b.readers.New = func() any { return &reader{lexer: lexer{folder: folder}} }
-	c := filters.Check{
+	return filters.Check{
 		Name:    "bulk",
 		Doc:     "Counts alike messages in the proxy's own stream, and how widely each campaign is dispersed.",
 		Stage:   filters.Proven,
 		Symbols: symbols(cfg),
 		Run:     b.run,
+		Learn:   b.learn,
 	}
-	if cfg.Earned != nil {
-		c.Learn = b.learn
-	}
-	return c
 }
 
 func symbols(cfg rules.Bulk) []string {
@@ -61,6 +58,9 @@ func symbols(cfg rules.Bulk) []string {
 	}
 	for _, e := range cfg.Exempt {
 		out = append(out, e.Symbol)
+	}
+	if t := cfg.Traps; t != nil && t.Symbol != "" {
+		out = append(out, t.Symbol)
 	}
 	if e := cfg.Earned; e != nil {
 		out = append(out, e.Symbol, e.Broken)
@@ -80,9 +80,28 @@ func (b *bulk) run(ctx context.Context, m filters.Mail) (filters.Report, error) 
 	if m.Message == nil {
 		return filters.Report{}, nil
 	}
+	r, err := b.counted(ctx, letter{m, b.traps()})
+	if t := b.cfg.Traps; t != nil && t.Symbol != "" {
+		if to := (letter{m, t.List}).trapped(); to != "" {
+			r.Hits = append(r.Hits, filters.Hit{Symbol: t.Symbol, Detail: to})
+		}
+	}
+	return r, err
+}
+
+// traps are the addresses that are traps, nil for none.
+func (b *bulk) traps() *rules.List {
+	if b.cfg.Traps == nil {
+		return nil
+	}
+	return b.cfg.Traps.List
+}
+
+// counted counts m, and reports with whom.
+func (b *bulk) counted(ctx context.Context, m letter) (filters.Report, error) {
 	x := b.readers.Get().(*reader)
 	x.hasher = b.campaigns.memory.Hasher()
-	p := x.read(m)
+	p := x.read(m.Mail)
 	b.readers.Put(x)
 	if p.empty() {
 		return filters.Report{}, nil
@@ -104,31 +123,38 @@ func (b *bulk) run(ctx context.Context, m filters.Mail) (filters.Report, error) 
 
 // wanted names the counters that count and earned will read: those of the campaigns that p may belong to, of a new one,
 // and the sender's ledger.
-func (b *bulk) wanted(ctx context.Context, m filters.Mail, p print) []string {
+func (b *bulk) wanted(ctx context.Context, m letter, p print) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.campaigns.spare(ctx, m.At, senderOf(m), &p); err != nil {
+	if err := b.campaigns.spare(ctx, m.At, senderOf(m.Mail), &p); err != nil {
 		return nil // count meets the same error and says so
 	}
 	near, err := b.campaigns.recall(ctx, m.At, &p)
 	if err != nil {
 		return nil // likewise
 	}
-	out := []string{id(b.campaigns.memory.Hasher().Pair(p.exact, 0)).networks()}
-	for _, c := range b.campaigns.nominate(near) {
-		out = append(out, c.id.networks(), c.id.senders(), c.id.recipients())
+	out := []string{id(b.campaigns.memory.Hasher().Pair(p.exact, 0)).key(networks)}
+	for i, c := range b.campaigns.nominate(near) {
+		n := core
+		if i == 0 { // it is likely to be the one: the others' details are as they were last read
+			n = figures
+		}
+		out = append(out, c.id.keys(n)...)
+		if own := b.own(m, c.id); own != "" {
+			out = append(out, own)
+		}
 	}
-	if l, is := b.ledgerOf(m); is {
+	if l, is := b.ledgerOf(m.Mail); is {
 		out = append(out, l.keys()...)
 	}
 	return out
 }
 
 // count adds the message to its campaign, a new one if need be, and returns the campaign's counters.
-func (b *bulk) count(ctx context.Context, m filters.Mail, p *print) (counted, error) {
+func (b *bulk) count(ctx context.Context, m letter, p *print) (counted, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	from, whole := senderOf(m), *p
+	from, whole := senderOf(m.Mail), *p
 	if err := b.campaigns.spare(ctx, m.At, from, p); err != nil {
 		return counted{}, err
 	}
@@ -139,9 +165,9 @@ func (b *bulk) count(ctx context.Context, m filters.Mail, p *print) (counted, er
 	if err != nil {
 		return counted{}, err
 	}
-	core := p.size()
+	size := p.size()
 	if sure != unlike && !c.exact {
-		core = c.pairs / p.share
+		size = c.pairs / p.share
 	}
 	switch {
 	case sure == unlike:
@@ -152,66 +178,49 @@ func (b *bulk) count(ctx context.Context, m filters.Mail, p *print) (counted, er
 	if err != nil {
 		return counted{}, err
 	}
-	counters, err := b.campaigns.memory.Add(ctx, m.At, deltas(m, c.id, sure != loose, core)...)
-	if err != nil {
+	hasher := b.campaigns.memory.Hasher()
+	if _, err := b.campaigns.memory.Add(ctx, m.At, m.deltas(c.id, sure != loose, size, hasher)...); err != nil {
 		return counted{}, err
 	}
-	return counted{c.id, counters[0], counters[1], counters[len(counters)-1]}, b.campaigns.remember(ctx, m.At, p, c.id)
+	if err := b.campaigns.remember(ctx, m.At, p, c.id); err != nil {
+		return counted{}, err
+	}
+	return c.id.read(ctx, b.campaigns.memory, m.At, 0, b.own(m, c.id))
 }
 
-// deltas are what a message adds to the counters of its campaign c; the last is of the recipients.
-func deltas(m filters.Mail, c id, strict bool, core float64) []store.Delta {
-	out := []store.Delta{
-		{Key: c.networks(), N: 1, Member: clientNetwork(m), Life: life},
-		{Key: c.senders(), Member: senderDomain(m), Life: life},
-		{Key: c.recipients(), N: int64(core * parts), Life: life},
-	}
-	if strict {
-		out[1].N = 1
-	}
-	if m.Envelope != nil {
-		for _, to := range m.Envelope.To {
-			out = append(out, store.Delta{Key: c.recipients(), Member: strings.ToLower(to), Life: life})
-		}
-	}
-	return out
-}
-
-// counted is a campaign's counters over some window.
-type counted struct {
-	id                            id
-	networks, senders, recipients store.Counter
-}
-
-func (c counted) messages() int64 { return c.networks.N }
-func (c counted) strict() int64   { return c.senders.N }
-
-func (b *bulk) report(ctx context.Context, m filters.Mail, c counted) (filters.Report, error) {
+func (b *bulk) report(ctx context.Context, m letter, c counted) (filters.Report, error) {
 	r := filters.Report{Facts: filters.Facts{Bulk: &filters.Bulk{
 		Campaign:    c.id.String(),
 		Alike:       int(c.messages()),
 		AlikeStrict: int(c.strict()),
-		Networks:    int(c.networks.Distinct),
-		Senders:     int(c.senders.Distinct),
-		Recipients:  int(c.recipients.Distinct),
-		FirstSeen:   c.networks.Since,
+		Networks:    int(c.all[networks].Distinct),
+		Senders:     int(c.all[senders].Distinct),
+		Recipients:  int(c.all[recipients].Distinct),
+		FirstSeen:   c.all[networks].Since,
+		BulkMore: filters.BulkMore{
+			HeaderDomains: int(c.all[authors].Distinct),
+			Signers:       int(c.all[signers].Distinct),
+			Subjects:      int(c.all[subjects].Distinct),
+			Traps:         int(c.all[traps].N),
+			Refused:       int(c.all[subjects].N + c.all[refusals].N),
+			Complaints:    int(c.complained()),
+			Mine:          int(c.mine.N),
+		},
 	}}}
 	for _, w := range b.cfg.Windows {
 		if c.strict() < int64(w.Alike) {
 			continue
 		}
-		in, err := b.within(ctx, m.At, w.Over, c.id)
+		in, err := c.id.read(ctx, b.campaigns.memory, m.At, w.Over, b.own(m, c.id))
 		if err != nil {
 			return filters.Report{}, fmt.Errorf("reading the window %s: %w", w.Symbol, err)
 		}
-		if in.strict() >= int64(w.Alike) && in.networks.Distinct >= int64(w.Networks) &&
-			in.senders.Distinct >= int64(w.Senders) && in.recipients.Distinct >= int64(w.Recipients) {
-			r.Hits = append(r.Hits, filters.Hit{Symbol: w.Symbol, Detail: fmt.Sprintf("%d alike in %s from %d networks, campaign %s",
-				in.strict(), short(w.Over), in.networks.Distinct, c.id)})
+		if detail := in.reaches(w); detail != "" {
+			r.Hits = append(r.Hits, filters.Hit{Symbol: w.Symbol, Detail: detail})
 		}
 	}
 	for _, e := range b.cfg.Exempt {
-		if d := signer(m, e.Signers); d != "" {
+		if d := signer(m.Mail, e.Signers); d != "" {
 			r.Hits = append(r.Hits, filters.Hit{Symbol: e.Symbol, Detail: "proven: " + d})
 			r.Facts.Bulk.Exempt = d
 		}
@@ -219,12 +228,31 @@ func (b *bulk) report(ctx context.Context, m filters.Mail, c counted) (filters.R
 	return r, nil
 }
 
-func (b *bulk) within(ctx context.Context, at time.Time, over time.Duration, c id) (counted, error) {
-	counters, err := b.campaigns.memory.Within(ctx, at, over, c.networks(), c.senders(), c.recipients())
-	if err != nil {
-		return counted{}, err
+// own names the counter of what the message's user has sent of campaign c; "" for strangers.
+func (b *bulk) own(m letter, c id) string {
+	if user := userOf(m.Mail); user != "" {
+		return c.by(user, b.campaigns.memory.Hasher())
 	}
-	return counted{c, counters[0], counters[1], counters[2]}, nil
+	return ""
+}
+
+// reaches is the evidence that a window holds; "" if it does not.
+func (c *counted) reaches(w rules.Window) string {
+	if w.PerUser {
+		if c.mine.N < int64(w.Alike) || c.mine.Distinct < int64(w.Recipients) {
+			return ""
+		}
+		return fmt.Sprintf("%d alike in %s by this user to %d recipients, campaign %s", c.mine.N, short(w.Over), c.mine.Distinct, c.id)
+	}
+	if c.strict() < int64(w.Alike) || c.all[networks].Distinct < int64(w.Networks) || c.all[senders].Distinct < int64(w.Senders) ||
+		c.all[recipients].Distinct < int64(w.Recipients) || c.all[traps].N < int64(w.Traps) {
+		return ""
+	}
+	detail := fmt.Sprintf("%d alike in %s from %d networks", c.strict(), short(w.Over), c.all[networks].Distinct)
+	if w.Traps > 0 {
+		detail += fmt.Sprintf(", %d to a trap", c.all[traps].N)
+	}
+	return detail + ", campaign " + c.id.String()
 }
 
 // signer returns the first proven domain of m that is in l, or "".

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strconv"
 	"time"
 
 	"weir/filters/store"
@@ -20,20 +19,6 @@ type id uint32
 
 // String is the name in records: "c7f1a2b3".
 func (c id) String() string { return fmt.Sprintf("c%08x", uint32(c)) }
-
-// The counters of a campaign. Each has a number beside its members, so that three counters hold all.
-func (c id) networks() string   { return c.key("networks") }   // the number: messages
-func (c id) senders() string    { return c.key("senders") }    // the number: those of them that are alike by the strict grade
-func (c id) recipients() string { return c.key("recipients") } // the number: the sum of cores, in parts
-func (c id) key(what string) string {
-	return prefix + strconv.FormatUint(uint64(c), 16) + "/" + what
-}
-
-// prefix begins the names of all counters of campaigns.
-const prefix = "bulk/"
-
-// parts is how finely cores are summed.
-const parts = 16
 
 // candidates is how many campaigns a message is compared with.
 const candidates = 4
@@ -126,7 +111,7 @@ func (c *campaigns) nominate(near store.Neighbour) []candidate {
 
 // know reads what is known of a candidate.
 func (c *campaigns) know(ctx context.Context, at time.Time, b *candidate) error {
-	counters, err := c.memory.Within(ctx, at, 0, b.id.networks(), b.id.recipients())
+	counters, err := c.memory.Within(ctx, at, 0, b.id.key(networks), b.id.key(recipients))
 	if err != nil {
 		return err
 	}
@@ -180,7 +165,7 @@ func (c *campaigns) fresh(ctx context.Context, at time.Time, p *print) (id, erro
 		if name == 0 {
 			continue
 		}
-		taken, err := c.memory.Within(ctx, at, 0, name.networks())
+		taken, err := c.memory.Within(ctx, at, 0, name.key(networks))
 		if err != nil || taken[0].N == 0 {
 			return name, err
 		}
@@ -194,9 +179,8 @@ func (c *campaigns) fork(ctx context.Context, at time.Time, p *print, other id) 
 	if err != nil {
 		return 0, err
 	}
-	for i, from := range []string{other.networks(), other.senders(), other.recipients()} {
-		to := []string{name.networks(), name.senders(), name.recipients()}[i]
-		if err := c.memory.Copy(ctx, from, to); err != nil {
+	for f := range figures {
+		if err := c.memory.Copy(ctx, other.key(f), name.key(f)); err != nil {
 			return 0, err
 		}
 	}

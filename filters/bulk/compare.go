@@ -46,7 +46,7 @@ func Compare(ctx context.Context, first, second filters.Mail) (Likeness, error) 
 // against is the evidence for b and a campaign whose only message is first, with the fingerprint a.
 func (c *campaigns) against(ctx context.Context, first filters.Mail, a, b *print) (candidate, error) {
 	found := candidate{id: 2, picture: math.MaxInt}
-	if _, err := c.memory.Add(ctx, first.At, deltas(first, found.id, true, a.size())...); err != nil {
+	if _, err := c.memory.Add(ctx, first.At, letter{Mail: first}.deltas(found.id, true, a.size(), c.memory.Hasher())...); err != nil {
 		return found, err
 	}
 	if err := c.remember(ctx, first.At, a, found.id); err != nil {

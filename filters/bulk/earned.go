@@ -9,6 +9,7 @@ import (
 
 	"weir/filters"
 	"weir/filters/store"
+	"weir/rules"
 )
 
 // How long a sender's history is remembered after his last message, and how long nothing unusual must have happened.
@@ -17,11 +18,22 @@ const (
 	quiet   = 7 * 24 * time.Hour
 )
 
-// mostRefused is the share of a sender's messages that may be refused, as its reciprocal.
-const mostRefused = 20
+// The shares of a sender's messages that may be refused, and that may go to traps or be called spam, as reciprocals. One
+// message more of the latter is forgiven: anybody may err once.
+const (
+	mostRefused  = 20
+	mostUnwanted = 100
+)
 
-// ledger names the counters of a sender of bulk mail.
-type ledger struct{ sent, hosts, refused, unusual string }
+// ledger names the counters of a sender of bulk mail. The number of unwanted are messages to traps, its members those
+// that people have called spam; the members of withdrawn those of them that they did not mean.
+type ledger struct{ sent, hosts, refused, unusual, unwanted, withdrawn string }
+
+// ledgerNamed is that of a sender by his name.
+func ledgerNamed(name string, h store.Hasher) ledger {
+	who := fmt.Sprintf("bulk-from/%016x/", h.Sum([]byte(name)))
+	return ledger{who + "sent", who + "hosts", who + "refused", who + "unusual", who + "unwanted", who + "withdrawn"}
+}
 
 // ledgerOf returns the ledger of who sent m; false if he is not proven, or gives no way to leave by one click (RFC 8058).
 func (b *bulk) ledgerOf(m filters.Mail) (ledger, bool) {
@@ -29,8 +41,7 @@ func (b *bulk) ledgerOf(m filters.Mail) (ledger, bool) {
 		len(m.Message.Header("List-Unsubscribe")) == 0 || !slices.ContainsFunc(m.Message.Header("List-Unsubscribe-Post"), isOneClick) {
 		return ledger{}, false
 	}
-	who := fmt.Sprintf("bulk-from/%016x/", b.campaigns.memory.Hasher().Sum([]byte(senderOf(m).name)))
-	return ledger{who + "sent", who + "hosts", who + "refused", who + "unusual"}, true
+	return ledgerNamed(senderOf(m).name, b.campaigns.memory.Hasher()), true
 }
 
 func isOneClick(value string) bool {
@@ -38,12 +49,22 @@ func isOneClick(value string) bool {
 }
 
 // keys are the names of the counters, as wanted tells them.
-func (l ledger) keys() []string { return []string{l.sent, l.hosts, l.refused, l.unusual} }
+func (l ledger) keys() []string {
+	return []string{l.sent, l.hosts, l.refused, l.unusual, l.unwanted, l.withdrawn}
+}
+
+// trusted reports whether one who has these counters, as keys names them, has sent enough for long enough, and hardly
+// anything that was unwanted.
+func trusted(e *rules.Earned, at time.Time, l []store.Counter) bool {
+	sent, refused, unwanted := l[0], l[2].N, l[4].N+l[4].Distinct-l[5].Distinct
+	return sent.N >= int64(e.Messages) && at.Sub(sent.Since) >= e.After && refused*mostRefused <= sent.N &&
+		(unwanted-1)*mostUnwanted <= sent.N
+}
 
 // earned writes m into its sender's ledger and adds to r what that says: that he is spared, or that what is sent in his
 // name is not as it was.
-func (b *bulk) earned(ctx context.Context, m filters.Mail, r *filters.Report) error {
-	l, is := b.ledgerOf(m)
+func (b *bulk) earned(ctx context.Context, m letter, r *filters.Report) error {
+	l, is := b.ledgerOf(m.Mail)
 	if !is {
 		return nil
 	}
@@ -52,7 +73,7 @@ func (b *bulk) earned(ctx context.Context, m filters.Mail, r *filters.Report) er
 	if err != nil {
 		return err
 	}
-	now, err := memory.Add(ctx, m.At, l.deltas(m)...)
+	now, err := memory.Add(ctx, m.At, l.deltas(m.Mail)...)
 	if err != nil {
 		return err
 	}
@@ -60,9 +81,13 @@ func (b *bulk) earned(ctx context.Context, m filters.Mail, r *filters.Report) er
 	if err != nil {
 		return err
 	}
-	sent, refused := old[0], old[2]
-	trusted := sent.N >= int64(e.Messages) && m.At.Sub(sent.Since) >= e.After && refused.N*mostRefused <= sent.N
+	sent, trusted := old[0], trusted(e, m.At, old)
 	what := unusual(old[0], old[1], day[0], now)
+	if m.trapped() != "" {
+		if _, err := memory.Add(ctx, m.At, store.Delta{Key: l.unwanted, N: 1, Life: history}); err != nil {
+			return err
+		}
+	}
 	switch {
 	case old[3].N > 0:
 		r.Hits = append(r.Hits, filters.Hit{Symbol: e.Broken, Detail: "unusual since " + old[3].Since.Format(time.RFC3339)})
@@ -93,13 +118,23 @@ func unusual(sent, hosts, day store.Counter, now []store.Counter) string {
 	return ""
 }
 
-// learn counts what the rules have refused of a sender.
+// learn counts what the rules have done with a message of its campaign, and what they have refused of its sender.
 func (b *bulk) learn(ctx context.Context, m filters.Mail, o filters.Outcome) error {
-	l, is := b.ledgerOf(m)
-	if !is || !o.Refused {
+	var deltas []store.Delta
+	if found := o.Facts.Bulk; found != nil {
+		c, err := parse(found.Campaign)
+		if err != nil {
+			return err
+		}
+		deltas = append(deltas, judged(c, o))
+	}
+	if l, is := b.ledgerOf(m); is && o.Refused {
+		deltas = append(deltas, store.Delta{Key: l.refused, N: 1, Life: history})
+	}
+	if len(deltas) == 0 {
 		return nil
 	}
-	_, err := b.campaigns.memory.Add(ctx, m.At, store.Delta{Key: l.refused, N: 1, Life: history})
+	_, err := b.campaigns.memory.Add(ctx, m.At, deltas...)
 	return err
 }
 

@@ -27,11 +27,15 @@ bulk:
   windows:
     - { id: BULK_SOME, over: 10m, alike: 20, score: 2 }
     - { id: BULK_WIDE, over: 1h, alike: 10, networks: 5, senders: 5, recipients: 5, score: 5 }
+    - { id: BULK_TRAPPED, over: 1d, alike: 10, traps: 3, score: 5 }
+    - { id: BULK_MINE, over: 1h, alike: 15, recipients: 10, per: user, score: 5 }
+  traps: { id: TRAP_HIT, list: list.traps, score: 1 }
   exempt:
     - { id: BULK_WANTED, signer: list.newsletters, cap: 0 }
   earned: { id: BULK_EARNED, after: 14d, messages: 30, cap: 0, broken: BULK_BREAK, score: 1 }
 lists:
   newsletters: { type: domain, inline: [news.example] }
+  traps: { type: address, inline: [trap0@corp.example, trap1@corp.example, trap5@corp.example, trap10@corp.example] }
 `
 
 // stream is a check with its memory, and the mail it has seen.

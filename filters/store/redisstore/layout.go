@@ -82,6 +82,9 @@ func (s *Store) write(cmds []rueidis.Completed, counter string, e *pending) []ru
 	}
 	level := levels(e.life)
 	for _, x := range e.spans {
+		if x.N == 0 {
+			continue // fieldLast tells of it
+		}
 		for i, width := range level {
 			cmds = append(cmds, b.Hincrby().Key(key).Field(slotField(i, x.First/width)).Increment(x.N).Build())
 		}
@@ -199,6 +202,11 @@ func (m *image) slot(field, value string, level []uint32, now uint32) {
 func (m *image) settle(now, first, last uint32) {
 	life := uint32(m.Life / time.Second)
 	slices.SortFunc(m.Spans, func(a, b store.Span) int { return cmp.Compare(a.First, b.First) })
+	if n := len(m.Spans); n == 0 || m.Spans[n-1].Last < last { // what was added last was no number
+		if now < life || last > now-life {
+			m.Spans = append(m.Spans, store.Span{First: last, Last: last})
+		}
+	}
 	if n := len(m.Spans); n > 0 {
 		m.Spans[0].First = min(max(m.Spans[0].First, first), m.Spans[0].Last)
 		m.Spans[n-1].Last = max(min(m.Spans[n-1].Last, last), m.Spans[n-1].First)

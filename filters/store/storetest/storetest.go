@@ -19,7 +19,7 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 // Run tests the stores that open makes. Each is empty, and open sees to its end.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(*testing.T, fixture){
-		"counts": counts, "since": since, "lifetime": lifetime, "windows": windows, "fewMembers": fewMembers, "manyMembers": manyMembers,
+		"counts": counts, "since": since, "lifetime": lifetime, "windows": windows, "fewMembers": fewMembers, "membersAlone": membersAlone, "manyMembers": manyMembers,
 		"copies": copies, "marks": marks, "marksAreBounded": marksAreBounded, "hands": hands, "points": points, "atOnce": atOnce, "ended": ended,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fixture{t, open(t)}) })
@@ -157,6 +157,26 @@ func fewMembers(t *testing.T, f fixture) {
 	}
 	if got := f.within(end, 10*time.Minute, "k").Distinct; got < 9 || got > 10 {
 		t.Errorf("%d members in ten minutes, want 10", got)
+	}
+}
+
+// membersAlone is a set without a number: what was added last keeps it alive.
+func membersAlone(t *testing.T, f fixture) {
+	const life = 7 * 24 * time.Hour
+	f.add(noon, store.Delta{Key: "k", N: 1, Member: "first", Life: life})
+	f.add(noon, store.Delta{Key: "set", Member: "first", Life: life})
+	later := noon.Add(5 * 24 * time.Hour)
+	f.synced(later, "k", "set")
+	f.add(later, store.Delta{Key: "k", Member: "last", Life: life}, store.Delta{Key: "set", Member: "last", Life: life})
+	end := later.Add(6 * 24 * time.Hour)
+	if k, set := f.within(end, 0, "k"), f.within(end, 0, "set"); k.N != 0 || k.Distinct != 1 || set.Distinct != 1 || !set.Last.Equal(later) {
+		t.Errorf("after eleven days: %+v %+v", k, set)
+	}
+	if got := f.within(end, 24*time.Hour, "set"); got.Distinct != 0 {
+		t.Errorf("within a day: %+v", got)
+	}
+	if got := f.within(later.Add(life), 0, "set"); got != (store.Counter{}) {
+		t.Errorf("when nothing counts any more: %+v", got)
 	}
 }
 
