@@ -27,7 +27,7 @@ func reports(symbol string, stage filters.Stage, err error) filters.Check {
 // weighing are rules by which the symbols have these points, and 10 refuse.
 func weighing(points map[string]rules.Points, hard ...string) *rules.Set {
 	set := &rules.Set{Digest: "sha256:other", Symbols: map[string]*rules.Symbol{}, Policies: []*rules.Policy{{
-		ID: "default", Thresholds: rules.Thresholds{Tag: rules.Threshold{Points: 5}, Defer: rules.Threshold{Off: true}, Reject: rules.Threshold{Points: 10}},
+		ID: "default", Thresholds: rules.Thresholds{Tag: rules.Threshold{Points: 5}, Subject: rules.Threshold{Off: true}, Defer: rules.Threshold{Off: true}, Reject: rules.Threshold{Points: 10}},
 	}}}
 	for name, p := range points {
 		set.Symbols[name] = &rules.Symbol{Name: name, Points: p}

@@ -31,6 +31,7 @@
 //	finaldot.go     a message that comes again because its client did not hear our 250
 //	strip.go        fields that only we may write, cut out
 //	headers.go      those that we write
+//	subject.go      a mark before the subject, where the rules ask for one
 //	authresults.go  one of them: what was found out about the sender
 //	route.go        where the mail of a recipient goes, and what can be offered to all
 //	forward.go      recipients and message passed on; backend/ speaks SMTP there

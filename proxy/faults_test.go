@@ -288,7 +288,7 @@ func TestARefusedMessageNeverReachesTheBackend(t *testing.T) {
 func refusing() *Generation {
 	set := &rules.Set{
 		Symbols:  map[string]*rules.Symbol{"SPAM": {Name: "SPAM", Points: 1500, Public: "SPAM is why"}},
-		Policies: []*rules.Policy{{ID: "default", Thresholds: rules.Thresholds{Tag: rules.Threshold{Points: 500}, Defer: rules.Threshold{Off: true}, Reject: rules.Threshold{Points: 1000}}}},
+		Policies: []*rules.Policy{{ID: "default", Thresholds: rules.Thresholds{Tag: rules.Threshold{Points: 500}, Subject: rules.Threshold{Off: true}, Defer: rules.Threshold{Off: true}, Reject: rules.Threshold{Points: 1000}}}},
 	}
 	return generation(set, filters.NewPipeline(time.Second, says("always", filters.Body, "SPAM")))
 }

@@ -167,6 +167,9 @@ func (t *transaction) forward(raw []byte) Reply {
 	kept, stripped := withoutOurs(raw, t.gate.server.Hostname)
 	t.account.stripped = stripped
 	parts := append([][]byte{t.headers(raw)}, kept...)
+	if mark := t.mark(); mark != "" {
+		parts, t.account.marked = marked(parts, mark)
+	}
 	offer := t.behind.Offer
 	switch {
 	case offer.MaxSize() > 0 && total(parts) > offer.MaxSize():

@@ -95,8 +95,7 @@ func (f *front) close() {
 // generation makes a generation of a set written in Go, with a default policy if it has none.
 func generation(set *rules.Set, checks *filters.Pipeline) *Generation {
 	if len(set.Policies) == 0 {
-		off := rules.Threshold{Off: true}
-		set.Policies = []*rules.Policy{{ID: "default", Thresholds: rules.Thresholds{Tag: off, Defer: off, Reject: off}}}
+		set.Policies = []*rules.Policy{{ID: "default", Thresholds: rules.NoThresholds()}}
 	}
 	return &Generation{Number: 7, Rules: set, Checks: checks}
 }

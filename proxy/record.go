@@ -33,7 +33,7 @@ func (t *transaction) record(reply Reply) {
 	r.Envelope.To = append([]string{}, t.to...)
 	r.Envelope.RcptRejected = t.refused
 	if r.Message != nil {
-		r.Message.Stripped = t.account.stripped
+		r.Message.Stripped, r.Message.Marked = t.account.stripped, t.account.marked
 	}
 	r.Verdict.At = t.account.at
 	r.Verdict.Shadow = s.Shadow && judged.Action >= rules.Defer && t.account.by == ""
@@ -83,8 +83,7 @@ func (t *transaction) timing(known verdictlog.Timing) verdictlog.Timing {
 
 // unjudged is the verdict on what no rule has looked at.
 func unjudged() scoring.Verdict {
-	off := rules.Threshold{Off: true}
-	return scoring.Verdict{Thresholds: rules.Thresholds{Tag: off, Defer: off, Reject: off}}
+	return scoring.Verdict{Thresholds: rules.NoThresholds()}
 }
 
 // actionOf is the action that a refusal amounts to.

@@ -43,6 +43,7 @@ type account struct {
 	parse    time.Duration
 	backend  time.Duration
 	stripped int
+	marked   int
 	done     bool
 }
 

@@ -47,6 +47,7 @@ const (
 	codeGreylist   = "R035"
 	codeSaved      = "R036"
 	codeAllow      = "R037"
+	codeMark       = "R038"
 )
 
 var titles = map[string]string{
@@ -88,6 +89,7 @@ var titles = map[string]string{
 	codeGreylist:   "Greylisting cannot work as it is said",
 	codeSaved:      "Good points cannot save from what refuses alone",
 	codeAllow:      "Mail is let pass where that makes no sense",
+	codeMark:       "The mark of subjects cannot be set, or is never set",
 }
 
 // Title says in one line what a finding's code stands for; "" for an unknown code.

@@ -8,7 +8,9 @@ import (
 )
 
 // defaultThresholds hold where no file says others. The weights of well-known lists are made for them.
-var defaultThresholds = Thresholds{Tag: Threshold{Points: 6_00}, Defer: Threshold{Off: true}, Reject: Threshold{Points: 15_00}}
+var defaultThresholds = Thresholds{
+	Tag: Threshold{Points: 6_00}, Subject: Threshold{Off: true}, Defer: Threshold{Off: true}, Reject: Threshold{Points: 15_00},
+}
 
 // PolicyFor returns the first policy for w. A recipient without a domain, as postmaster may be, matches patterns whose
 // domain is *.
@@ -41,9 +43,14 @@ type stated struct {
 func (l *loading) policies() {
 	general := &Policy{ID: "default", Thresholds: defaultThresholds}
 	said := thresholdsDoc{}
+	mark := replyDoc{}
 	for _, doc := range l.files {
 		said = said.with(doc.Thresholds)
+		if doc.Subject.Text.At.Said() {
+			mark = doc.Subject
+		}
 	}
+	general.Mark = l.mark(mark, defaultMark)
 	general.Thresholds = said.over(general.Thresholds)
 	general.Src = said.src()
 	firsts := map[string]strict.Src{}
@@ -63,6 +70,8 @@ func (l *loading) policies() {
 				l.errorAt(d.ID.At, codePolicy, "the policy %s is for nobody: one before it is for everybody", d.ID.V)
 			}
 			p := &Policy{ID: d.ID.V, Rcpt: texts(d.Whose.Rcpt), Src: d.ID.At.Src(), Thresholds: d.Thresholds.over(general.Thresholds)}
+			p.Mark = l.mark(d.Subject, general.Mark)
+			l.marksNothing(d.Subject, " under the policy "+d.ID.V, p)
 			l.worth(p, d)
 			if !d.Whose.all().forSomebody() {
 				l.hintAt(d.ID.At, codePolicy, fmt.Sprintf("the policy %s is for nobody", d.ID.V),
@@ -77,40 +86,33 @@ func (l *loading) policies() {
 	}
 	l.set.Policies = append(l.set.Policies, general)
 	l.stated = append(l.stated, stated{general, said})
+	l.marksNothing(mark, "", l.set.Policies...)
 	for _, s := range l.stated {
 		l.rising(s)
 	}
 }
 
 // all are the thresholds in rising order.
-func (doc thresholdsDoc) all() [3]said[Threshold] {
-	return [...]said[Threshold]{doc.Tag, doc.Defer, doc.Reject}
+func (doc *thresholdsDoc) all() [4]*said[Threshold] {
+	return [...]*said[Threshold]{&doc.Tag, &doc.Subject, &doc.Defer, &doc.Reject}
 }
 
 // over is base with what doc says instead.
 func (doc thresholdsDoc) over(base Thresholds) Thresholds {
-	if doc.Tag.At.Said() {
-		base.Tag = doc.Tag.V
-	}
-	if doc.Defer.At.Said() {
-		base.Defer = doc.Defer.V
-	}
-	if doc.Reject.At.Said() {
-		base.Reject = doc.Reject.V
+	for i, said := range doc.all() {
+		if said.At.Said() {
+			*base.Of(Actions()[i]) = said.V
+		}
 	}
 	return base
 }
 
 // with is doc with what later says instead.
 func (doc thresholdsDoc) with(later thresholdsDoc) thresholdsDoc {
-	if later.Tag.At.Said() {
-		doc.Tag = later.Tag
-	}
-	if later.Defer.At.Said() {
-		doc.Defer = later.Defer
-	}
-	if later.Reject.At.Said() {
-		doc.Reject = later.Reject
+	for i, said := range later.all() {
+		if said.At.Said() {
+			*doc.all()[i] = *said
+		}
 	}
 	return doc
 }
@@ -128,7 +130,7 @@ func (doc thresholdsDoc) src() strict.Src {
 // rising reports thresholds that are not above those of lesser actions, at the one that is said.
 func (l *loading) rising(s stated) {
 	t := s.policy.Thresholds
-	values, places := [...]Threshold{t.Tag, t.Defer, t.Reject}, s.thresholds.all()
+	values, places := [...]Threshold{t.Tag, t.Subject, t.Defer, t.Reject}, s.thresholds.all()
 	for i, high := range values {
 		for j, low := range values[:i] {
 			at := places[i].At

@@ -13,6 +13,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"weir/rules/strict"
@@ -23,13 +24,14 @@ type Action uint8
 
 // The actions, in rising order.
 const (
-	Pass   Action = iota // deliver
-	Tag                  // deliver with X-Spam-Flag: YES
-	Defer                // 451, the sender may try again
-	Reject               // 5xx
+	Pass    Action = iota // deliver
+	Tag                   // deliver with X-Spam-Flag: YES
+	Subject               // likewise, with a mark before the subject
+	Defer                 // 451, the sender may try again
+	Reject                // 5xx
 )
 
-var actionNames = [...]string{"pass", "tag", "defer", "reject"}
+var actionNames = [...]string{"pass", "tag", "subject", "defer", "reject"}
 
 // String is the action's name in rules, records and headers.
 func (a Action) String() string { return actionNames[a] }
@@ -45,7 +47,7 @@ func (a *Action) UnmarshalText(b []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("unknown action %q; known are pass, tag, defer and reject", b)
+	return fmt.Errorf("unknown action %q; known are pass, tag, subject, defer and reject", b)
 }
 
 // Mode says how a symbol's presence counts.
@@ -121,8 +123,25 @@ func (t Threshold) Reached(p Points) bool { return !t.Off && p >= t.Points }
 
 // Thresholds of one policy. The highest reached wins.
 type Thresholds struct {
-	Tag, Defer, Reject Threshold
+	Tag, Subject, Defer, Reject Threshold
 }
+
+// NoThresholds leads to no action at all.
+func NoThresholds() Thresholds {
+	off := Threshold{Off: true}
+	return Thresholds{Tag: off, Subject: off, Defer: off, Reject: off}
+}
+
+// Of is the threshold of an action, nil for Pass.
+func (t *Thresholds) Of(a Action) *Threshold {
+	return [...]*Threshold{nil, &t.Tag, &t.Subject, &t.Defer, &t.Reject}[a]
+}
+
+// Actions are those that have a threshold, in rising order.
+func Actions() []Action { return []Action{Tag, Subject, Defer, Reject} }
+
+// ActionNames are the names of all actions, in rising order.
+func ActionNames() []string { return slices.Clone(actionNames[:]) }
 
 // Policy is how the mail of one group of recipients, senders or users is judged. What a policy does not say, Load has filled in from
 // the set, so readers need no fallback.
@@ -133,6 +152,7 @@ type Policy struct {
 	ZoneMode   *Mode            // overrides the mode of every zone answer; nil leaves them as written
 	BulkMode   *Mode            // likewise of the family bulk: Weighted or Shadow
 	NoGreylist bool             // no stranger waits
+	Mark       string           // what Subject puts before a subject, of one to maxMark bytes and without blanks around it
 	Scores     map[string]Score // by the names of symbols that are worth something else than for all
 	Src        strict.Src
 	whose      audience

@@ -60,6 +60,7 @@ type fileDoc struct {
 	Thresholds thresholdsDoc  `yaml:"thresholds"`
 	Reject     replyDoc       `yaml:"reject"`
 	Defer      replyDoc       `yaml:"defer"`
+	Subject    replyDoc       `yaml:"subject"`
 	checksDoc  `yaml:",inline"`
 	Lists      entries[*listDoc] `yaml:"lists"`
 	Caps       entries[Points]   `yaml:"caps"`
@@ -79,9 +80,10 @@ type checksDoc struct {
 }
 
 type thresholdsDoc struct {
-	Tag    said[Threshold] `yaml:"tag"`
-	Defer  said[Threshold] `yaml:"defer"`
-	Reject said[Threshold] `yaml:"reject"`
+	Tag     said[Threshold] `yaml:"tag"`
+	Subject said[Threshold] `yaml:"subject"`
+	Defer   said[Threshold] `yaml:"defer"`
+	Reject  said[Threshold] `yaml:"reject"`
 }
 
 type replyDoc struct {
@@ -293,6 +295,7 @@ type policyDoc struct {
 	ID         said[string]    `yaml:"id"`
 	Whose      audienceDoc     `yaml:",inline"`
 	Thresholds thresholdsDoc   `yaml:"thresholds"`
+	Subject    replyDoc        `yaml:"subject"`
 	Scores     entries[Points] `yaml:"scores"`
 	Greylist   said[string]    `yaml:"greylist"`
 	Zones      modeDoc         `yaml:"zones"`

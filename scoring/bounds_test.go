@@ -81,7 +81,7 @@ func drawnSet(t *rapid.T, loaded *rules.Set) (*rules.Set, *rules.Policy) {
 	threshold := func(name string) rules.Threshold {
 		return rules.Threshold{Points: somePoints.Draw(t, name), Off: rapid.IntRange(0, 3).Draw(t, "off") == 0}
 	}
-	p := &rules.Policy{ID: "p", Thresholds: rules.Thresholds{Tag: threshold("tag"), Defer: threshold("defer"), Reject: threshold("reject")}}
+	p := &rules.Policy{ID: "p", Thresholds: rules.Thresholds{Tag: threshold("tag"), Subject: threshold("subject"), Defer: threshold("defer"), Reject: threshold("reject")}}
 	if rapid.IntRange(0, 2).Draw(t, "zones") == 0 {
 		mode := rapid.SampledFrom([]rules.Mode{rules.Weighted, rules.Hard, rules.Shadow}).Draw(t, "mode")
 		p.ZoneMode = &mode

@@ -84,13 +84,10 @@ func thresholdFor(m Margin, points rules.Points, t rules.Thresholds) (Edit, bool
 		crossed, is = crossed+1, points+1 // the threshold that was reached
 	}
 	moved := t
-	for _, one := range []struct {
-		action rules.Action
-		*rules.Threshold
-	}{{rules.Reject, &moved.Reject}, {rules.Defer, &moved.Defer}, {rules.Tag, &moved.Tag}} { // of equal ones the gravest acts
-		if !one.Off && one.Points == crossed {
+	for _, action := range slices.Backward(rules.Actions()) { // of equal ones the gravest acts
+		if one := moved.Of(action); !one.Off && one.Points == crossed {
 			one.Points = is
-			return Edit{"threshold:" + one.action.String(), crossed, is, m.Action}, ActionFor(moved, points) == m.Action
+			return Edit{"threshold:" + action.String(), crossed, is, m.Action}, ActionFor(moved, points) == m.Action
 		}
 	}
 	return Edit{}, false

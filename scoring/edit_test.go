@@ -28,7 +28,7 @@ func TestSmallestEditsComeTrue(t *testing.T) {
 				Family: rapid.SampledFrom([]string{"f", "f", ""}).Draw(t, "family"), OneOf: rapid.SampledFrom(groups).Draw(t, "group"),
 			})
 		}
-		limits := rules.Thresholds{Tag: rules.Threshold{Points: 20}, Defer: rules.Threshold{Off: true}, Reject: rules.Threshold{Points: 45}}
+		limits := rules.Thresholds{Tag: rules.Threshold{Points: 20}, Subject: rules.Threshold{Points: 30}, Defer: rules.Threshold{Off: true}, Reject: rules.Threshold{Points: 45}}
 		judge := func(symbols []rules.Symbol, limits rules.Thresholds, cap rules.Points) Verdict {
 			set, p := ruleset(symbols...)
 			p.Thresholds = limits
@@ -52,6 +52,8 @@ func TestSmallestEditsComeTrue(t *testing.T) {
 			switch name {
 			case "threshold:tag":
 				moved.Tag.Points = is
+			case "threshold:subject":
+				moved.Subject.Points = is
 			case "threshold:reject":
 				moved.Reject.Points = is
 			}

@@ -245,8 +245,8 @@ type Margin struct {
 func Margins(points rules.Points, t rules.Thresholds) []Margin {
 	const least rules.Points = 1
 	var below, above []rules.Points
-	for _, one := range []rules.Threshold{t.Tag, t.Defer, t.Reject} {
-		switch {
+	for _, action := range rules.Actions() {
+		switch one := t.Of(action); {
 		case one.Off:
 		case one.Points <= points:
 			below = append(below, one.Points)

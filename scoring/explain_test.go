@@ -130,7 +130,10 @@ func TestSmallestChangeComesTrue(t *testing.T) {
 // Each margin leads to its action, and nothing nearer leads to another than there was.
 func TestMarginsAreTheNearest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		limits := rules.Thresholds{Tag: rules.Threshold{Points: 60}, Defer: rules.Threshold{Points: 90, Off: rapid.Bool().Draw(t, "off")}, Reject: rules.Threshold{Points: 150}}
+		limits := rules.Thresholds{
+			Tag: rules.Threshold{Points: 60}, Subject: rules.Threshold{Points: 75, Off: rapid.Bool().Draw(t, "no subject")},
+			Defer: rules.Threshold{Points: 90, Off: rapid.Bool().Draw(t, "off")}, Reject: rules.Threshold{Points: 150},
+		}
 		points := rules.Points(rapid.IntRange(-50, 200).Draw(t, "points"))
 		action := ActionFor(limits, points)
 		margins := Margins(points, limits)

@@ -191,6 +191,8 @@ func ActionFor(t rules.Thresholds, p rules.Points) rules.Action {
 		return rules.Reject
 	case t.Defer.Reached(p):
 		return rules.Defer
+	case t.Subject.Reached(p):
+		return rules.Subject
 	case t.Tag.Reached(p):
 		return rules.Tag
 	}

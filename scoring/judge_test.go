@@ -18,9 +18,8 @@ func ruleset(symbols ...rules.Symbol) (*rules.Set, *rules.Policy) {
 	for i := range symbols {
 		set.Symbols[symbols[i].Name] = &symbols[i]
 	}
-	p := &rules.Policy{ID: "default", Thresholds: rules.Thresholds{
-		Tag: rules.Threshold{Points: 600}, Defer: rules.Threshold{Off: true}, Reject: rules.Threshold{Points: 1500},
-	}}
+	p := &rules.Policy{ID: "default", Thresholds: rules.NoThresholds()}
+	p.Thresholds.Tag, p.Thresholds.Reject = rules.Threshold{Points: 600}, rules.Threshold{Points: 1500}
 	return set, p
 }
 

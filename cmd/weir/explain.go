@@ -298,7 +298,7 @@ func scaleFor(steps []scoring.Step, t verdictlog.Thresholds) scale {
 	for _, step := range steps {
 		s.low, s.high = min(s.low, step.Sum), max(s.high, step.Sum)
 	}
-	for _, p := range []*rules.Points{t.Tag, t.Defer, t.Reject} {
+	for _, p := range []*rules.Points{t.Tag, t.Subject, t.Defer, t.Reject} {
 		if p != nil {
 			s.high = max(s.high, *p)
 		}
@@ -328,7 +328,7 @@ func (s scale) bar(from, to rules.Points) string {
 func consequences(r *verdictlog.Record) facts {
 	var all facts
 	v := r.Verdict
-	all.add("policy", "%s: tag %s, defer %s, reject %s", v.Policy, pointsText(v.Thresholds.Tag), pointsText(v.Thresholds.Defer), pointsText(v.Thresholds.Reject))
+	all.add("policy", "%s: %s", v.Policy, thresholdText(v.Thresholds.Rules()))
 	all.add("decided", "%s", decidedText(r))
 	if v.Reply.Code != 0 {
 		all.add("reply", "%d %s %s", v.Reply.Code, v.Reply.Enhanced, v.Reply.Text)

@@ -148,16 +148,11 @@ func setThreshold(set *rules.Set, change string) error {
 		t.Points = points
 	}
 	for _, p := range set.Policies {
-		switch name {
-		case rules.Tag.String():
-			p.Thresholds.Tag = t
-		case rules.Defer.String():
-			p.Thresholds.Defer = t
-		case rules.Reject.String():
-			p.Thresholds.Reject = t
-		default:
-			return errors.New("write tag=POINTS, defer=POINTS or reject=POINTS")
+		var action rules.Action
+		if action.UnmarshalText([]byte(name)) != nil || action == rules.Pass {
+			return errors.New("write tag=POINTS, subject=POINTS, defer=POINTS or reject=POINTS")
 		}
+		*p.Thresholds.Of(action) = t
 	}
 	return nil
 }

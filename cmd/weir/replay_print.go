@@ -170,6 +170,9 @@ func (p *replayPrinter) table(r replay.Report) {
 	fmt.Fprintf(p.out, "%s, %d judged again, %s\n", count(r.Verdicts, "verdict"), redone, count(numbers(r)["flips"], "flip"))
 	fmt.Fprintf(p.out, "%8s %8s %8s\n", "", "now", "new")
 	for a := rules.Pass; a <= rules.Reject; a++ {
+		if a == rules.Subject && r.Was[a]+r.Is[a] == 0 {
+			continue // few ask for it
+		}
 		fmt.Fprintf(p.out, "%8s %8d %8d", a, r.Was[a], r.Is[a])
 		if d := r.Is[a] - r.Was[a]; d != 0 {
 			fmt.Fprintf(p.out, " %+8d", d)

@@ -157,6 +157,9 @@ func policyDifferences(old, edited *rules.Set) []string {
 		if before.Thresholds != p.Thresholds {
 			lines = append(lines, fmt.Sprintf("policy %s: %s instead of %s", p.ID, thresholdText(p.Thresholds), thresholdText(before.Thresholds)))
 		}
+		if before.Mark != p.Mark {
+			lines = append(lines, fmt.Sprintf("policy %s: subjects are marked %q instead of %q", p.ID, p.Mark, before.Mark))
+		}
 		lines = append(lines, modeDifference(p.ID, "lists count", before.ZoneMode, p.ZoneMode)...)
 		lines = append(lines, modeDifference(p.ID, "alike messages count", before.BulkMode, p.BulkMode)...)
 		if before.NoGreylist != p.NoGreylist {
@@ -203,5 +206,9 @@ func thresholdText(t rules.Thresholds) string {
 		}
 		return t.Points.String()
 	}
-	return fmt.Sprintf("tag %s, defer %s, reject %s", one(t.Tag), one(t.Defer), one(t.Reject))
+	text := "tag " + one(t.Tag)
+	if !t.Subject.Off {
+		text += ", subject " + one(t.Subject)
+	}
+	return fmt.Sprintf("%s, defer %s, reject %s", text, one(t.Defer), one(t.Reject))
 }

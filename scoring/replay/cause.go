@@ -136,12 +136,10 @@ func moved(was, is rules.Thresholds) []Cause {
 		}
 		return &t.Points
 	}
-	for _, t := range []struct {
-		action  rules.Action
-		was, is rules.Threshold
-	}{{rules.Tag, was.Tag, is.Tag}, {rules.Defer, was.Defer, is.Defer}, {rules.Reject, was.Reject, is.Reject}} {
-		if t.was.Off != t.is.Off || !t.was.Off && t.was.Points != t.is.Points {
-			all = append(all, Cause{Rule: "threshold:" + t.action.String(), Was: points(t.was), Is: points(t.is)})
+	for _, action := range rules.Actions() {
+		was, is := *was.Of(action), *is.Of(action)
+		if was.Off != is.Off || !was.Off && was.Points != is.Points {
+			all = append(all, Cause{Rule: "threshold:" + action.String(), Was: points(was), Is: points(is)})
 		}
 	}
 	return all

@@ -92,7 +92,7 @@ func (j *Judge) Line(line []byte) (Judgement, bool) {
 	}
 	out := Judgement{Was: was, Is: was}
 	if b.shadow && j.rules.Enforced {
-		out.Was = min(was, rules.Tag)
+		out.Was = min(was, rules.Subject)
 	}
 	switch {
 	case len(b.policy) == 0:

@@ -75,9 +75,10 @@ func verdictOf(v scoring.Verdict) Verdict {
 		Action: v.Action,
 		Score:  v.Points,
 		Thresholds: Thresholds{
-			Tag:    pointsOf(v.Thresholds.Tag),
-			Defer:  pointsOf(v.Thresholds.Defer),
-			Reject: pointsOf(v.Thresholds.Reject),
+			Tag:     pointsOf(v.Thresholds.Tag),
+			Subject: pointsOf(v.Thresholds.Subject),
+			Defer:   pointsOf(v.Thresholds.Defer),
+			Reject:  pointsOf(v.Thresholds.Reject),
 		},
 		Policy: v.Policy,
 		By:     v.By,

@@ -21,7 +21,7 @@ type key struct {
 }
 
 var keys = []key{
-	{"action", "an action: pass, tag, defer or reject", parseAction},
+	{"action", "an action: pass, tag, subject, defer or reject", parseAction},
 	{"rule", "the name of a rule; * stands for any letters", parseRule},
 	{"shadow", "the name of a rule on trial; * stands for any letters", parseShadow},
 	{"error", "a check, a rule or a kind of failure, such as timeout", parseError},
@@ -65,7 +65,7 @@ func parseFree(text string) (matcher, error) {
 func parseAction(value string) (matcher, error) {
 	var wanted rules.Action
 	if err := wanted.UnmarshalText([]byte(strings.ToLower(value))); err != nil {
-		names := []string{rules.Pass.String(), rules.Tag.String(), rules.Defer.String(), rules.Reject.String()}
+		names := rules.ActionNames()
 		if near := strict.Nearest(value, names); near != "" {
 			return matcher{}, fmt.Errorf("there is no action %s; did you mean %s?", value, near)
 		}
@@ -222,7 +222,7 @@ func parseCandidate(value string) (matcher, error) {
 	}
 	var wanted rules.Action
 	if wanted.UnmarshalText([]byte(fold(value))) != nil {
-		return matcher{}, fmt.Errorf("say candidate:differs, candidate:unknown, or an action: pass, tag, defer or reject; not %s", value)
+		return matcher{}, fmt.Errorf("say candidate:differs, candidate:unknown, or an action: pass, tag, subject, defer or reject; not %s", value)
 	}
 	return matcher{
 		need: need, narrow: named(nameTried, func(is string) bool { return is == wanted.String() }),

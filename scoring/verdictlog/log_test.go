@@ -36,7 +36,7 @@ func record(n int, at time.Time) Record {
 		Envelope: Envelope{From: fmt.Sprintf("user%d@sender.example", n), To: []string{"bob@example.org"}, Size: 4000},
 		Message:  &Message{MessageID: fmt.Sprintf("<%d@sender.example>", n), HeaderFrom: "ann@orchard.example", Subject: fmt.Sprintf("Letter %d", n), URLHosts: []string{}},
 		Verdict: Verdict{
-			Action: rules.Action(n % 4), Score: rules.Points(n % 2000), Thresholds: Thresholds{Tag: &tag, Reject: &reject},
+			Action: []rules.Action{rules.Pass, rules.Tag, rules.Defer, rules.Reject}[n%4], Score: rules.Points(n % 2000), Thresholds: Thresholds{Tag: &tag, Reject: &reject},
 			Policy: "default", At: AtData, By: scoring.ByScore, Reply: Reply{Code: 250, Enhanced: "2.0.0", Text: "Ok"},
 		},
 		Hits: []scoring.Line{

@@ -117,8 +117,8 @@ func TestWrongQueriesSayWhereAndWhatIsMeant(t *testing.T) {
 	for query, want := range map[string]string{
 		`action:reject acton:tag`: `query word 2, acton:tag: there is no acton:; did you mean action:?`,
 		`action:rejct`:            `there is no action rejct; did you mean reject?`,
-		`action:burn`:             `it is one of pass, tag, defer, reject`,
-		`action:`:                 `say an action: pass, tag, defer or reject`,
+		`action:burn`:             `it is one of pass, tag, subject, defer, reject`,
+		`action:`:                 `say an action: pass, tag, subject, defer or reject`,
 		`colour:red`:              `it is one of score: action: rule:`,
 		`ip:192.0.2.0/24`:         `say net:192.0.2.0/24`,
 		`ip:x`:                    `x is not an address`,

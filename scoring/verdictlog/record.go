@@ -145,6 +145,7 @@ type Message struct {
 	URLHosts    []string `json:"url_hosts"` // distinct, at most maxURLHosts
 	SHA256      string   `json:"sha256"`
 	Stripped    int      `json:"stripped,omitempty"` // headers of ours that came from outside and were removed
+	Marked      int      `json:"marked,omitempty"`   // subjects that were delivered with a mark that they had not come with; Subject is without it
 }
 
 // Auth is who was proven to have sent it.
@@ -184,9 +185,10 @@ const (
 
 // Thresholds of the policy; nil where the action is off.
 type Thresholds struct {
-	Tag    *rules.Points `json:"tag"`
-	Defer  *rules.Points `json:"defer,omitempty"`
-	Reject *rules.Points `json:"reject"`
+	Tag     *rules.Points `json:"tag"`
+	Subject *rules.Points `json:"subject,omitempty"`
+	Defer   *rules.Points `json:"defer,omitempty"`
+	Reject  *rules.Points `json:"reject"`
 }
 
 // Rules is t as rules have it.
@@ -197,7 +199,7 @@ func (t Thresholds) Rules() rules.Thresholds {
 		}
 		return rules.Threshold{Points: *p}
 	}
-	return rules.Thresholds{Tag: of(t.Tag), Defer: of(t.Defer), Reject: of(t.Reject)}
+	return rules.Thresholds{Tag: of(t.Tag), Subject: of(t.Subject), Defer: of(t.Defer), Reject: of(t.Reject)}
 }
 
 // Reply is what the client was told.
