@@ -33,7 +33,7 @@ func TestAPanicIsTheEndOfOneSessionAtMost(t *testing.T) {
 
 // A message that the backend has taken is acknowledged, whatever happens to its record.
 func TestAPanicOfTheRecorderChangesNoReply(t *testing.T) {
-	f := newFront(t, func(f *front) { f.Server.Record = func(verdictlog.Record) { panic("no") } })
+	f := newFront(t, func(f *front) { f.Server.Record = func(verdictlog.Record, []byte) { panic("no") } })
 	if got := f.deliver(note); got != "250 2.0.0 taken" {
 		t.Errorf("reply %q", got)
 	}

@@ -155,7 +155,7 @@ func (s *faultSoak) arrived(server int, m sink.Message) {
 }
 
 // record counts what we know of a message that came to its end.
-func (s *faultSoak) record(r verdictlog.Record) {
+func (s *faultSoak) record(r verdictlog.Record, _ []byte) {
 	if r.Verdict.At != verdictlog.AtData || len(r.Envelope.To) == 0 {
 		return
 	}

@@ -55,7 +55,7 @@ func newFront(t testing.TB, change func(*front)) *front {
 			Limits:  Limits{CommandTimeout: bound},
 		},
 		Current: func() *Generation { return gen },
-		Record: func(r verdictlog.Record) {
+		Record: func(r verdictlog.Record, _ []byte) {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.records = append(f.records, r)

@@ -10,6 +10,10 @@ import (
 	"weir/scoring/verdictlog"
 )
 
+// Recorder takes a record and the message as it was judged, nil where none has come. It must neither block nor read the
+// message once it has returned.
+type Recorder func(r verdictlog.Record, message []byte)
+
 // record hands over the record of a transaction that ends with this reply to its client.
 func (t *transaction) record(reply Reply) {
 	t.account.done = true
@@ -45,7 +49,11 @@ func (t *transaction) record(reply Reply) {
 	if t.account.addr != "" || t.account.answer != "" {
 		r.Backend = &verdictlog.Backend{Addr: t.account.addr, Reply: t.account.answer}
 	}
-	s.Record(r)
+	var message []byte
+	if judged.Mail.Message != nil {
+		message = judged.Mail.Message.Raw()
+	}
+	s.Record(r, message)
 }
 
 // recordRefused hands over the record of a client that was not let in.
@@ -60,7 +68,7 @@ func (s *Server) recordRefused(c *client, reply Reply) {
 	r.Verdict.At, r.Verdict.By, r.Verdict.Action = verdictlog.AtConnect, byFront, actionOf(reply)
 	r.Verdict.Reply = recorded(reply)
 	r.Timing.Total = verdictlog.Micros(time.Since(c.accepted))
-	s.Record(r)
+	s.Record(r, nil)
 }
 
 // sign says who judged, and by which rules.

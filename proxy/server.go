@@ -15,20 +15,19 @@ import (
 	"github.com/emersion/go-smtp"
 
 	"weir/proxy/backend"
-	"weir/scoring/verdictlog"
 )
 
 // Server is the front: it serves any number of listeners with one backend. Set the fields before the first Serve.
 type Server struct {
-	Hostname string                  // in greeting, Received and Authentication-Results
-	Version  string                  // "1.0.0", in X-Spam-Status and records
-	Settings                         // those to begin with; Exchange makes others
-	TLS      func() *tls.Config      // asked at each handshake, so that certificates can be exchanged; nil for none
-	Current  func() *Generation      // asked at each accept; a session keeps what it began with
-	Record   func(verdictlog.Record) // takes the record of each transaction and refused session; must not block
-	Shadow   bool                    // refuse and defer nothing, record what would have been
-	TempDir  string                  // where large messages are spooled; "" for the system's
-	Log      *slog.Logger            // nil for none
+	Hostname string             // in greeting, Received and Authentication-Results
+	Version  string             // "1.0.0", in X-Spam-Status and records
+	Settings                    // those to begin with; Exchange makes others
+	TLS      func() *tls.Config // asked at each handshake, so that certificates can be exchanged; nil for none
+	Current  func() *Generation // asked at each accept; a session keeps what it began with
+	Record   Recorder           // takes the record of each transaction and refused session
+	Shadow   bool               // refuse and defer nothing, record what would have been
+	TempDir  string             // where large messages are spooled; "" for the system's
+	Log      *slog.Logger       // nil for none
 
 	exchanged atomic.Pointer[Settings] // nil before the first Exchange
 	sessions  sessions

@@ -104,6 +104,7 @@ func (w *watched) state() console.State {
 		if err := w.verdicts.Stuck(); err != nil {
 			s.VerdictLog.Trouble = err.Error()
 		}
+		s.VerdictLog.Messages = w.kept.messages()
 	}
 	s.Missing, s.Alarms = w.missing(s), w.alarms(s, counts)
 	return s
@@ -166,6 +167,10 @@ func (w *watched) alarms(s console.State, counts proxy.Counts) []console.Alarm {
 	if v := s.VerdictLog; v != nil {
 		raise(v.Trouble != "", console.AlarmVerdictLog, "%s", v.Trouble)
 		raise(v.Trouble == "" && time.Since(w.verdicts.LastDrop()) < alarmFor, console.AlarmVerdictLog, "records were lost")
+		if m := v.Messages; m != nil {
+			raise(m.Trouble != "", console.AlarmBodies, "messages are not kept: %s", m.Trouble)
+			raise(m.Trouble == "" && time.Since(w.kept.bodies.LastLost()) < alarmFor, console.AlarmBodies, "some messages were not kept")
+		}
 	}
 	return all
 }

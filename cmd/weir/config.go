@@ -91,6 +91,7 @@ type verdicts struct {
 	Dir     string        `yaml:"dir"`
 	Keep    time.Duration `yaml:"keep"`
 	MaxSize strict.Size   `yaml:"max_size"`
+	Bodies  bodiesConfig  `yaml:"bodies"`
 }
 
 type logConfig struct {
@@ -109,7 +110,7 @@ func defaults() config {
 		DNS:          dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Patience: 500 * time.Millisecond, Cache: 100_000},
 		ScanBudget:   8 * time.Second,
 		operator: operator{
-			Verdicts: verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30},
+			Verdicts: verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30, Bodies: defaultBodies()},
 			Privacy:  defaultPrivacy(),
 			Log:      logConfig{Level: "info", Format: "text"},
 		},

@@ -28,6 +28,7 @@ func (c config) findings() strict.Findings {
 	c.findBehind(&f)
 	c.findInAdmin(&f)
 	c.Privacy.findings(&f)
+	c.findInBodies(&f)
 	for i, addr := range c.DNS.Servers {
 		_, err := netip.ParseAddrPort(addr)
 		f.want(err == nil, fmt.Sprintf("dns.servers[%d]", i), "%q is not ADDRESS:PORT", addr)

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -111,8 +112,9 @@ type world struct {
 	mailbox *sink.Sink
 	addr    string
 
-	mu      sync.Mutex
-	records []verdictlog.Record
+	mu       sync.Mutex
+	records  []verdictlog.Record
+	messages map[string][]byte // by the ids of records
 
 	drain func() error
 }
@@ -122,7 +124,7 @@ func (a *app) startWorld(ctx context.Context, dir string) (*world, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making the shop's key: %w", err)
 	}
-	w := &world{shop: auth.Signer{Domain: demo.Shop, Selector: "demo", Key: key}}
+	w := &world{shop: auth.Signer{Domain: demo.Shop, Selector: "demo", Key: key}, messages: map[string][]byte{}}
 	zone, err := demo.Zone(w.shop)
 	if err != nil {
 		return nil, fmt.Errorf("writing the demo's zone: %w", err)
@@ -182,10 +184,13 @@ func (a *app) startProxy(ctx context.Context, w *world, dir string) error {
 	return nil
 }
 
-func (w *world) keep(r verdictlog.Record) {
+func (w *world) keep(r verdictlog.Record, message []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.records = append(w.records, r)
+	if message != nil {
+		w.messages[r.ID] = slices.Clone(message)
+	}
 }
 
 // stop ends everything, the proxy first, and waits for it.

@@ -8,12 +8,13 @@ import (
 	"path/filepath"
 
 	"weir/scoring/verdictlog"
+	"weir/scoring/verdictlog/bodies"
 )
 
 // keepAll writes the verdicts of the demo as the log of a weir.yaml in dir, beside its rules, to try other rules on.
 func (w *world) keepAll(dir string) error {
 	conf := fmt.Sprintf("version: 1\nhostname: mx.demo.test\nlisten: [{ addr: \"127.0.0.1:2525\" }]\nbackend: { addrs: [%q] }\n"+
-		"dns: { servers: [%q] }\nrules: rules.yaml\nverdicts: { dir: verdicts }\n", w.mailbox.Addr(), w.dns.Addr())
+		"dns: { servers: [%q] }\nrules: rules.yaml\nverdicts: { dir: verdicts, bodies: { of: all } }\n", w.mailbox.Addr(), w.dns.Addr())
 	if err := os.WriteFile(filepath.Join(dir, "weir.yaml"), []byte(conf), 0o640); err != nil {
 		return exit{exitIO, fmt.Errorf("keeping the demo: %w", err)}
 	}
@@ -26,10 +27,17 @@ func (w *world) keepAll(dir string) error {
 	for _, r := range w.records {
 		log.Put(r)
 	}
-	if err := log.Close(); err != nil {
+	kept, err := bodies.Open(bodies.Options{Dir: verdictlog.Bodies(verdicts), Keep: defaultBodies().Keep, MaxSize: int64(defaultBodies().Max)})
+	if err != nil {
+		return exit{exitIO, errors.Join(fmt.Errorf("keeping the demo: %w", err), log.Close())}
+	}
+	for id, message := range w.messages {
+		kept.Put(id, message)
+	}
+	if err := errors.Join(log.Close(), kept.Close()); err != nil {
 		return exit{exitIO, fmt.Errorf("keeping the demo: %w", err)}
 	}
-	if lost := log.Dropped(); lost > 0 {
+	if lost := log.Dropped() + kept.Lost(); lost > 0 {
 		return exit{exitIO, errors.New("keeping the demo: " + count(int(lost), "record") + " lost")}
 	}
 	return nil

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"syscall"
 	"time"
+
+	"weir/scoring/verdictlog"
 )
 
 // secretFile finds the files that a configuration or rules take secrets from.
@@ -98,7 +100,11 @@ func (d *doctor) space(dir string) diagnosis {
 	if err != nil {
 		return unknownYet(check, dir, err)
 	}
-	return spaceFor(dir, int64(disk.Bavail)*disk.Bsize, int64(d.config.Verdicts.MaxSize)-sizeOf(dir))
+	wanted := int64(d.config.Verdicts.MaxSize) - sizeOf(dir)
+	if b := d.config.Verdicts.Bodies; b.Of != bodiesOfNone {
+		wanted += int64(b.Max) - sizeOf(verdictlog.Bodies(dir))
+	}
+	return spaceFor(dir, int64(disk.Bavail)*disk.Bsize, wanted)
 }
 
 // spaceFor compares what is free with what may still be written.
@@ -111,7 +117,7 @@ func spaceFor(dir string, free, wanted int64) diagnosis {
 		one.State, one.Seen = doubtful, fmt.Sprintf("%d MiB are free, and verdicts may take up %d MiB more", free>>20, wanted>>20)
 	}
 	if one.State != sound {
-		one.Change = "make room, or lower verdicts.max_size"
+		one.Change = "make room, or lower verdicts.max_size and verdicts.bodies.max"
 	}
 	return one
 }

@@ -48,7 +48,7 @@ A word without a key is looked for in subject, addresses, HELO and reverse name,
 	f.bind(c)
 	flags.BoolVarP(&f.follow, "follow", "f", false, "go on with the verdicts to come")
 	flags.BoolVar(&f.count, "count", false, "print only how many there are")
-	c.AddCommand(a.logForgetCommand())
+	c.AddCommand(a.logForgetCommand(), a.logShowCommand())
 	flags.IntVarP(&f.last, "last", "n", 0, "print the last `N` only (with -f, 10 unless said)")
 	return c
 }
@@ -126,8 +126,16 @@ func (a *app) log(ctx context.Context, f logFlags, words []string) error {
 		}
 		return err
 	}
+	kept, err := a.shelf(dir)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
 	out := bufio.NewWriter(a.out)
-	err = verdictlog.Search(ctx, dir, q, func(r *verdictlog.Record) error { return a.printLogged(out, r, colored) })
+	err = verdictlog.Search(ctx, dir, q, func(r *verdictlog.Record) error {
+		r.Kept = kept.Has(r.ID)
+		return a.printLogged(out, r, colored)
+	})
 	if flushErr := out.Flush(); err == nil && flushErr != nil {
 		err = exit{exitIO, fmt.Errorf("writing the answer: %w", flushErr)}
 	}

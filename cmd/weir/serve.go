@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/proxy"
-	"weir/scoring/verdictlog"
 )
 
 // drainTime bounds how long transactions in flight may take to end.
@@ -304,55 +303,5 @@ func (r *reloadable) drain(ctx context.Context, listeners []proxy.Listener) {
 	leaveAll(ctx, listeners)
 	if err := r.server.Drain(ctx); err != nil {
 		r.log.Warn("ending with transactions in flight", "err", err)
-	}
-}
-
-// keeper takes verdict records: it makes them as private as is said, logs them, keeps them if there is a folder for it,
-// and shows them.
-type keeper struct {
-	private *verdictlog.Redactor
-	log     *slog.Logger
-	to      *verdictlog.Log         // nil without one
-	show    func(verdictlog.Record) // may be nil; set before the first record
-}
-
-// keeper starts the verdict log; without a folder verdicts are only logged.
-func (c config) keeper(log *slog.Logger) (*keeper, error) {
-	v := c.Verdicts
-	private, err := c.Privacy.redactor(v.Dir)
-	if err != nil {
-		return nil, exit{exitIO, err}
-	}
-	if v.Dir == "" {
-		return &keeper{private: private, log: log}, nil
-	}
-	to, err := verdictlog.Open(verdictlog.Options{
-		Dir: v.Dir, Keep: v.Keep, MaxSize: int64(v.MaxSize),
-		Warn: func(err error) { log.Warn("verdict log", "err", err) },
-	})
-	if err != nil {
-		return nil, exit{exitIO, fmt.Errorf("opening the verdict log: %w", err)}
-	}
-	return &keeper{private: private, log: log, to: to}, nil
-}
-
-func (k *keeper) record(r verdictlog.Record) {
-	r = k.private.Redact(r)
-	k.log.Info("verdict", "id", r.ID, "action", r.Verdict.Action, "score", r.Verdict.Score, "at", r.Verdict.At,
-		"client", r.Session.Client.IP, "from", r.Envelope.From, "to", r.Envelope.To, "reply", r.Verdict.Reply.Code)
-	if k.to != nil {
-		k.to.Put(r)
-	}
-	if k.show != nil {
-		k.show(r)
-	}
-}
-
-func (k *keeper) close() {
-	if k.to == nil {
-		return
-	}
-	if err := k.to.Close(); err != nil {
-		k.log.Warn("verdict log", "err", err)
 	}
 }

@@ -31,6 +31,8 @@ var described = []struct {
 	{"weir_backend_up", "1 if mail goes to the server first; its name is the key of weir.yaml that says its address.", []string{"backend"}},
 	{"weir_config_reload_successful", "1 unless the last reload was refused.", nil},
 	{"weir_verdict_log_dropped_total", "Records that the verdict log has lost.", nil},
+	{"weir_bodies_bytes", "Space that kept messages take.", nil},
+	{"weir_bodies_dropped_total", "Messages that were to be kept and are not.", nil},
 	{"weir_alarm", "1 while an alarm is raised.", []string{"alarm"}},
 	{"weir_build_info", "Always 1.", []string{"version", "goversion"}},
 }
@@ -79,11 +81,15 @@ func (m *moment) Collect(to chan<- prometheus.Metric) {
 		gauge("weir_backend_up", number(b.Up), b.Name)
 	}
 	gauge("weir_config_reload_successful", number(s.Rules.Reloaded))
-	var dropped uint64
+	var log Log
 	if s.VerdictLog != nil {
-		dropped = s.VerdictLog.Dropped
+		log = *s.VerdictLog
 	}
-	count("weir_verdict_log_dropped_total", float64(dropped))
+	count("weir_verdict_log_dropped_total", float64(log.Dropped))
+	if kept := log.Messages; kept != nil {
+		gauge("weir_bodies_bytes", float64(kept.Bytes))
+		count("weir_bodies_dropped_total", float64(kept.Dropped))
+	}
 	for _, name := range alarms {
 		gauge("weir_alarm", number(slices.ContainsFunc(s.Alarms, func(a Alarm) bool { return a.Name == name })), name)
 	}

@@ -23,6 +23,7 @@ type State struct {
 // Names of alarms.
 const (
 	AlarmBackend     = "backend"     // no server behind is up
+	AlarmBodies      = "bodies"      // messages are not kept that should be
 	AlarmCertificate = "certificate" // the files hold none that can be used
 	AlarmDescriptors = "descriptors" // there was none for a client
 	AlarmDisk        = "disk"        // there was no space for a message
@@ -35,7 +36,7 @@ const (
 
 // alarms are all names, so that a metric says of each whether it is raised.
 var alarms = []string{
-	AlarmBackend, AlarmCertificate, AlarmDescriptors, AlarmDisk, AlarmLists, AlarmReload, AlarmResolver, AlarmStore, AlarmVerdictLog,
+	AlarmBackend, AlarmBodies, AlarmCertificate, AlarmDescriptors, AlarmDisk, AlarmLists, AlarmReload, AlarmResolver, AlarmStore, AlarmVerdictLog,
 }
 
 // Alarm is something that an operator should look at.
@@ -113,6 +114,16 @@ type Times struct {
 type Log struct {
 	Waiting int    `json:"waiting"` // records to be written
 	Room    int    `json:"room"`    // for so many
+	Dropped uint64 `json:"dropped"`
+	Trouble string `json:"trouble,omitempty"` // why nothing can be written now
+
+	Messages *Messages `json:"messages,omitempty"` // nil if none are kept
+}
+
+// Messages are those that are kept beside the verdict log.
+type Messages struct {
+	Bytes   int64  `json:"bytes"`   // on the disk
+	Waiting int64  `json:"waiting"` // bytes to be written
 	Dropped uint64 `json:"dropped"`
 	Trouble string `json:"trouble,omitempty"` // why nothing can be written now
 }

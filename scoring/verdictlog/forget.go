@@ -21,16 +21,17 @@ import (
 var ErrNoAddress = errors.New("want an address, LOCALPART@DOMAIN")
 
 // Forget takes the local part of an address out of all records of the log in dir that name it, also where it is hashed;
-// the rest of them stays. It returns how many did. The log may be written meanwhile: for as long as its newest file takes
+// the rest of them stays. Messages that are kept beside the log and name it are erased as a whole, first of all. It returns
+// how many of either there were. The log may be written meanwhile: for as long as its newest file takes
 // to be written anew, records wait. What is put afterwards may name the address again.
-func Forget(ctx context.Context, dir, address string) (records int, err error) {
+func Forget(ctx context.Context, dir, address string) (records, messages int, err error) {
 	at := strings.LastIndexByte(address, '@')
 	if at <= 0 || at == len(address)-1 {
-		return 0, fmt.Errorf("%q: %w", address, ErrNoAddress)
+		return 0, 0, fmt.Errorf("%q: %w", address, ErrNoAddress)
 	}
 	parts, err := list(dir)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	f := forgetting{ctx: ctx.Err, dir: dir, names: []string{address}, with: address[at:]}
 	if key := findSecret(dir); key != nil {
@@ -39,22 +40,26 @@ func Forget(ctx context.Context, dir, address string) (records int, err error) {
 	for _, name := range f.names {
 		f.sieve = append(f.sieve, newNeedle(cmp.Or(plain(name), "@")))
 	}
+	if messages, err = forgetBodies(ctx, &f, parts); err != nil {
+		return 0, messages, err
+	}
 	for _, p := range parts {
 		n, err := f.part(p)
 		if records += n; err != nil {
-			return records, fmt.Errorf("forgetting in %s: %w", p.name(), err)
+			return records, messages, fmt.Errorf("forgetting in %s: %w", p.name(), err)
 		}
 	}
-	return records, nil
+	return records, messages, nil
 }
 
 // forgetting writes files anew without an address.
 type forgetting struct {
 	ctx   func() error // ends it
 	dir   string
-	names []string // what the address is called
-	sieve []needle // of each name what a line has that names it
-	with  string   // what stands for it
+	names []string          // what the address is called
+	sieve []needle          // of each name what a line has that names it
+	with  string            // what stands for it
+	each  func(line []byte) // is told of each line that names it; may be nil
 }
 
 // part writes a file anew, if it must, and its index if it had one.
@@ -112,6 +117,9 @@ func (f *forgetting) copy(to io.Writer, from io.Reader) (changed int, err error)
 		}
 		ended := err != nil
 		if forgot := f.line(line); !bytes.Equal(forgot, line) {
+			if f.each != nil {
+				f.each(line)
+			}
 			line = forgot
 			changed++
 		}

@@ -1,6 +1,7 @@
 package verdictlog
 
 import (
+	"encoding/base64"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 	"weir/filters"
 	"weir/rules"
 	"weir/scoring"
+	"weir/scoring/verdictlog/bodies"
 )
 
 // personal is a record that names people wherever it can.
@@ -189,7 +191,7 @@ func TestForget(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := len(times(t, dir, Query{}))
-	n, err := Forget(t.Context(), dir, names[1])
+	n, _, err := Forget(t.Context(), dir, names[1])
 	if err != nil || n != 7 {
 		t.Errorf("%d records, %v", n, err)
 	}
@@ -217,11 +219,11 @@ func TestForget(t *testing.T) {
 	if info, err := os.Stat(filepath.Join(dir, names[0])); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v", info.Mode(), err)
 	}
-	if n, err := Forget(t.Context(), dir, names[1]); err != nil || n != 0 {
+	if n, _, err := Forget(t.Context(), dir, names[1]); err != nil || n != 0 {
 		t.Errorf("again: %d, %v", n, err)
 	}
 	for _, no := range []string{"", "ann", "@orchard.example", "ann@"} {
-		if _, err := Forget(t.Context(), dir, no); err == nil {
+		if _, _, err := Forget(t.Context(), dir, no); err == nil {
 			t.Errorf("%q is an address", no)
 		}
 	}
@@ -249,14 +251,14 @@ func TestForgetWhileTheLogIsWritten(t *testing.T) {
 			going = false
 		default:
 		}
-		m, err := Forget(t.Context(), dir, "bob@example.org")
+		m, _, err := Forget(t.Context(), dir, "bob@example.org")
 		if err != nil {
 			t.Fatal(err)
 		}
 		forgotten += m
 	}
 	closed(t, l)
-	m, err := Forget(t.Context(), dir, "bob@example.org")
+	m, _, err := Forget(t.Context(), dir, "bob@example.org")
 	if forgotten += m; err != nil || forgotten != n {
 		t.Errorf("%d forgotten, %v", forgotten, err)
 	}
@@ -282,10 +284,54 @@ func TestForgetWhileTheLogIsFollowed(t *testing.T) {
 	next(3)
 	wantNext(t, found, "Letter 3")
 	for n := 4; n < 7; n++ {
-		if forgotten, err := Forget(t.Context(), dir, fmt.Sprintf("user%d@sender.example", n-2)); err != nil || forgotten != 1 {
+		if forgotten, _, err := Forget(t.Context(), dir, fmt.Sprintf("user%d@sender.example", n-2)); err != nil || forgotten != 1 {
 			t.Fatalf("%d forgotten, %v", forgotten, err)
 		}
 		next(n)
 		wantNext(t, found, fmt.Sprintf("Letter %d", n))
+	}
+}
+
+// Messages go whose records name the address, and those that have it in them in any form; others stay.
+func TestForgetErasesMessages(t *testing.T) {
+	dir := t.TempDir()
+	l := open(t, Options{Dir: dir})
+	kept, err := bodies.Open(bodies.Options{Dir: Bodies(dir), Keep: time.Hour, MaxSize: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids := map[string]string{}
+	for name, raw := range map[string]string{
+		"named":   "Subject: x\r\n\r\nNothing of her.\r\n",
+		"written": "To: Ann <ANN@orchard.example>\r\n\r\nHello\r\n",
+		"coded":   "Subject: =?utf-8?b?" + base64.StdEncoding.EncodeToString([]byte("for ann@orchard.example")) + "?=\r\n\r\nHello\r\n",
+		"base64":  "Content-Transfer-Encoding: base64\r\n\r\n" + base64.StdEncoding.EncodeToString([]byte("Write to ann@orchard.example.")) + "\r\n",
+		"other":   "To: joann@orchard.example, ann@orchard.example.net\r\n\r\nHello\r\n",
+	} {
+		r := record(1, time.Now())
+		r.Message.HeaderFrom = "bob@example.org"
+		if name == "named" {
+			r.Envelope.To = []string{"ann@orchard.example"}
+		}
+		ids[r.ID] = name
+		l.Put(r)
+		kept.Put(r.ID, []byte(raw))
+	}
+	closed(t, l)
+	if err := kept.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if records, messages, err := Forget(t.Context(), dir, "ann@orchard.example"); err != nil || records != 1 || messages != 4 {
+		t.Errorf("%d records, %d messages, %v", records, messages, err)
+	}
+	shelf, err := bodies.Look(Bodies(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer shelf.Close()
+	for id, name := range ids {
+		if _, err := shelf.Get(id); (err == nil) != (name == "other") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

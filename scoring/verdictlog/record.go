@@ -75,6 +75,7 @@ type Outcome struct {
 	Bulk      *filters.Bulk `json:"bulk,omitempty"`
 	Candidate *Candidate    `json:"candidate,omitempty"` // nil where no rules are on trial, and where they agree
 	Learned   string        `json:"learned,omitempty"`   // what people said of the message: never written with the record, but added by Search and Find
+	Kept      bool          `json:"body_kept,omitempty"` // the message is kept: likewise not written, but added by who shows the record
 	Timing    Timing        `json:"timing_us"`
 	Backend   *Backend      `json:"backend,omitempty"` // nil when the backend was not asked
 }

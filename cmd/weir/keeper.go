@@ -1,0 +1,192 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"weir/proxy/console"
+	"weir/rules"
+	"weir/rules/strict"
+	"weir/scoring/verdictlog"
+	"weir/scoring/verdictlog/bodies"
+)
+
+// keeper takes verdict records: it makes them as private as is said, logs them, keeps them if there is a folder for it, with
+// their messages if those are wanted, and shows them.
+type keeper struct {
+	private *verdictlog.Redactor
+	log     *slog.Logger
+	to      *verdictlog.Log         // nil without one
+	bodies  *bodies.Keeper          // nil if no messages are kept
+	of      bodiesConfig            // which
+	show    func(verdictlog.Record) // may be nil; set before the first record
+}
+
+// keeper starts the verdict log; without a folder verdicts are only logged.
+func (c config) keeper(log *slog.Logger) (*keeper, error) {
+	v := c.Verdicts
+	private, err := c.Privacy.redactor(v.Dir)
+	if err != nil {
+		return nil, exit{exitIO, err}
+	}
+	k := &keeper{private: private, log: log, of: v.Bodies}
+	if v.Dir == "" {
+		return k, nil
+	}
+	k.to, err = verdictlog.Open(verdictlog.Options{
+		Dir: v.Dir, Keep: v.Keep, MaxSize: int64(v.MaxSize),
+		Warn: func(err error) { log.Warn("verdict log", "err", err) },
+	})
+	if err != nil {
+		return nil, exit{exitIO, fmt.Errorf("opening the verdict log: %w", err)}
+	}
+	if v.Bodies.Of == bodiesOfNone {
+		return k, nil
+	}
+	k.bodies, err = bodies.Open(bodies.Options{
+		Dir: verdictlog.Bodies(v.Dir), Keep: v.Bodies.Keep, MaxSize: int64(v.Bodies.Max),
+		Warn: func(err error) { log.Warn("kept messages", "err", err) },
+	})
+	if err != nil {
+		return nil, exit{exitIO, errors.Join(err, k.to.Close())}
+	}
+	return k, nil
+}
+
+func (k *keeper) record(r verdictlog.Record, message []byte) {
+	if k.bodies != nil && message != nil && k.of.wants(r) {
+		k.bodies.Put(r.ID, message)
+	}
+	r = k.private.Redact(r)
+	k.log.Info("verdict", "id", r.ID, "action", r.Verdict.Action, "score", r.Verdict.Score, "at", r.Verdict.At,
+		"client", r.Session.Client.IP, "from", r.Envelope.From, "to", r.Envelope.To, "reply", r.Verdict.Reply.Code)
+	if k.to != nil {
+		k.to.Put(r)
+	}
+	if k.show != nil {
+		k.show(r)
+	}
+}
+
+// messages says how those fare that are kept; nil if none are.
+func (k *keeper) messages() *console.Messages {
+	if k.bodies == nil {
+		return nil
+	}
+	m := &console.Messages{Bytes: k.bodies.Size(), Waiting: k.bodies.Waiting(), Dropped: k.bodies.Lost()}
+	if err := k.bodies.Stuck(); err != nil {
+		m.Trouble = err.Error()
+	}
+	return m
+}
+
+func (k *keeper) close() {
+	if k.to != nil {
+		if err := k.to.Close(); err != nil {
+			k.log.Warn("verdict log", "err", err)
+		}
+	}
+	if k.bodies != nil {
+		if err := k.bodies.Close(); err != nil {
+			k.log.Warn("kept messages", "err", err)
+		}
+	}
+}
+
+// bodiesConfig says which messages are kept beside the verdict log.
+type bodiesConfig struct {
+	Of    string        `yaml:"of"`
+	Keep  time.Duration `yaml:"keep"`
+	Max   strict.Size   `yaml:"max"`
+	OneIn int           `yaml:"one_in"` // with sample
+}
+
+// Whose messages are kept.
+const (
+	bodiesOfNone    = "none"
+	bodiesOfAll     = "all"
+	bodiesOfRefused = "refused" // or deferred, whoever did, also where it was only decided
+	bodiesOfSample  = "sample"
+)
+
+func defaultBodies() bodiesConfig {
+	return bodiesConfig{Of: bodiesOfNone, Keep: 7 * 24 * time.Hour, Max: 2 << 30, OneIn: 10}
+}
+
+// smallestBodies is the least that kept messages may take: less holds nothing worth the name.
+const smallestBodies = 1 << 20
+
+func (c config) findInBodies(f *finder) {
+	b := c.Verdicts.Bodies
+	f.want(slices.Contains([]string{bodiesOfNone, bodiesOfAll, bodiesOfRefused, bodiesOfSample}, b.Of), "verdicts.bodies.of", "want none, all, refused or sample")
+	f.want(b.Keep > 0, "verdicts.bodies.keep", "must be more than nothing")
+	f.want(b.Max >= smallestBodies, "verdicts.bodies.max", "must be 1MiB or more")
+	f.want(b.OneIn > 0, "verdicts.bodies.one_in", "must be more than 0")
+	keeps := b.Of != bodiesOfNone
+	_, said := f.doc.At("verdicts.bodies")
+	f.want(!said || f.says("verdicts.bodies.of"), "verdicts.bodies", "keeps nothing: say of: all, refused or sample")
+	f.want(b.Of == bodiesOfSample || !f.says("verdicts.bodies.one_in"), "verdicts.bodies.one_in", "is for of: sample")
+	f.want(!keeps || c.Verdicts.Dir != "", "verdicts.bodies", "are kept beside the verdict log: verdicts: { dir: FOLDER }")
+	open := string(verdictlog.Keep)
+	f.want(!keeps || c.Privacy.LocalPart == open && c.Privacy.Subject == open, "verdicts.bodies",
+		"keeps whole messages, with the addresses and subjects that privacy says to hash or drop: have one or the other")
+}
+
+// says reports whether the document has the key.
+func (f *finder) says(key string) bool {
+	_, ok := f.doc.At(key)
+	return ok
+}
+
+// wants reports whether the message of r is to be kept. Which are in the sample follows from their ids.
+func (b bodiesConfig) wants(r verdictlog.Record) bool {
+	switch b.Of {
+	case bodiesOfAll:
+		return true
+	case bodiesOfRefused:
+		return r.Verdict.Action >= rules.Defer
+	case bodiesOfSample:
+		hash := fnv.New32a()
+		hash.Write([]byte(r.ID))
+		return hash.Sum32()%uint32(b.OneIn) == 0
+	}
+	return false
+}
+
+// shelf is the messages kept beside the verdict log in dir. It is to be closed.
+func (a *app) shelf(dir string) (*bodies.Shelf, error) {
+	s, err := bodies.Look(verdictlog.Bodies(dir))
+	if err != nil {
+		return nil, exit{exitIO, err}
+	}
+	return s, nil
+}
+
+// keptMessage is the message of the verdict whose id is name or begins so, and its record.
+func (a *app) keptMessage(dir, name string) (*verdictlog.Record, []byte, error) {
+	r, err := verdictlog.Find(dir, name)
+	if err != nil {
+		return nil, nil, exit{exitNoInput, err}
+	}
+	s, err := a.shelf(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer s.Close()
+	raw, err := s.Get(r.ID)
+	if err != nil {
+		return r, nil, exit{exitNoInput, fmt.Errorf("%w\n  verdicts.bodies in weir.yaml says which messages are kept, and how long", err)}
+	}
+	return r, raw, nil
+}
+
+// isID reports whether name can be the id of a verdict, and is not that of a file.
+func isID(name string) bool {
+	return name != "-" && !strings.ContainsAny(name, "./"+string(filepath.Separator))
+}
