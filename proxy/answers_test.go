@@ -31,6 +31,7 @@ var answerStates = []struct {
 	{name: "refused", lead: "EHLO client.example|MAIL FROM:<ann@client.example>|RCPT TO:<nobody@weir.example>"},
 	{name: "rcpt", lead: "EHLO client.example|MAIL FROM:<ann@client.example>|RCPT TO:<bob@weir.example>"},
 	{name: "chunk", lead: "EHLO client.example|MAIL FROM:<ann@client.example>|RCPT TO:<bob@weir.example>|BDAT 6\r\nX: y"},
+	{name: "binary", lead: "EHLO client.example|MAIL FROM:<ann@client.example> BODY=BINARYMIME|RCPT TO:<bob@weir.example>"},
 	{name: "tls", lead: "EHLO client.example|STARTTLS", tls: true},
 	{name: "user", lead: "EHLO client.example|STARTTLS", tls: true, user: true},
 }
@@ -80,7 +81,7 @@ func TestAnswers(t *testing.T) {
 // answerFronts are a listener for mail and one for users.
 func answerFronts(t *testing.T) (in, out *front) {
 	behind := sink.Script{
-		Offers: append([]string{"CHUNKING", "AUTH PLAIN"}, sink.Offers...),
+		Offers: append([]string{"CHUNKING", "BINARYMIME", "AUTH PLAIN"}, sink.Offers...),
 		Users:  map[string]string{"ann": "secret"},
 		Rcpt: func(path string) string {
 			if path == "nobody@weir.example" {

@@ -2,25 +2,35 @@ package proxy
 
 import (
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"time"
 )
 
-// A message may come in chunks (BDAT, RFC 3030 2). To go-smtp and to everything behind it, it is one that comes by DATA:
-// go-smtp reads a DATA with the first chunk, then the octets of all of them with the dots doubled, and after the last the
-// end of data. So one way leads from a message to its verdict, its server and its reply. BINARYMIME is not offered.
+// A message may come in chunks (BDAT, RFC 3030 2). To go-smtp it is an empty one by DATA: the session reads the octets past it,
+// and then go-smtp the end of data. So one way leads from a message to its verdict, its server and its reply.
+//
+// One with BODY=BINARYMIME is taken and passed on octet for octet, by BDAT. Its header is held to what text is held to: who
+// looks for fields there may take a bare CR or LF for the end of one.
 
 // errDropped means that the client has given its message up between two chunks.
 var errDropped = errors.New("the client dropped its message")
 
-// chunks is a message that comes so. Its octets are held to what those of a message by DATA are held to: a bare CR, a
-// bare LF or a NUL is errLineEnds, or mended. The zero value stands before the first octet.
+// chunks is a message that comes so. The octets of a text are held to what those of a message by DATA are held to: a bare
+// CR, a bare LF or a NUL is errLineEnds, or mended. The zero value stands before the first octet.
 type chunks struct {
-	chunk          // at hand
-	mend    bool   // bare CR and LF
-	inLine  bool   // the last octets are no CRLF
-	cr      bool   // the last octet is a CR
+	chunk         // at hand
+	mend   bool   // bare CR and LF
+	binary bool   // no text
+	inBody bool   // behind the header of one that is no text
+	inLine bool   // the last octets are no CRLF
+	filled bool   // the line holds more than its end
+	cr     bool   // the last octet is a CR
+	read   []byte // of the message, not handed to the session yet
+	room   []byte // for read
+	over   bool   // there is no more
+
 	dropped error  // why there will be no message; nil while there may be
 	then    string // the command behind which there will be none, which go-smtp reads when it has done with the message
 	cmd     command
@@ -62,7 +72,8 @@ func (g *gate) bdat() error {
 		g.body.chunks.chunk = next
 	default:
 		g.body = g.transfer()
-		g.body.chunks = &chunks{chunk: next, mend: g.client.settings.Dialogue.Mend}
+		binary := g.state.asBinary
+		g.body.chunks = &chunks{chunk: next, binary: binary, mend: g.client.settings.Dialogue.Mend && !binary}
 		g.pass("DATA\r\n")
 	}
 	if next.left == 0 && !next.last {
@@ -97,34 +108,69 @@ func (g *gate) forget(n int64) error {
 	return nil
 }
 
-// readChunks hands over the next bytes of the message for go-smtp.
-func (g *gate) readChunks(p []byte) (handed []byte, err error) {
+// chunkReader is how the session reads a message in chunks.
+type chunkReader struct{ gate *gate }
+
+func (r chunkReader) Read(p []byte) (n int, err error) {
+	g := r.gate
+	defer g.contain(&err)
+	if err := g.proceed(); err != nil {
+		return 0, err
+	}
+	c := g.body.chunks
+	for len(c.read) == 0 {
+		if c.over {
+			return 0, io.EOF
+		}
+		if err := g.readChunks(); err != nil {
+			return 0, g.broken(err)
+		}
+	}
+	n = copy(p, c.read)
+	c.read = c.read[n:]
+	return n, nil
+}
+
+// endChunks reads what the session has left of the message, and ends the one by DATA of which go-smtp knows.
+func (g *gate) endChunks() error {
+	for !g.body.chunks.over {
+		if err := g.readChunks(); err != nil {
+			return err
+		}
+	}
+	g.phase, g.cmd = inCommands, command{verb: theMessage}
+	g.pass(".\r\n")
+	return nil
+}
+
+// readChunks reads the next octets of the message.
+func (g *gate) readChunks() error {
 	c := g.body.chunks
 	for c.left == 0 && !c.last && c.dropped == nil {
 		if err := g.nextChunk(); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if c.dropped == nil && g.body.size+c.left > g.client.settings.maxSize() {
 		if err := g.forget(c.left); err != nil {
-			return nil, err
+			return err
 		}
 		g.say(replyTooLarge)
 		c.dropped = errTooLarge
 	}
 	if c.left == 0 || c.dropped != nil {
-		g.phase, g.cmd = inCommands, command{verb: theMessage}
-		return c.end(p[:0:len(p)])
+		c.over = true
+		return c.end()
 	}
 	waiting, err := g.more()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	n := min(int64(len(p)), int64(len(waiting)), c.left)
-	handed, err = c.take(p[:0:len(p)], waiting[:n])
+	n := min(int64(len(waiting)), c.left)
+	err = c.take(waiting[:n])
 	g.received(int(n))
 	c.left -= n
-	return handed, err
+	return err
 }
 
 // nextChunk answers a chunk that is not the last and reads commands until there is another. One that ends the
@@ -156,37 +202,44 @@ func (g *gate) afterDrop() {
 	g.pass(c.then)
 }
 
-// take appends octets of a chunk to dst as they are in a message by DATA. There are at most four for one.
-func (c *chunks) take(dst, octets []byte) ([]byte, error) {
-	for _, b := range octets {
+// take makes of octets of a chunk what is read of the message.
+func (c *chunks) take(octets []byte) error {
+	c.read = c.room[:0]
+	defer func() { c.room = c.read }()
+	for i, b := range octets {
+		if c.inBody {
+			c.read = append(c.read, octets[i:]...)
+			return nil
+		}
 		bare := c.cr != (b == '\n')
 		switch {
 		case b == 0, bare && !c.mend:
-			return dst, errLineEnds
+			return errLineEnds
 		case bare && c.cr:
-			dst, c.inLine = append(dst, '\n'), false
+			c.read = append(c.read, '\n')
 		}
 		if bare && b == '\n' {
-			dst = append(dst, '\r')
+			c.read = append(c.read, '\r')
 		}
-		if b == '.' && !c.inLine {
-			dst = append(dst, '.')
-		}
-		dst = append(dst, b)
+		c.read = append(c.read, b)
 		c.cr, c.inLine = b == '\r', b != '\n'
+		c.inBody = c.binary && b == '\n' && !c.filled
+		c.filled = b != '\n' && (c.filled || b != '\r')
 	}
-	return dst, nil
+	return nil
 }
 
-// end appends the end of data. A last line without CRLF gets one: DATA cannot say it otherwise.
-func (c *chunks) end(dst []byte) ([]byte, error) {
+// end makes the end of the message. A last line of text without CRLF gets one: DATA cannot say it otherwise.
+func (c *chunks) end() error {
+	c.read = c.room[:0]
 	switch {
-	case c.cr && !c.mend && c.dropped == nil:
-		return dst, errLineEnds
+	case c.inBody, c.dropped != nil:
+	case c.cr && !c.mend:
+		return errLineEnds
 	case c.cr:
-		dst = append(dst, '\n')
-	case c.inLine:
-		dst = append(dst, "\r\n"...)
+		c.read = append(c.read, '\n')
+	case c.inLine && !c.binary:
+		c.read = append(c.read, "\r\n"...)
 	}
-	return append(dst, ".\r\n"...), nil
+	return nil
 }

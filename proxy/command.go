@@ -138,8 +138,11 @@ func isXtext(s string) bool {
 	return s != ""
 }
 
+// binaryBody is the parameter of MAIL for a message that is no text (RFC 3030 3).
+const binaryBody = "BODY=BINARYMIME"
+
 // line writes a MAIL or RCPT command for go-smtp, whose own parser knows neither <Postmaster> nor the case, nor all that
-// may be an ORCPT.
+// may be an ORCPT, and to which every message comes by DATA.
 func (c *command) line(keyword, host string) string {
 	wire := c.path.wire()
 	if c.path.bare {
@@ -147,7 +150,7 @@ func (c *command) line(keyword, host string) string {
 	}
 	words := []string{c.verb + " " + keyword + ":" + wire}
 	for _, p := range c.params {
-		if key, _, _ := strings.Cut(p, "="); !strings.EqualFold(key, "ORCPT") {
+		if key, _, _ := strings.Cut(p, "="); !strings.EqualFold(key, "ORCPT") && !strings.EqualFold(p, binaryBody) {
 			words = append(words, p)
 		}
 	}

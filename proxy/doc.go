@@ -22,7 +22,7 @@
 //	transfer.go     a message on its way in: its pace, and how far it is read
 //	body.go         where a message ends, and what must not be in it
 //	mend.go         the same where line ends are mended
-//	chunks.go       a message by BDAT, which becomes one by DATA
+//	chunks.go       a message by BDAT, which to go-smtp is one by DATA
 //	session.go      what go-smtp calls: MAIL, RCPT, DATA
 //	transaction.go  one message from MAIL to the last reply
 //	generation.go   its trial by the rules, which needs no SMTP
@@ -49,7 +49,7 @@
 //
 //   - Read hands over one command, which the gate has looked at first. Commands that go-smtp has no answer or a wrong
 //     one for never reach it (ETRN, BDAT, a second MAIL, a command without its CRLF, control bytes, STARTTLS). The
-//     first chunk of a message reaches it as DATA, and all of them as one message.
+//     first chunk of a message reaches it as DATA; the octets of all of them go past it to the session.
 //   - Write gathers what go-smtp says. The session may say something else instead, such as the server's own words over
 //     several lines; all replies are written together when no command is waiting.
 //   - In a message, Read hands over bytes up to CRLF.CRLF. A bare CR, a bare LF or a NUL ends the session with 550, at
@@ -62,6 +62,6 @@
 //
 // RCPT is asked of the server behind as it comes, so that its refusals are ours; MAIL goes with the first. The message
 // follows when it has been judged. A message refused leaves RSET behind, never half a DATA. Parameters the server does
-// not offer are dropped where their RFC allows it (SIZE, DSN) and refused where not (SMTPUTF8, 8BITMIME for a message
-// that needs it).
+// not offer are dropped where their RFC allows it (SIZE, DSN) and refused where not (SMTPUTF8, BINARYMIME, 8BITMIME for a
+// message that needs it). A text goes by DATA, however it came; what is no text goes by BDAT.
 package proxy

@@ -78,16 +78,10 @@ func (t *transaction) open(route *backend.Backend) *Reply {
 		return &r
 	}
 	t.account.addr = conn.Addr
-	if t.gate.state.asUTF8 && !conn.Offer.Has("SMTPUTF8") { // RFC 6531 3.1
+	if refusal := t.beyond(conn.Offer); refusal != nil {
 		conn.Rest()
 		t.spare = conn
-		return &replyBackendNoUTF8
-	}
-	sealed := command{params: t.params}
-	if _, asked := sealed.param("REQUIRETLS"); asked && !conn.Offer.Has("REQUIRETLS") { // RFC 8689 4.2.1
-		conn.Rest()
-		t.spare = conn
-		return &replyBackendNotSafe
+		return refusal
 	}
 	t.behind = conn
 	if err := conn.Trace(t.id); err != nil {
@@ -96,6 +90,25 @@ func (t *transaction) open(route *backend.Backend) *Reply {
 	}
 	conn.Mail(t.from.wire(), taken(t.params, conn.Offer))
 	return nil
+}
+
+// beyond refuses the message if it needs what a server with this offer does not take; nil if there is no such thing.
+func (t *transaction) beyond(offer backend.Extensions) *Reply {
+	sealed := command{params: t.params}
+	switch _, asked := sealed.param("REQUIRETLS"); {
+	case t.gate.state.asUTF8 && !offer.Has("SMTPUTF8"): // RFC 6531 3.1
+		return &replyBackendNoUTF8
+	case asked && !offer.Has("REQUIRETLS"): // RFC 8689 4.2.1
+		return &replyBackendNotSafe
+	case t.gate.state.asBinary && !takesBinary(offer):
+		return &replyBackendNoBinary
+	}
+	return nil
+}
+
+// takesBinary reports whether a server with this offer takes BODY=BINARYMIME, which goes by BDAT alone (RFC 3030 3).
+func takesBinary(offer backend.Extensions) bool {
+	return offer.Has("BINARYMIME") && offer.Has("CHUNKING")
 }
 
 // errLoginLost means that the connection on which a user has authenticated has ended.
@@ -146,6 +159,9 @@ func taken(params []string, offer backend.Extensions) []string {
 		switch key {
 		case "BODY":
 			extension = "8BITMIME"
+			if strings.EqualFold(p, binaryBody) {
+				extension = "BINARYMIME"
+			}
 		case "RET", "ENVID", "NOTIFY", "ORCPT":
 			extension = "DSN"
 		}
@@ -177,7 +193,7 @@ func (t *transaction) forward(raw []byte) Reply {
 	case !offer.Has("8BITMIME") && t.withParam("BODY", "8BITMIME") && !isASCII(string(raw)): // RFC 6152 3
 		return t.front(replyBackendNo8Bit)
 	}
-	said, err := t.behind.Data(parts...)
+	said, err := t.hand(parts)
 	if err != nil {
 		t.account.by = scoring.ByBackend
 		return t.failed(err, replyBackendFailed)
@@ -199,6 +215,15 @@ func (t *transaction) headers(raw []byte) []byte {
 		h = append(h, "X-Weir-Note: the message begins within a header\r\n"...)
 	}
 	return h
+}
+
+// hand gives the server the message, of which our headers are the first part. Text goes by DATA, which every server has
+// always taken.
+func (t *transaction) hand(parts [][]byte) (backend.Reply, error) {
+	if t.gate.state.asBinary {
+		return t.behind.Binary(parts[0], parts[1:]...)
+	}
+	return t.behind.Data(parts...)
 }
 
 func total(parts [][]byte) int64 {

@@ -56,11 +56,14 @@ type state struct {
 	utf8   bool // SMTPUTF8 was offered
 	sealed bool // REQUIRETLS was offered
 	chunks bool // CHUNKING was offered
+	binary bool // BINARYMIME was offered
 	mail   bool // a transaction is open
 	asUTF8 bool // it is one with SMTPUTF8
 	rcpts  int  // its recipients accepted
 	errors int
 	junk   int // commands that lead nowhere, since the last message
+
+	asBinary bool // the transaction is one with BODY=BINARYMIME
 }
 
 // theMessage stands for a verb while go-smtp has yet to answer what followed 354.
@@ -83,26 +86,42 @@ func (g *gate) Read(p []byte) (n int, err error) {
 			g.end(err)
 		}
 	}
+	if err := g.proceed(); err != nil {
+		return 0, err
+	}
+	switch {
+	case g.phase == inMessage && g.body.chunks == nil:
+		n, err = g.readData(p)
+	case g.phase == inMessage:
+		err = g.endChunks()
+	case len(g.line) == 0: // else it was said between two chunks
+		err = g.nextCommand()
+	}
+	if err != nil {
+		return n, g.broken(err)
+	}
+	return n + g.hand(p[n:]), nil
+}
+
+// proceed says the reply to the command in hand. The error is that of a session that has ended, which go-smtp leaves
+// without a word.
+func (g *gate) proceed() error {
 	if g.fault == nil && g.phase == inCommands {
 		g.conclude()
 	}
 	if g.fault != nil {
-		return 0, net.ErrClosed // which go-smtp leaves without a word
+		return net.ErrClosed
 	}
-	if g.phase == inMessage {
-		n, err = g.readMessage(p)
-	} else if len(g.line) > 0 { // said between two chunks
-		n = g.hand(p)
-	} else if err = g.nextCommand(); err == nil {
-		n = g.hand(p)
+	return nil
+}
+
+// broken ends the session, and returns an error that nobody takes for the end of a message.
+func (g *gate) broken(err error) error {
+	g.end(err)
+	if err == io.EOF {
+		err = net.ErrClosed
 	}
-	if err != nil {
-		g.end(err)
-		if err == io.EOF {
-			err = net.ErrClosed
-		}
-	}
-	return n, err
+	return err
 }
 
 func (g *gate) hand(p []byte) int {
@@ -269,7 +288,7 @@ func (g *gate) advance(code int) {
 		if good {
 			g.state.hello, g.state.esmtp = g.cmd.arg, g.cmd.verb == "EHLO"
 			if !g.state.esmtp {
-				g.state.utf8, g.state.sealed, g.state.chunks = false, false, false
+				g.state.utf8, g.state.sealed, g.state.chunks, g.state.binary = false, false, false, false
 			}
 			g.transaction(false)
 			g.said = nil // the longest reply of most sessions
@@ -294,6 +313,8 @@ func (g *gate) advance(code int) {
 	case "BDAT":
 		if code == 354 {
 			g.phase = inMessage
+		} else if g.phase != inMessage {
+			g.body = transfer{}
 		}
 	case theMessage:
 		g.transaction(false)

@@ -81,6 +81,8 @@ var (
 	replyBackendNoUTF8   = Reply{550, "5.6.7", "The mail server does not take SMTPUTF8"}
 	replyBackendNotSafe  = Reply{550, "5.7.30", "The way to the mail server is not safe enough for REQUIRETLS"}
 	replyBackendNo8Bit   = Reply{554, "5.6.3", "The mail server does not take 8-bit mail"}
+	replyBackendNoBinary = Reply{554, "5.6.3", "The mail server does not take BINARYMIME"}
+	replyBinaryByBDAT    = Reply{503, "5.5.1", "BODY=BINARYMIME goes by BDAT"}
 )
 
 // firstLine begins a greeting of several lines (RFC 5321 4.2.1), the last of which is still to come.

@@ -57,6 +57,9 @@ func (s *session) Data(r io.Reader) (err error) {
 	defer s.end()
 	tx := s.tx
 	tx.trial.Recipients(&filters.Envelope{From: tx.from.address, To: tx.to})
+	if s.gate.body.chunks != nil {
+		r = chunkReader{s.gate}
+	}
 	message, err := receive(r, s.gate.client.settings.maxSize(), s.gate.server.TempDir)
 	defer tx.free(message)
 	if c := s.gate.body.chunks; c != nil && err == nil {

@@ -38,6 +38,7 @@ import (
 //	dialogue    C: a line of the client    C+ "bytes" a Go string, as it is    TLS the handshake
 //	            S: a line of ours, an expression that must match it whole    END the connection ends
 //	mail        the message as the backend must have it, without our headers; `none` if it must have none
+//	octets      the same as a Go string, where it is no text
 //	headers     expressions, each of which must match a line of our headers, in order
 //	record      of the last record: PATH VALUE, such as verdict.action tag; `-` for a value that is not there
 func TestSessions(t *testing.T) {
@@ -210,6 +211,15 @@ func (c *talker) step(line string) *talker {
 func (f *front) compare(part map[string]string) {
 	f.t.Helper()
 	taken := f.taken()
+	if want, ok := part["octets"]; ok {
+		want, err := strconv.Unquote(strings.TrimSpace(want))
+		if err != nil || len(taken) == 0 {
+			f.t.Fatalf("octets: %v; %d messages", err, len(taken))
+		}
+		if got := delivered(f.t, taken[len(taken)-1]); got != want {
+			f.t.Errorf("the backend has %q, want %q", got, want)
+		}
+	}
 	if want, ok := part["mail"]; ok && strings.TrimSpace(want) == "none" {
 		if len(taken) != 0 {
 			f.t.Errorf("the backend has %q", taken[0].Data)

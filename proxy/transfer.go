@@ -23,44 +23,30 @@ func (g *gate) transfer() transfer {
 	return transfer{due: time.Now().Add(g.slack()), most: 2 * g.client.settings.maxSize()}
 }
 
-// readMessage hands over the next bytes of a message, none beyond its end. A message must keep coming, the next bytes
-// within the timeout and none of its minutes slower than the rate wanted, and it must end: one larger than the limit is
-// read as far as twice the limit.
-func (g *gate) readMessage(p []byte) (int, error) {
-	var handed []byte
-	var err error
-	if g.body.chunks != nil {
-		handed, err = g.readChunks(p)
-	} else {
-		handed, err = g.readData(p)
+// readData hands over the next bytes of a message, none beyond its end, and leaves in line what p has no room for. A
+// message must keep coming, the next bytes within the timeout and none of its minutes slower than the rate wanted, and it
+// must end: one larger than the limit is read as far as twice the limit.
+func (g *gate) readData(p []byte) (int, error) {
+	if g.body.size > g.body.most {
+		return 0, errTooMuch
 	}
+	waiting, err := g.more()
+	if err != nil {
+		return 0, err
+	}
+	handed, n, done, err := g.body.next(p, waiting[:min(len(p), len(waiting))])
 	if err != nil {
 		return 0, err
 	}
 	if len(handed) > len(p) {
 		g.line = handed[len(p):]
 	}
-	return copy(p, handed), nil
-}
-
-// readData is readMessage for a message that comes by DATA.
-func (g *gate) readData(p []byte) ([]byte, error) {
-	if g.body.size > g.body.most {
-		return nil, errTooMuch
-	}
-	waiting, err := g.more()
-	if err != nil {
-		return nil, err
-	}
-	handed, n, done, err := g.body.next(p, waiting[:min(len(p), len(waiting))])
-	if err != nil {
-		return nil, err
-	}
+	copied := copy(p, handed)
 	g.received(n)
 	if done {
 		g.phase = inCommands
 	}
-	return handed, nil
+	return copied, nil
 }
 
 // more returns the bytes of a message that wait, or waits for the next.

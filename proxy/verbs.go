@@ -228,9 +228,11 @@ func (g *gate) mailParams() *Reply {
 	tls, sealed := g.cmd.param("REQUIRETLS")
 	_, auth := g.cmd.param("AUTH")
 	envid, _ := g.cmd.param("ENVID")
+	body, _ := g.cmd.param("BODY")
+	asBinary := strings.EqualFold("BODY="+body, binaryBody)
 	size, err := g.cmd.size()
 	switch {
-	case auth && !g.client.listener.Outbound, asUTF8 && !g.state.utf8, sealed && !g.state.sealed: // not offered
+	case auth && !g.client.listener.Outbound, asUTF8 && !g.state.utf8, sealed && !g.state.sealed, asBinary && !g.state.binary: // not offered
 		return &replyParameter
 	case !asUTF8 && !isASCII(g.cmd.arg):
 		return &replyNotASCII
@@ -242,7 +244,7 @@ func (g *gate) mailParams() *Reply {
 	if auth { // we vouch for nobody: as if it were AUTH=<> (RFC 4954 5)
 		g.cmd.drop("AUTH")
 	}
-	g.state.asUTF8 = asUTF8
+	g.state.asUTF8, g.state.asBinary = asUTF8, asBinary
 	return nil
 }
 
@@ -278,6 +280,8 @@ func (g *gate) data() *Reply {
 		return &replyNoRecipients
 	case g.phase == inMessage:
 		return &replyInChunks
+	case g.state.asBinary: // RFC 3030 3
+		return &replyBinaryByBDAT
 	}
 	g.pass("DATA\r\n")
 	return nil
@@ -327,7 +331,10 @@ func (g *gate) offer(behind backend.Extensions) []byte {
 			lines = append(lines, keyword)
 		}
 	}
-	g.state.utf8, g.state.chunks = behind.Has("SMTPUTF8"), behind.Has("CHUNKING")
+	g.state.utf8, g.state.chunks, g.state.binary = behind.Has("SMTPUTF8"), behind.Has("CHUNKING"), takesBinary(behind)
+	if g.state.binary {
+		lines = append(lines, "BINARYMIME")
+	}
 	g.state.sealed = behind.Has("REQUIRETLS") && g.tlsState() != nil // RFC 8689 2
 	if g.state.sealed {
 		lines = append(lines, "REQUIRETLS")

@@ -37,11 +37,28 @@ func (c *Conn) Data(parts ...[]byte) (Reply, error) {
 		c.fail()
 		return Reply{}, fmt.Errorf("DATA: %w: %s", errCode, reply)
 	}
-	return c.transfer(parts)
+	return c.transfer(func(w *bufio.Writer) { writeData(w, parts) })
 }
 
-// transfer sends the message while it listens: a server may refuse before it has read all.
-func (c *Conn) transfer(parts [][]byte) (Reply, error) {
+// Binary sends a message octet for octet by BDAT (RFC 3030 2, 3), which the server must offer; else it is as Data. head, which
+// may hold nothing that a stranger has chosen freely, is a chunk by itself, and the parts follow when the server has taken
+// it: to one that does not know BDAT, whatever it offers, they would be commands.
+func (c *Conn) Binary(head []byte, parts ...[]byte) (Reply, error) {
+	reply, err := c.ask(fmt.Sprintf("BDAT %d\r\n%s", len(head), head), false)
+	switch {
+	case err != nil:
+		return Reply{}, fmt.Errorf("BDAT: %w", err)
+	case reply.Code/10 == 50: // it has not read the chunk as one
+		c.broken = true
+		return reply, nil
+	case reply.Refusal():
+		return reply, nil
+	}
+	return c.transfer(func(w *bufio.Writer) { writeLastChunk(w, parts) })
+}
+
+// transfer sends what write writes while it listens: a server may refuse before it has read all.
+func (c *Conn) transfer(write func(*bufio.Writer)) (Reply, error) {
 	if err := c.net.SetReadDeadline(time.Time{}); err != nil { // every write has a deadline; the reading follows it
 		c.fail()
 		return Reply{}, err
@@ -54,7 +71,7 @@ func (c *Conn) transfer(parts [][]byte) (Reply, error) {
 		close(w.spoke)
 		_ = c.net.SetWriteDeadline(time.Unix(1, 0)) // wakes a writer that the server does not read from
 	}()
-	sent := w.message(parts)
+	sent := w.message(write)
 	wait := c.backend.wait()
 	if sent != nil {
 		wait = min(wait, lastWords) // it may have said why
@@ -111,31 +128,47 @@ func (w *bodyWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// message writes the parts, dots doubled (RFC 5321 4.5.2), and the end of data.
-func (w *bodyWriter) message(parts [][]byte) error {
+// message writes what write does; the buffer keeps an error until its Flush.
+func (w *bodyWriter) message(write func(*bufio.Writer)) error {
 	if w.conn.w == nil {
 		w.conn.w = bufio.NewWriterSize(nil, bodyBuffer)
 	}
-	buffer := w.conn.w
-	buffer.Reset(w)
+	w.conn.w.Reset(w)
+	write(w.conn.w)
+	return w.conn.w.Flush()
+}
+
+// writeData writes the parts, dots doubled (RFC 5321 4.5.2), and the end of data.
+func writeData(w *bufio.Writer, parts [][]byte) {
 	lineStart := true
 	for _, part := range parts {
 		for len(part) > 0 {
 			if lineStart && part[0] == '.' {
-				_ = buffer.WriteByte('.') // the buffer keeps its error for Flush
+				_ = w.WriteByte('.')
 			}
 			end := bytes.Index(part, []byte("\n."))
 			if end < 0 {
 				end = len(part) - 1
 			}
-			_, _ = buffer.Write(part[:end+1])
+			_, _ = w.Write(part[:end+1])
 			lineStart = part[end] == '\n'
 			part = part[end+1:]
 		}
 	}
 	if !lineStart {
-		_, _ = buffer.WriteString("\r\n")
+		_, _ = w.WriteString("\r\n")
 	}
-	_, _ = buffer.WriteString(".\r\n")
-	return buffer.Flush()
+	_, _ = w.WriteString(".\r\n")
+}
+
+// writeLastChunk writes the parts as the last chunk.
+func writeLastChunk(w *bufio.Writer, parts [][]byte) {
+	n := 0
+	for _, part := range parts {
+		n += len(part)
+	}
+	_, _ = fmt.Fprintf(w, "BDAT %d LAST\r\n", n)
+	for _, part := range parts {
+		_, _ = w.Write(part)
+	}
 }

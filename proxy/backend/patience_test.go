@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"strings"
@@ -82,7 +83,8 @@ func TestAMessageHasAnEnd(t *testing.T) {
 	if err := c.send("DATA\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.message([][]byte{[]byte(strings.Repeat("x\r\n", 4<<20))}); err == nil {
+	large := [][]byte{[]byte(strings.Repeat("x\r\n", 4<<20))}
+	if err := w.message(func(to *bufio.Writer) { writeData(to, large) }); err == nil {
 		t.Error("it was written to the end")
 	}
 	s.Set(sink.Script{})

@@ -78,6 +78,8 @@ func (d *dialogue) command(verb, arg string) error {
 		return d.rcpt(arg)
 	case "DATA":
 		return d.data()
+	case "BDAT":
+		return d.chunk(arg)
 	case "RSET":
 		d.open = nil
 		return d.say(Reset, "250 2.0.0 ok")
@@ -170,6 +172,9 @@ func (d *dialogue) data() error {
 	}
 	m := d.open
 	d.open = nil
+	if m.Chunks > 0 { // RFC 3030 2
+		return d.write("503 5.5.1 the message has come by BDAT")
+	}
 	script, _ := d.sink.now()
 	action, scripted := script.On[Data]
 	if err := d.say(Data, "354 go on"); err != nil || scripted && !strings.HasPrefix(action.Text, "354") {
@@ -244,18 +249,28 @@ func (d *dialogue) body(m *Message) error {
 		}
 		m.Data = append(m.Data, piece...)
 		lineStart = bytes.HasSuffix(m.Data, []byte("\r\n"))
-		script, _ := d.sink.now()
-		if action, ok := script.On[Body]; ok && !acted && len(m.Data) >= action.After {
-			acted = true
-			if _, _, err := d.act(Body); err != nil {
-				return err
-			}
-			if action.Kind == Early {
-				_, _ = io.Copy(io.Discard, d.r) // until the peer gives up
-				return errEnd
-			}
+		if err := d.during(m, &acted); err != nil {
+			return err
 		}
 	}
+}
+
+// during does what the script wants while a message arrives, once.
+func (d *dialogue) during(m *Message, acted *bool) error {
+	script, _ := d.sink.now()
+	action, ok := script.On[Body]
+	if !ok || *acted || len(m.Data) < action.After {
+		return nil
+	}
+	*acted = true
+	if _, _, err := d.act(Body); err != nil {
+		return err
+	}
+	if action.Kind == Early {
+		_, _ = io.Copy(io.Discard, d.r) // until the peer gives up
+		return errEnd
+	}
+	return nil
 }
 
 // line reads a command, to CRLF.

@@ -5,7 +5,7 @@
 //	defer s.Close()
 //	s.Set(sink.Script{On: map[sink.Stage]sink.Action{sink.Dot: {Kind: sink.Hang}}})
 //
-// It is literal: only CRLF ends a command and only CRLF.CRLF a message.
+// It is literal: only CRLF ends a command, and only CRLF.CRLF or the last BDAT a message.
 package sink
 
 import (
@@ -30,9 +30,10 @@ const (
 	Forward  Stage = "xforward" // the answer to XFORWARD
 	Mail     Stage = "mail"
 	Rcpt     Stage = "rcpt"
-	Data     Stage = "data" // the answer to DATA
-	Body     Stage = "body" // while the message arrives
-	Dot      Stage = "dot"  // the answer to the end of data
+	Data     Stage = "data"  // the answer to DATA
+	Chunk    Stage = "chunk" // the answer to BDAT, but to the last
+	Body     Stage = "body"  // while the message arrives
+	Dot      Stage = "dot"   // the answer to the end of data, or to the last BDAT
 	Reset    Stage = "rset"
 	Quit     Stage = "quit"
 )
@@ -84,6 +85,8 @@ type Message struct {
 	Rcpts []string
 	Data  []byte // without dot-stuffing and end of data
 	Taken bool   // the sink said, or meant to say, 2xx
+
+	Chunks int // by which it came; 0: by DATA
 }
 
 // Sink is the server. Its fields are set before the first connection; its methods may be called at any time by any
