@@ -75,6 +75,12 @@ func (m *Message) Date() (time.Time, bool) {
 	return at, err == nil
 }
 
+// ContentType is the message's media type in lower case, without parameters.
+func (m *Message) ContentType() string { return m.document().Root.ContentType }
+
+// Enclosed is what a reader sees of the messages that are parts of this one.
+func (m *Message) Enclosed() string { return m.document().Enclosed() }
+
 // Parts are the parts that hold no others, in order.
 func (m *Message) Parts() []*mime.Part { return m.document().Leaves() }
 

@@ -2,9 +2,11 @@
 //
 // A message goes through the files in this order:
 //
+//	report.go              of a delivery report, what it returns
 //	cut.go payload.go      what the author wrote himself; the addresses in it
 //	words.go fold.go       its canonical words, look-alike letters folded
 //	picture.go             the look of a picture
+//	attachment.go          digests of files
 //	print.go               the fingerprint: hashes of words, pairs of words, addresses, looks
 //	sender.go              less what its sender has said before
 //	campaign.go            which campaigns have these hashes, and what is known of them
@@ -126,7 +128,8 @@ func (b *bulk) counted(ctx context.Context, m letter) (filters.Report, error) {
 func (b *bulk) wanted(ctx context.Context, m letter, p print) []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if err := b.campaigns.spare(ctx, m.At, senderOf(m.Mail), &p); err != nil {
+	from := senderOf(m.Mail)
+	if _, err := b.campaigns.spare(ctx, m.At, from, &p); err != nil {
 		return nil // count meets the same error and says so
 	}
 	near, err := b.campaigns.recall(ctx, m.At, &p)
@@ -144,6 +147,9 @@ func (b *bulk) wanted(ctx context.Context, m letter, p print) []string {
 			out = append(out, own)
 		}
 	}
+	if from.credit != "" {
+		out = append(out, b.campaigns.creditOf(from))
+	}
 	if l, is := b.ledgerOf(m.Mail); is {
 		out = append(out, l.keys()...)
 	}
@@ -155,7 +161,8 @@ func (b *bulk) count(ctx context.Context, m letter, p *print) (counted, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	from, whole := senderOf(m.Mail), *p
-	if err := b.campaigns.spare(ctx, m.At, from, p); err != nil {
+	spared, err := b.campaigns.spare(ctx, m.At, from, p)
+	if err != nil {
 		return counted{}, err
 	}
 	if err := b.campaigns.say(ctx, m.At, from, &whole); err != nil {
@@ -178,8 +185,11 @@ func (b *bulk) count(ctx context.Context, m letter, p *print) (counted, error) {
 	if err != nil {
 		return counted{}, err
 	}
-	hasher := b.campaigns.memory.Hasher()
-	if _, err := b.campaigns.memory.Add(ctx, m.At, m.deltas(c.id, sure != loose, size, hasher)...); err != nil {
+	all := m.deltas(c.id, sure != loose, size, b.campaigns.memory.Hasher())
+	if spared {
+		all = append(all, store.Delta{Key: b.campaigns.creditOf(from), N: 1, Life: life})
+	}
+	if _, err := b.campaigns.memory.Add(ctx, m.At, all...); err != nil {
 		return counted{}, err
 	}
 	if err := b.campaigns.remember(ctx, m.At, p, c.id); err != nil {

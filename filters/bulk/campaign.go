@@ -67,7 +67,7 @@ func (c *campaigns) recall(ctx context.Context, at time.Time, p *print) (store.N
 func (c *campaigns) near(ctx context.Context, at time.Time, p *print) (store.Neighbour, error) {
 	best := store.Neighbour{Distance: math.MaxInt}
 	for _, look := range p.looks {
-		n, err := c.memory.Nearest(ctx, at, look)
+		n, err := c.memory.Nearest(ctx, at, look.Point)
 		if err != nil {
 			return best, err
 		}
@@ -128,7 +128,9 @@ func (c *campaigns) compare(p *print, b *candidate) {
 	if b.learned() {
 		need = uint16(min(max(2, math.Ceil(b.members/5)), 64))
 	}
-	payload, terms := 1+len(p.payload), 1+len(p.payload)+len(p.terms)
+	payload := 1 + len(p.payload)
+	papers := payload + len(p.papers)
+	terms := papers + len(p.terms)
 	var ofTerms, ofPairs float64 // the runs being read
 	for i := range c.lists {
 		n := c.lists[i].Of(uint32(b.id)).N
@@ -147,6 +149,8 @@ func (c *campaigns) compare(p *print, b *candidate) {
 		case i < payload:
 			b.payload += w
 			b.alone = b.alone || w == 1
+		case i < papers:
+			b.papers += w
 		case i < terms:
 			ofTerms += w
 		default:
@@ -194,7 +198,7 @@ func (c *campaigns) remember(ctx context.Context, at time.Time, p *print, owner 
 		return err
 	}
 	for _, look := range p.looks {
-		if err := c.memory.Place(ctx, at, life, uint32(owner), look); err != nil {
+		if err := c.memory.Place(ctx, at, life, uint32(owner), look.Point); err != nil {
 			return err
 		}
 	}

@@ -6,7 +6,7 @@ import "strings"
 // the signature, the footer of a mailing list and what companies and mail programs put below each message. s is the
 // visible text, a line or paragraph a line.
 func ownWords(s string) string {
-	s = strings.TrimRight(s, "\n")
+	s = unsigned(strings.TrimRight(s, "\n"))
 	lines := strings.Split(s, "\n")
 	kept := lines[:0] // what is read of lines lies ahead
 	leaving := false  // in a paragraph on how to leave the list
@@ -24,13 +24,43 @@ func ownWords(s string) string {
 		}
 		last := len(lines)-i <= footerLines
 		leaving = trimmed != "" && (leaving || last && tellsToLeave(trimmed))
-		if i < own || leaving || last && isOfProgram(trimmed) || isQuoted(trimmed) || introducesQuote(trimmed, lines[i+1:]) {
+		if i < own || leaving || (last || i < headLines) && isOfProgram(trimmed) || isQuoted(trimmed) || introducesQuote(trimmed, lines[i+1:]) {
 			continue
 		}
 		kept = append(kept, line)
 	}
 	if len(kept) == len(lines) {
 		return s
+	}
+	return strings.Join(kept, "\n")
+}
+
+// unsigned returns s without the armour of OpenPGP (RFC 4880 section 7) around a signed text and without the blocks of
+// letters that signatures and keys are.
+func unsigned(s string) string {
+	const mark = "-----BEGIN PGP "
+	if !strings.Contains(s, mark) {
+		return s
+	}
+	lines := strings.Split(s, "\n")
+	kept := lines[:0]
+	inside, head := false, false // of a block of letters, of the header of a signed text
+	for _, line := range lines {
+		trimmed := strings.TrimRight(line, " \r")
+		switch {
+		case trimmed == mark+"SIGNED MESSAGE-----":
+			head = true
+		case strings.HasPrefix(trimmed, mark):
+			inside = true
+		case inside && strings.HasPrefix(trimmed, "-----END PGP "):
+			inside = false
+		case head:
+			head = trimmed != ""
+		case inside && (!strings.Contains(trimmed, " ") || strings.Contains(trimmed, ": ")):
+		default:
+			inside = false
+			kept = append(kept, strings.TrimPrefix(line, "- ")) // dash-escaped
+		}
 	}
 	return strings.Join(kept, "\n")
 }

@@ -18,6 +18,7 @@ type candidate struct {
 	exact   bool    // the whole text is equal
 	payload float64 // addresses in common, by weight
 	alone   bool    // one of them is of no other campaign
+	papers  float64 // files in common, by weight
 	pairs   float64 // word pairs in common
 	once    float64 // word pairs in common with any of its messages, however few
 	votes   float64 // the same by weight
@@ -33,6 +34,9 @@ const (
 	samePicture = 60
 	farPicture  = 80
 )
+
+// leastPaper is the weight of files in common that says something: two campaigns may have one.
+const leastPaper = .5
 
 // learned reports whether so many messages are there that the campaign's core stands out.
 func (b *candidate) learned() bool { return b.members >= 3 }
@@ -53,6 +57,9 @@ func (b *candidate) grade(p *print) grade {
 	case b.picture <= farPicture:
 		return loose
 	case len(p.pairs) == 0:
+		if b.papers >= leastPaper {
+			return strict
+		}
 		return unlike
 	}
 	ofMessage, ofCampaign := b.shares(p)
@@ -62,7 +69,8 @@ func (b *candidate) grade(p *print) grade {
 		both >= .70 && b.pairs >= 12, // whoever else says it
 		both >= .38 && b.votes >= 18,
 		b.learned() && one >= .70 && both >= .20 && b.votes >= 16, // cut, or pasted into other text; less is a footer
-		b.payload > 0 && both >= .25 && b.votes >= 10:
+		b.payload > 0 && both >= .25 && b.votes >= 10,
+		b.papers >= leastPaper && both >= .10:
 		return strict
 	case b.splits(p):
 		return unlike
@@ -71,7 +79,8 @@ func (b *candidate) grade(p *print) grade {
 		both >= .22 && one <= 2*both && b.votes >= 14,                    // as much pasted into this one as into others
 		b.learned() && ofCampaign >= .50 && both >= .20 && b.votes >= 10, // more pasted into this one
 		b.payload > 0 && both >= .15 && b.votes >= 7,
-		b.alone && ofMessage >= .08 && b.spread >= 6:
+		b.alone && ofMessage >= .08 && b.spread >= 6,
+		b.papers >= leastPaper:
 		return loose
 	}
 	return unlike

@@ -1,9 +1,16 @@
 package bulk
 
-import "strings"
+import (
+	"strings"
+
+	"weir/filters"
+)
 
 // The most lines of a footer.
 const footerLines = 8
+
+// headLines are the first lines, where programs say how else a message can be looked at.
+const headLines = 4
 
 // longestLine is the bytes of a line that may be one of a footer.
 const longestLine = 800
@@ -15,17 +22,19 @@ func tellsToLeave(line string) bool {
 	}
 	line = strings.ToLower(line)
 	return containsAny(line,
-		"unsubscri", "opt out", "opt-out", "stop receiving", "no longer wish to receive", "be removed from", "mailing list",
+		"unsubscri", "opt out", "opt-out", "opted in", "stop receiving", "you are receiving this", "you received this", "how you receive", "our mailing address", "all rights reserved",
+		"update your preferences", "manage your preferences", "email preferences", "no longer wish to receive", "be removed from", "mailing list",
 		"отписат", "отказаться от рассылки", "получать рассылк", "получать письма",
 		"darse de baja", "darte de baja", "no desea recibir", "no deseas recibir", "dejar de recibir",
 		"abmelden", "abbestellen", "désabonner", "désinscri", "disiscri", "cancelar a inscrição")
 }
 
-// isOfProgram reports whether line is what programs put below all that they send.
+// isOfProgram reports whether line is what programs put above or below all that they send.
 func isOfProgram(line string) bool {
 	line = strings.ToLower(line)
 	return len(line) <= 160 && containsAny(line,
 		"sent from my ", "sent from outlook", "get outlook for", "sent with ", "virus-free", "before printing", "before you print",
+		"in your browser", "view online", "im browser", "dans votre navigateur", "en su navegador", "en tu navegador", "no seu navegador", "в браузере",
 		"gesendet von", "von meinem iphone", "virenfrei", "envoyé de mon", "envoyé depuis", "enviado desde mi", "enviado do meu",
 		"inviato da", "verzonden vanaf", "wysłane z", "отправлено с ", "отправлено из ", "вирусов")
 }
@@ -63,6 +72,46 @@ func disclaims(paragraph []string) bool {
 			}
 		}
 		if n >= disclaimerStems {
+			return true
+		}
+	}
+	return false
+}
+
+// absences are the stems of which people's notes are made that they are away, a language a line.
+var absences = [...][]string{
+	{"out of the office", "out of office", "on vacation", "on holiday", "on leave", "annual leave", "maternity leave", "away from", "limited access", "no access", "return", "will be back", "be back", "urgent", "in my absence", "automatic reply", "as soon as", "contact", "reply"},
+	{"abwesen", "nicht im büro", "nicht im hause", "außer haus", "im urlaub", "wieder erreichbar", "wieder da", "ab dem", "dringend", "nicht weitergeleitet", "nicht gelesen", "wenden sie sich", "vertret", "rückkehr", "automatische antwort", "bis zum", "bis einschlie"},
+	{"отпуск", "отсутств", "вне офиса", "командировк", "на больничном", "вернусь", "возвращени", "срочн", "обращайтесь", "свяжитесь", "ограничен", "автоматическ", "отвечу", "доступ"},
+	{"fuera de la oficina", "ausente", "ausencia", "de vacaciones", "de permiso", "acceso limitado", "regreso", "vuelta", "volveré", "urgente", "póngase en contacto", "contacte", "contactar", "respuesta automática", "mi regreso"},
+	{"absent", "absence", "en congé", "en vacances", "hors du bureau", "de retour", "mon retour", "urgen", "veuillez contacter", "vous pouvez contacter", "accès limité", "réponse automatique"},
+	{"ausente", "ausência", "de férias", "fora do escritório", "acesso limitado", "retorno", "regresso", "voltarei", "urgen", "contactar", "contatar", "resposta automática"},
+	{"fuori ufficio", "assente", "assenza", "in ferie", "rientro", "rientrerò", "ritorno", "urgen", "contattare", "accesso limitato", "risposta automatica"},
+	{"afwezig", "niet op kantoor", "met vakantie", "op vakantie", "met verlof", "terug", "dringend", "spoed", "contact opnemen", "beperkte toegang", "automatisch antwoord"},
+	{"nieobecn", "poza biurem", "na urlopie", "urlop", "wracam", "wrócę", "powro", "pilny", "kontakt", "ograniczony dostęp", "automatyczna odpowiedź"},
+}
+
+// An absence is told in so many different stems and not more words.
+const (
+	absenceStems = 3
+	absenceText  = 1 << 10 // bytes
+)
+
+// isAbsence reports whether m, of which own are its author's words, is an answer of a program that he is away: people
+// say that in the same words everywhere. Whoever wants more than to be understood has an address in it.
+func isAbsence(m filters.Mail, own string) bool {
+	if len(own) > absenceText || !isAutomatic(m) || len(m.Message.URLs()) > 0 {
+		return false
+	}
+	own = strings.ToLower(own)
+	for _, stems := range absences {
+		n := 0
+		for _, stem := range stems {
+			if strings.Contains(own, stem) {
+				n++
+			}
+		}
+		if n >= absenceStems {
 			return true
 		}
 	}

@@ -35,23 +35,39 @@ type print struct {
 	words   int
 	exact   uint64   // of the whole canonical text
 	payload []uint64 // of addresses
+	papers  []uint64 // of files big enough to be evidence
 	terms   []uint64 // of long words: a sample, in the order of the text
 	pairs   []uint64 // of neighbouring words: a sample, in the order of the text
 	share   float64  // the share of all pairs that the sample stands for
 	numbers []uint64 // which tell one order or notice from the next
-	looks   []store.Point
+	files   []uint64 // digests of pictures and of files that are too small to be evidence
+	all     uint64   // of the whole text with its numbers, links and names
+	once    uint64   // of the message's identifier
+	looks   []look
+
+	personal  bool // to one recipient, and not what lists and newsletters say of themselves
+	automatic bool // an answer of a program
+}
+
+// look is how a picture looks, with the digest of its file.
+type look struct {
+	store.Point
+	digest uint64
 }
 
 // size is the estimated number of different pairs of the whole text.
 func (p *print) size() float64 { return float64(len(p.pairs)) / p.share }
 
 // empty reports whether there is nothing to compare.
-func (p *print) empty() bool { return p.words == 0 && len(p.payload) == 0 && len(p.looks) == 0 }
+func (p *print) empty() bool {
+	return p.words == 0 && len(p.payload)+len(p.papers)+len(p.looks) == 0
+}
 
-// features appends the keys of p in the store: the whole text, addresses, long words, pairs.
+// features appends the keys of p in the store: the whole text, addresses, files, long words, pairs.
 func (p *print) features(keys []uint64) []uint64 {
 	keys = append(keys, p.exact)
 	keys = append(keys, p.payload...)
+	keys = append(keys, p.papers...)
 	keys = append(keys, p.terms...)
 	return append(keys, p.pairs...)
 }
@@ -68,7 +84,7 @@ type reader struct {
 // read makes the fingerprint of m.
 func (x *reader) read(m filters.Mail) print {
 	t, lifted := x.text(m)
-	p := print{words: len(t.words), exact: x.hasher.Sum(t.buf)}
+	p := print{words: len(t.words), exact: x.hasher.Sum(t.buf), personal: isPersonal(m), automatic: isAutomatic(m)}
 	x.features(t)
 	p.terms, _ = sample(x.terms, mostTerms)
 	p.pairs, p.share = sample(x.pairs, mostPairs)
@@ -78,61 +94,69 @@ func (x *reader) read(m filters.Mail) print {
 	for _, a := range addresses(m, lifted) {
 		p.payload = append(p.payload, x.hasher.Sum([]byte(a)))
 	}
-	if p.words < fewWords {
-		p.looks = pictures(m)
-	}
-	if p.words < tooShort {
+	p.all, p.once = x.all(m, t, p.exact), x.hasher.Sum([]byte(m.Message.MessageID()))
+	x.attachments(m, &p)
+	if p.words < tooShort || p.words < fewWords && len(p.payload)+len(p.papers)+len(p.looks) == 0 {
 		x.short(m, &p)
 	}
 	return p
 }
 
+// all is the hash of the whole message m, with what the canonical text t, whose hash is exact, leaves out.
+func (x *reader) all(m filters.Mail, t text, exact uint64) uint64 {
+	all := exact
+	for _, n := range t.numbers {
+		all = x.hasher.Pair(all, x.hasher.Sum(x.lexer.buf[n.start:n.end]))
+	}
+	for _, u := range m.Message.URLs() {
+		all = x.hasher.Pair(all, x.hasher.Sum([]byte(u.Raw)))
+	}
+	if t.named && m.Envelope != nil {
+		for _, to := range m.Envelope.To {
+			all = x.hasher.Pair(all, x.hasher.Sum([]byte(to)))
+		}
+	}
+	return all
+}
+
 // text returns the canonical text of m and the addresses taken out of it.
 func (x *reader) text(m filters.Mail) (t text, lifted []string) {
-	whole, lifted := lift(bounded(m.Message.Text()))
 	skip := x.recipientWords(m)
+	if quoted, is := report(m); is {
+		rest, lifted := lift(bounded(quoted))
+		return x.lexer.canonical(ownWords(rest), skip), lifted
+	}
+	whole, lifted := lift(bounded(m.Message.Text()))
 	if summary, is := invitation(m); is {
 		return x.lexer.canonical(summary, skip), lifted
 	}
-	t = x.lexer.canonical(ownWords(whole), skip)
+	own := ownWords(whole)
+	if isAbsence(m, own) {
+		return x.lexer.canonical("", skip), lifted
+	}
+	t = x.lexer.canonical(own, skip)
 	if len(t.words) < fewWords {
 		t = x.lexer.canonical(whole, skip)
 	}
 	return t, lifted
 }
 
-// short makes a text that is too short to judge equal to another only together with what is beside it: its addresses
-// and pictures, or without any, its client; an invitation, with its sender: many meetings have the same name.
+// short makes a text that is too short to judge equal to another only together with what is beside it: its addresses,
+// files and pictures, or without any, its client; an invitation or a program's answer, with its sender.
 func (x *reader) short(m filters.Mail, p *print) {
 	p.pairs, p.terms = nil, nil
-	for _, a := range p.payload {
+	for _, a := range slices.Concat(p.payload, p.papers) {
 		p.exact = x.hasher.Pair(p.exact, a)
 	}
 	for _, look := range p.looks {
-		p.exact = x.hasher.Pair(x.hasher.Pair(p.exact, look[0]^look[1]), look[2]^look[3])
+		p.exact = x.hasher.Pair(x.hasher.Pair(p.exact, look.Point[0]^look.Point[1]), look.Point[2]^look.Point[3])
 	}
-	if len(p.payload)+len(p.looks) == 0 {
+	if len(p.payload)+len(p.papers)+len(p.looks) == 0 {
 		p.exact = x.hasher.Pair(p.exact, x.hasher.Sum([]byte(clientNetwork(m))))
 	}
-	if _, is := invitation(m); is {
+	if _, is := invitation(m); is || p.automatic {
 		p.exact = x.hasher.Pair(p.exact, x.hasher.Sum([]byte(senderOf(m).name)))
 	}
-}
-
-// pictures returns the looks of m's pictures.
-func pictures(m filters.Mail) []store.Point {
-	var looks []store.Point
-	tried := 0
-	for _, part := range m.Message.Parts() {
-		if !strings.HasPrefix(part.ContentType, "image/") {
-			continue
-		}
-		if tried++; tried > mostLooks {
-			break
-		}
-		looks = append(looks, looksOf(part.Decoded())...)
-	}
-	return looks
 }
 
 // bounded returns s, or its beginning and end if it is too long.

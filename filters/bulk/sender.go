@@ -2,6 +2,8 @@ package bulk
 
 import (
 	"context"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -17,9 +19,10 @@ const (
 	newPairs   = 3
 	newPart    = 100 // one pair in so many
 	newNumbers = 3   // or so many numbers: orders and notices differ in little else
+	muchSaid   = 4   // what was said before is much if it is one pair in so many
 )
 
-// A sender who is not proven must bring a new passage: words scattered over old text are how copies are disguised.
+// A user of ours must bring a new passage: words scattered over old text are how copies are disguised.
 const (
 	passagePairs = 8  // in one piece
 	passagePart  = 12 // and one pair in so many
@@ -28,25 +31,35 @@ const (
 // anybody owns the marks that say "seen from this sender": which sender is in the mark itself.
 const anybody = 1
 
-// sender is who stands behind a message, as far as that can be told.
+// sender is who stands behind a message, as far as that can be told. A forger can be anybody: what keeps him from
+// sparing his copies is that he needs a name for each of them, or the credit of one.
 type sender struct {
 	name   string // "" for nobody
-	proven bool   // by authentication or as a mailing list; else only by his address and network together
+	credit string // who is in debt for what is spared; "" for whom nothing is spared but new passages
 }
 
-// senderOf returns the organisation of a proven domain; or else a mailing list, or the From header's domain, together
-// with the network that the message comes from, which a forger does not have.
+// senderOf returns the user who sends through us; the recipient of a report, who is told what became of his mail; the
+// organisation of a proven domain; or else a mailing list, or the From header's domain, together with the network that
+// the message comes from, which a forger does not have.
 func senderOf(m filters.Mail) sender {
+	if m.Session != nil && m.Session.User != "" {
+		return sender{name: "user:" + m.Session.User}
+	}
+	network := clientNetwork(m)
+	if isReport(m) {
+		return sender{"report:" + strings.ToLower(strings.Join(m.Envelope.To, " ")), "reports:" + network}
+	}
 	if m.Auth != nil && len(m.Auth.Domains) > 0 {
-		return sender{"domain:" + organisation(m.Auth.Domains[0]), true}
+		name := "domain:" + organisation(m.Auth.Domains[0])
+		return sender{name, name}
 	}
 	for _, field := range []string{"List-Id", "List-Post", "List-Unsubscribe"} {
 		for _, value := range m.Message.Header(field) {
-			return sender{"list:" + organisation(listDomain(value)) + "@" + clientNetwork(m), true}
+			return sender{"list:" + organisation(listDomain(value)) + "@" + network, network}
 		}
 	}
 	if d := m.Message.FromDomain(); d != "" {
-		return sender{"from:" + organisation(d) + "@" + clientNetwork(m), false}
+		return sender{"from:" + organisation(d) + "@" + network, network}
 	}
 	return sender{}
 }
@@ -72,38 +85,77 @@ func organisation(domain string) string {
 }
 
 // spare takes out of p what its sender has said before: his footers, disclaimers and forms are no evidence that two of
-// his messages are alike. A message that brings nothing new stays whole.
-func (c *campaigns) spare(ctx context.Context, at time.Time, from sender, p *print) error {
+// his messages are alike. A message that brings nothing new stays whole. It reports whether it took out so much that the
+// sender's credit pays for it.
+func (c *campaigns) spare(ctx context.Context, at time.Time, from sender, p *print) (bool, error) {
 	if from.name == "" {
-		return nil
+		return false, nil
 	}
 	said := c.said(at, from)
-	pairs, err := said.unsaid(ctx, p.pairs)
-	if err != nil {
-		return err
+	var unsaid print
+	for _, f := range []struct{ all, left *[]uint64 }{
+		{&p.pairs, &unsaid.pairs}, {&p.terms, &unsaid.terms}, {&p.payload, &unsaid.payload}, {&p.papers, &unsaid.papers}, {&p.files, &unsaid.files},
+		{&p.numbers, &unsaid.numbers},
+	} {
+		left, err := said.unsaid(ctx, *f.all)
+		if err != nil {
+			return false, err
+		}
+		*f.left = left
 	}
-	terms, err := said.unsaid(ctx, p.terms)
-	if err != nil {
-		return err
+	all, err := said.unsaid(ctx, []uint64{p.all})
+	if err != nil || isCopy(from, p, &unsaid, len(all) == 0) {
+		return false, err
 	}
-	payload, err := said.unsaid(ctx, p.payload)
-	if err != nil {
-		return err
-	}
-	var numbers []uint64
-	if from.proven {
-		if numbers, err = said.unsaid(ctx, p.numbers); err != nil {
-			return err
+	much := len(p.pairs)-len(unsaid.pairs) >= (len(p.pairs)+muchSaid-1)/muchSaid
+	if much {
+		if ok, err := c.hasCredit(ctx, at, from); !ok || err != nil {
+			return false, err
 		}
 	}
-	if isCopy(from, p, pairs, numbers) {
-		return nil
+	p.looks = slices.DeleteFunc(p.looks, func(l look) bool { return !slices.Contains(unsaid.files, l.digest) })
+	p.pairs, p.terms, p.payload, p.papers = unsaid.pairs, unsaid.terms, unsaid.payload, unsaid.papers
+	p.exact = said.hasher.Pair(p.exact, p.all)
+	for _, f := range p.files {
+		p.exact = said.hasher.Pair(p.exact, f)
 	}
-	p.pairs, p.terms, p.payload = pairs, terms, payload
-	for _, n := range p.numbers {
-		p.exact = said.hasher.Pair(p.exact, n)
+	if p.automatic {
+		p.exact = said.hasher.Pair(p.exact, p.once)
 	}
-	return nil
+	return much && from.credit != "", nil
+}
+
+// How much a sender may be spared in a day, beyond what he was in the days before.
+const (
+	domainCredit  = 1000
+	networkCredit = 250 // of all that come from one network without proof
+)
+
+// creditOf names the counter of what is spared from's sender.
+func (c *campaigns) creditOf(from sender) string {
+	return "spared/" + strconv.FormatUint(c.memory.Hasher().Sum([]byte(from.credit)), 16)
+}
+
+// hasCredit reports whether from may be spared one more message. A passage that is new needs none. Who is spared all at
+// once far more than in the week before is somebody who disguises copies, or whose account was stolen.
+func (c *campaigns) hasCredit(ctx context.Context, at time.Time, from sender) (bool, error) {
+	if from.credit == "" {
+		return true, nil
+	}
+	key := c.creditOf(from)
+	ever, err := c.memory.Within(ctx, at, 0, key)
+	if err != nil {
+		return false, err
+	}
+	today, err := c.memory.Within(ctx, at, 24*time.Hour, key)
+	if err != nil {
+		return false, err
+	}
+	credit := int64(networkCredit)
+	if strings.HasPrefix(from.credit, "domain:") {
+		credit = domainCredit
+	}
+	return today[0].N < credit+ever[0].N-today[0].N, nil
 }
 
 // say remembers what p holds as said by its sender.
@@ -113,22 +165,26 @@ func (c *campaigns) say(ctx context.Context, at time.Time, from sender, p *print
 	}
 	said := c.said(at, from)
 	c.keys = c.keys[:0]
-	for _, features := range [][]uint64{p.pairs, p.terms, p.payload} {
+	for _, features := range [][]uint64{p.pairs, p.terms, p.payload, p.papers, p.files, p.numbers, {p.all}} {
 		c.keys = said.appendKeys(c.keys, features)
-	}
-	if from.proven {
-		c.keys = said.appendKeys(c.keys, p.numbers)
 	}
 	return c.memory.Mark(ctx, at, life, anybody, c.keys...)
 }
 
-// isCopy reports whether a message with these new pairs and numbers brings nothing new.
-func isCopy(from sender, p *print, pairs, numbers []uint64) bool {
-	if from.proven {
-		return (len(pairs) < newPairs || len(pairs)*newPart < len(p.pairs)) && len(numbers) < newNumbers
+// isCopy reports whether a message of which this was not said before brings nothing new; again says that all of it was
+// said before. What a program writes to one person, of his own, is new with a single number, word, link or file of his;
+// and its automatic answers say the same to all.
+func isCopy(from sender, p, unsaid *print, again bool) bool {
+	switch pairs := unsaid.pairs; {
+	case from.credit == "":
+		n := passage(p.pairs, pairs)
+		return n < passagePairs || n*passagePart < len(p.pairs) || n*5 < len(pairs)*3
+	case p.personal:
+		return again && !p.automatic && len(unsaid.files) == 0
+	case len(pairs) >= newPairs && len(pairs)*newPart >= len(p.pairs), len(unsaid.numbers) >= newNumbers:
+		return false
 	}
-	n := passage(p.pairs, pairs)
-	return n < passagePairs || n*passagePart < len(p.pairs) || n*5 < len(pairs)*3
+	return true
 }
 
 // passage counts the values of some that follow two others of some in all: those that stand in one piece. Both are in

@@ -365,12 +365,12 @@ func TestInvitations(t *testing.T) {
 	}
 	const offer = "Buy cheap watches from Geneva today while our generous winter discount lasts"
 	for n := 1; n <= 5; n++ {
-		if got := s.see(invite(offer)).Facts.Bulk; got.Alike != n {
+		if got := s.see(invite(offer)).Facts.Bulk; got.Alike != 2*n-1 {
 			t.Errorf("offer %d: %+v", n, got)
 		}
 		unproven := invite(offer)
 		unproven.auth = ""
-		if got := s.see(unproven).Facts.Bulk; got.Alike != n {
+		if got := s.see(unproven).Facts.Bulk; got.Alike != 2*n {
 			t.Errorf("offer %d, unproven: %+v", n, got)
 		}
 	}

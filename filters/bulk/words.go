@@ -13,6 +13,7 @@ type text struct {
 	buf     []byte // the words, each followed by one space
 	words   []word
 	numbers []word // the numbers and identifiers, in the lexer's buffer
+	named   bool   // words were left out because they were to be skipped
 }
 
 // word is a word's place in buf.
@@ -46,7 +47,7 @@ type lexer struct {
 // joined; numbers, long tokens and the words in skip left out. It is valid until the next call.
 func (x *lexer) canonical(s string, skip *names) text {
 	x.scan(s)
-	t := text{x.text.buf[:0], x.text.words[:0], x.text.numbers[:0]}
+	t := text{buf: x.text.buf[:0], words: x.text.words[:0], numbers: x.text.numbers[:0]}
 	for i := 0; i < len(x.tokens); {
 		start := len(t.buf)
 		runes := x.tokens[i].runes
@@ -72,7 +73,7 @@ func (x *lexer) canonical(s string, skip *names) text {
 			}
 		}
 		if skip.has(t.buf[start:]) {
-			t.buf = t.buf[:start]
+			t.buf, t.named = t.buf[:start], true
 			continue
 		}
 		t.words = append(t.words, word{int32(start), int32(len(t.buf)), runes})

@@ -57,6 +57,29 @@ func (d *Document) Visible() *Visible {
 	return v
 }
 
+// Enclosed is what a reader sees of the messages that lie in this one as parts (RFC 2046 section 5.2.1).
+func (d *Document) Enclosed() string {
+	r := &reader{budget: maxInput}
+	var texts []string
+	d.Root.enclosed(func(p *Part) {
+		if text := r.part(p); text != "" {
+			texts = append(texts, text)
+		}
+	})
+	return strings.ToValidUTF8(strings.Join(texts, "\n"), "")
+}
+
+// enclosed calls found for each outermost part in p that is a message.
+func (p *Part) enclosed(found func(*Part)) {
+	for _, child := range p.Parts {
+		if len(child.Parts) > 0 && (child.ContentType == typeMessage || child.ContentType == "message/global") {
+			found(child)
+			continue
+		}
+		child.enclosed(found)
+	}
+}
+
 // part is the visible text of p and all in it. Of alternatives that say the same, one is enough; where they differ, no
 // reader sees all, and every reading counts.
 func (r *reader) part(p *Part) string {
