@@ -282,7 +282,7 @@ func (a *app) bulkForget(ctx context.Context, snapshot, name string) error {
 	if c.Alike == 0 {
 		return exit{exitNoInput, fmt.Errorf("campaign %s is not in the snapshot", name)}
 	}
-	if err := bulk.Forget(memory, name); err != nil {
+	if err := bulk.Forget(ctx, memory, time.Now(), name); err != nil {
 		return err
 	}
 	if err := memory.SaveFile(path); err != nil {

@@ -69,17 +69,16 @@ func Within(ctx context.Context, memory *store.Memory, at time.Time, over time.D
 	if err != nil {
 		return Campaign{}, err
 	}
-	return c.within(ctx, memory, at, over)
+	return id(memory.Merged(at, uint32(c))).within(ctx, memory, at, over)
 }
 
 // Forget makes memory as if it had never seen the campaign named. It looks at all that is remembered.
-func Forget(memory *store.Memory, name string) error {
+func Forget(ctx context.Context, memory store.Store, at time.Time, name string) error {
 	c, err := parse(name)
 	if err != nil {
 		return err
 	}
-	memory.Forget(uint32(c), c.keys(figures)...)
-	return nil
+	return memory.Forget(ctx, at, memory.Merged(at, uint32(c)), id(memory.Merged(at, uint32(c))).folder())
 }
 
 // parse reads what id.String wrote.

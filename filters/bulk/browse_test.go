@@ -35,7 +35,7 @@ func TestCampaigns(t *testing.T) {
 		}
 	}
 
-	if err := Forget(s.memory, want.ID); err != nil {
+	if err := Forget(ctx, s.memory, s.at, want.ID); err != nil {
 		t.Fatal(err)
 	}
 	if left, err := Campaigns(ctx, s.memory, s.at, 2); err != nil || len(left) != 1 || left[0].ID != all[1].ID {
@@ -45,7 +45,7 @@ func TestCampaigns(t *testing.T) {
 		t.Errorf("after it was forgotten: %+v", got)
 	}
 	for _, name := range []string{"", "c", "7f1a2b3c", "cxyzxyzxy", "c7f1a2b3c4"} {
-		if _, err := Within(ctx, s.memory, s.at, time.Hour, name); err == nil || Forget(s.memory, name) == nil {
+		if _, err := Within(ctx, s.memory, s.at, time.Hour, name); err == nil || Forget(ctx, s.memory, s.at, name) == nil {
 			t.Errorf("%q is a campaign", name)
 		}
 	}

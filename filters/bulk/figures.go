@@ -43,9 +43,10 @@ const prefix = "bulk/"
 // parts is how finely cores are summed.
 const parts = 16
 
-func (c id) key(f figure) string {
-	return prefix + strconv.FormatUint(uint64(c), 16) + "/" + figureNames[f]
-}
+// folder begins the names of all counters of c.
+func (c id) folder() string { return prefix + strconv.FormatUint(uint64(c), 16) + "/" }
+
+func (c id) key(f figure) string { return c.folder() + figureNames[f] }
 
 // keys are the names of the first n figures.
 func (c id) keys(n figure) []string {

@@ -72,7 +72,7 @@ func (c *counter) merge(now uint32) {
 			continue
 		}
 		if k := len(kept) - 1; k >= 0 && uint64(s.Last-kept[k].First)*edge < uint64(now-min(now, s.Last)) {
-			kept[k].Last, kept[k].N = s.Last, kept[k].N+s.N
+			kept[k].Last, kept[k].N = max(kept[k].Last, s.Last), kept[k].N+s.N
 			continue
 		}
 		kept = append(kept, s)

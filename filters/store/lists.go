@@ -47,6 +47,7 @@ func (m *Memory) Mark(ctx context.Context, at time.Time, life time.Duration, own
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now, until := Seconds(at), Seconds(at.Add(life))
+	owner = m.aliases.resolve(owner, now)
 	for _, key := range keys {
 		m.lists.mark(key, owner, now, until)
 	}
@@ -62,7 +63,7 @@ func (m *Memory) Marked(ctx context.Context, at time.Time, out []Postings, keys 
 	defer m.mu.Unlock()
 	now := Seconds(at)
 	for _, key := range keys {
-		out = append(out, m.lists.find(key, now))
+		out = append(out, m.aliases.fold(m.lists.find(key, now), now))
 	}
 	return out, nil
 }
@@ -88,6 +89,8 @@ type lists struct {
 	rows []row // nil until then
 	size int   // how many rows there are then
 	used int64 // places ever taken
+
+	aliases *aliases
 }
 
 const (
@@ -151,7 +154,7 @@ func (l *lists) hand(key uint64, from, to, now uint32) {
 			continue
 		}
 		for j, o := range r.owners[i] {
-			if o == from {
+			if o != 0 && l.aliases.resolve(o, now) == from {
 				r.owners[i][j] = to
 			}
 		}
@@ -159,13 +162,13 @@ func (l *lists) hand(key uint64, from, to, now uint32) {
 	}
 }
 
-// forget takes owner out of all lists.
-func (l *lists) forget(owner uint32) {
+// forget takes owners out of all lists.
+func (l *lists) forget(owners map[uint32]bool) {
 	for i := range l.rows {
 		r := &l.rows[i]
 		for p := range r.owners {
 			for j, o := range r.owners[p] {
-				if o == owner {
+				if o != 0 && owners[o] {
 					r.owners[p][j], r.counts[p][j] = 0, 0
 				}
 			}
@@ -181,6 +184,7 @@ func (l *lists) mark(key uint64, owner, now, until uint32) {
 	for i := range r.tags {
 		if r.tags[i] == tag && r.until[i] > now {
 			r.until[i] = max(r.until[i], until)
+			r.tidy(i, l.aliases, now)
 			r.add(i, owner)
 			return
 		}
@@ -193,6 +197,20 @@ func (l *lists) mark(key uint64, owner, now, until uint32) {
 	}
 	r.tags[place], r.until[place] = tag, max(until, 1)
 	r.owners[place], r.counts[place] = [4]uint32{owner}, [4]uint16{1}
+}
+
+// tidy puts those in place of owners for whom they stand.
+func (r *row) tidy(place int, a *aliases, now uint32) {
+	if a.of.Len() == 0 {
+		return
+	}
+	var p Postings
+	for i := range p {
+		p[i] = Posting{r.owners[place][i], r.counts[place][i]}
+	}
+	for i, x := range a.fold(p, now) {
+		r.owners[place][i], r.counts[place][i] = x.Owner, x.N
+	}
 }
 
 func (r *row) add(place int, owner uint32) {

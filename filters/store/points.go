@@ -35,7 +35,10 @@ func (m *Memory) Nearest(ctx context.Context, at time.Time, p Point) (Neighbour,
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.points.nearest(p, Seconds(at)), nil
+	now := Seconds(at)
+	n := m.points.nearest(p, now)
+	n.Owner = m.aliases.resolve(n.Owner, now)
+	return n, nil
 }
 
 // points is a ring: the newest takes the place of the oldest. Pictures that have to be compared one by one are few
@@ -66,10 +69,10 @@ func (r *points) add(s spot) {
 	r.next = (r.next + 1) % r.max
 }
 
-// forget makes all points of owner expire.
-func (r *points) forget(owner uint32) {
+// forget makes all points of owners expire.
+func (r *points) forget(owners map[uint32]bool) {
 	for i := range r.spots {
-		if r.spots[i].owner == owner {
+		if owners[r.spots[i].owner] {
 			r.spots[i].until = 0
 		}
 	}

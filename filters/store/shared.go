@@ -12,6 +12,7 @@ type Store interface {
 	Counters
 	Lists
 	Points
+	Owners
 	// Hasher returns the keyed hash of all who share the store. A shared one may get another secret while it is used,
 	// and forgets all when it does: ask for it once a message.
 	Hasher() Hasher
@@ -42,6 +43,13 @@ type Lists interface {
 type Points interface {
 	Place(ctx context.Context, at time.Time, life time.Duration, owner uint32, p Point) error
 	Nearest(ctx context.Context, at time.Time, p Point) (Neighbour, error)
+}
+
+// Owners are those who leave marks and points.
+type Owners interface {
+	Merge(ctx context.Context, at time.Time, u Union) error
+	Merged(at time.Time, owner uint32) uint32
+	Forget(ctx context.Context, at time.Time, owner uint32, prefix string) error
 }
 
 var _ Store = (*Memory)(nil)
@@ -92,7 +100,7 @@ func (m *Memory) Begin(secret [16]byte) {
 	defer m.mu.Unlock()
 	m.secret = secret
 	m.hasher.Store(empty.hasher.Load())
-	m.counters, m.used, m.lists, m.points = empty.counters, 0, empty.lists, empty.points
+	m.counters, m.used, m.lists, m.points, m.aliases = empty.counters, 0, empty.lists, empty.points, empty.aliases
 }
 
 // Secret returns what the Hasher is made of. It is for those who may share the memory, and for nobody else.

@@ -22,10 +22,11 @@ var ErrBroken = errors.New("broken snapshot")
 //	counter  1, key, lifetime, level, spans, recent members, sampled members; each list after its length, 16 bits
 //	row      2, index, used places as bits; of each: tag, expiry, four owners, four counts
 //	spot     3, point, owner, expiry
+//	alias    4, owner, for whom he stands, expiry; since version 2
 //	end      0
 const (
 	snapshotMagic   = "weirsnap"
-	snapshotVersion = 1
+	snapshotVersion = 2
 )
 
 const (
@@ -33,6 +34,7 @@ const (
 	recordCounter
 	recordRow
 	recordSpot
+	recordAlias
 )
 
 // header is what a snapshot begins with.
@@ -57,7 +59,7 @@ func (m *Memory) Save(w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("writing a snapshot: %w", err)
 	}
-	for _, part := range []func(b []byte, from int) ([]byte, bool){m.appendSpots, m.appendRows, m.counterWriter()} {
+	for _, part := range []func(b []byte, from int) ([]byte, bool){m.appendSpots, m.appendAliases, m.appendRows, m.counterWriter()} {
 		for from, more := 0, true; more; from += piece {
 			if _, err := out.Write(b); err != nil {
 				return fmt.Errorf("writing a snapshot: %w", err)
@@ -165,6 +167,17 @@ func (m *Memory) appendSpots(b []byte, from int) ([]byte, bool) {
 	return b, end < n
 }
 
+func (m *Memory) appendAliases(b []byte, _ int) ([]byte, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	le := binary.LittleEndian
+	for _, from := range m.aliases.of.Keys() {
+		a, _ := m.aliases.of.Peek(from)
+		b = le.AppendUint32(le.AppendUint32(le.AppendUint32(append(b, recordAlias), from), a.to), a.until)
+	}
+	return b, false
+}
+
 // Load makes a memory of at most maxBytes from the snapshot r; of as many bytes as the snapshot says if maxBytes is 0.
 // Marks cannot move into a memory of another size: that, and whatever else is wrong with the snapshot, is an error that
 // wraps ErrBroken.
@@ -216,8 +229,8 @@ func decode(r *bufio.Reader, maxBytes int64) (*Memory, error) {
 	switch {
 	case d.err != nil || string(h.Magic[:]) != snapshotMagic:
 		return nil, fmt.Errorf("%w: no snapshot of weir", ErrBroken)
-	case h.Version != snapshotVersion:
-		return nil, fmt.Errorf("%w: of version %d, this weir reads version %d", ErrBroken, h.Version, snapshotVersion)
+	case h.Version == 0 || h.Version > snapshotVersion:
+		return nil, fmt.Errorf("%w: of version %d, this weir reads up to version %d", ErrBroken, h.Version, snapshotVersion)
 	case h.Max <= 0 || maxBytes != 0 && h.Max != maxBytes:
 		return nil, fmt.Errorf("%w: of a memory of %d bytes, not %d", ErrBroken, h.Max, maxBytes)
 	}
@@ -235,6 +248,8 @@ func decode(r *bufio.Reader, maxBytes int64) (*Memory, error) {
 			d.row(&m.lists)
 		case kind == recordSpot:
 			d.spot(&m.points)
+		case kind == recordAlias && h.Version > 1:
+			m.aliases.of.Add(d.number(), alias{d.number(), d.number()})
 		default:
 			d.fail("a record of kind %d", kind)
 		}

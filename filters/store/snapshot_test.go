@@ -141,7 +141,9 @@ func TestForget(t *testing.T) {
 		m.Mark(ctx, noon, time.Hour, owner+1, 5<<32)
 		m.Place(ctx, noon, time.Hour, owner+1, Point{uint64(owner)})
 	}
-	m.Forget(2, "b", "none")
+	if err := m.Forget(ctx, noon, 2, "b"); err != nil {
+		t.Fatal(err)
+	}
 	lists, _ := m.Marked(ctx, noon, nil, 5<<32)
 	near, _ := m.Nearest(ctx, noon, Point{1})
 	if keys := m.Keys(""); !slices.Equal(keys, []string{"a"}) || lists[0].Len() != 1 || lists[0].Of(1).N != 1 || near.Owner != 1 {

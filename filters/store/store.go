@@ -53,6 +53,7 @@ type Memory struct {
 	max      int64
 	lists    lists
 	points   points
+	aliases  *aliases
 }
 
 // NewMemory makes an empty memory of at most maxBytes bytes: half for posting lists, half for all else. The least
@@ -77,7 +78,9 @@ func NewSeeded(maxBytes int64, secret [16]byte) *Memory {
 		max:      maxBytes/2 - spots*spotBytes,
 		lists:    newLists(maxBytes / 2),
 		points:   points{max: int(spots)},
+		aliases:  newAliases(),
 	}
+	m.lists.aliases = m.aliases
 	m.hasher.Store(new(NewHasher(secret)))
 	return m
 }
@@ -189,17 +192,6 @@ func (m *Memory) Keys(prefix string) []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.DeleteFunc(m.counters.Keys(), func(key string) bool { return !strings.HasPrefix(key, prefix) })
-}
-
-// Forget drops counters, and all marks and points of owner: of that it looks at every one there is.
-func (m *Memory) Forget(owner uint32, keys ...string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, key := range keys {
-		m.drop(key)
-	}
-	m.lists.forget(owner)
-	m.points.forget(owner)
 }
 
 // drop forgets the counter named key. m.mu is held.

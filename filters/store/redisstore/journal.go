@@ -12,6 +12,7 @@ const (
 	mostMembers  = 256 // of one counter; the newest
 	mostEntries  = 8_000
 	entryBytes   = 4 << 10
+	mostClaims   = 1000 // and as many counters that are to be forgotten
 )
 
 // journal is what this process has to tell: sums by counter, and posts already written as entries of the stream. When
@@ -19,6 +20,8 @@ const (
 type journal struct {
 	counters map[string]*pending
 	entries  [][]byte
+	claims   []claim
+	doomed   []doomed
 	lost     int64 // additions and posts that found no room
 }
 
@@ -28,10 +31,13 @@ type pending struct {
 	spans   []store.Span // by time, each within one slot of the finest level
 	members []store.Seen
 	large   bool
+	first   uint32 // of all additions, if that is earlier than Redis may know; 0 if not
 	dead    []string
 }
 
-func (j *journal) empty() bool { return len(j.counters) == 0 && len(j.entries) == 0 }
+func (j *journal) empty() bool {
+	return len(j.counters)+len(j.entries)+len(j.claims)+len(j.doomed) == 0
+}
 
 // counter returns what is to be added to a counter; nil if there is no room.
 func (j *journal) counter(name string, life uint32) *pending {
@@ -92,11 +98,12 @@ func (j *journal) post(p post) {
 func (j *journal) take() journal {
 	const mostTold, mostSent = 500, 100
 	if len(j.counters) <= mostTold && len(j.entries) <= mostSent {
-		out := journal{counters: j.counters, entries: j.entries}
-		j.counters, j.entries = nil, nil
+		out := *j
+		*j = journal{lost: j.lost}
 		return out
 	}
-	out := journal{counters: map[string]*pending{}}
+	out := journal{counters: map[string]*pending{}, claims: j.claims, doomed: j.doomed}
+	j.claims, j.doomed = nil, nil
 	for name, e := range j.counters {
 		if len(out.counters) == mostTold {
 			break
@@ -122,8 +129,9 @@ func (j *journal) restore(old journal) {
 		for _, m := range e.members {
 			to.see(m)
 		}
-		to.large = to.large || e.large
+		to.large, to.first = to.large || e.large, max(to.first, e.first)
 	}
+	j.claims, j.doomed = append(old.claims, j.claims...), append(old.doomed, j.doomed...)
 	j.entries = append(old.entries, j.entries...)
 	if over := len(j.entries) - mostEntries; over > 0 {
 		j.entries = j.entries[:mostEntries]

@@ -89,7 +89,9 @@ func (s *Store) write(cmds []rueidis.Completed, counter string, e *pending) []ru
 			cmds = append(cmds, b.Hincrby().Key(key).Field(slotField(i, x.First/width)).Increment(x.N).Build())
 		}
 	}
-	if len(e.spans) > 0 {
+	if e.first > 0 {
+		cmds = append(cmds, b.Hset().Key(key).FieldValue().FieldValue(fieldFirst, decimal(e.first)).Build())
+	} else if len(e.spans) > 0 {
 		cmds = append(cmds, b.Hsetnx().Key(key).Field(fieldFirst).Value(decimal(e.spans[0].First)).Build())
 	}
 	if len(e.spans)+len(e.members) == 0 {

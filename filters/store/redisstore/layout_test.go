@@ -229,7 +229,7 @@ func FuzzPosts(f *testing.F) {
 	f.Add(post{postMark, 1, 60, 7, []uint64{1, 2}}.append(nil))
 	f.Add(post{postHand, 1, 7, 8, []uint64{1, 2}}.append(post{postPoint, 1, 60, 7, []uint64{1, 2, 3, 4}}.append(nil)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		tell(store.NewMemory(1<<12), data) // an error or a memory, whatever it says
+		tell(store.NewMemory(1<<12), &journal{}, data) // an error or a memory, whatever it says
 		p, rest, err := parsePost(data)
 		if err != nil {
 			return

@@ -15,10 +15,14 @@ import (
 //	mark   life, owner, keys
 //	hand   from, to, keys
 //	point  life, owner, the point
+//	merge  from, to, the life
+//	forget owner, the length of a prefix of counters' names, and that
 const (
 	postMark byte = iota + 1
 	postHand
 	postPoint
+	postMerge
+	postForget
 )
 
 const postHeader = 15
@@ -53,7 +57,7 @@ func parsePost(data []byte) (p post, rest []byte, err error) {
 	p = post{kind: data[0], at: le.Uint32(data[1:]), a: le.Uint32(data[5:]), b: le.Uint32(data[9:])}
 	n := int(le.Uint16(data[13:]))
 	data = data[postHeader:]
-	if n > mostPosted || len(data) < n*8 || p.kind == postPoint && n != len(store.Point{}) {
+	if n > mostPosted || len(data) < n*8 || p.kind == postPoint && n != len(store.Point{}) || p.kind == postMerge && n != 1 {
 		return p, nil, fmt.Errorf("a post of kind %d with %d values in %d bytes", p.kind, n, len(data))
 	}
 	for i := range n {
@@ -62,8 +66,9 @@ func parsePost(data []byte) (p post, rest []byte, err error) {
 	return p, data[n*8:], nil
 }
 
-// tell makes memory as if the posts of an entry had been its own calls. What follows one that makes no sense is left out.
-func tell(memory *store.Memory, entry []byte) error {
+// tell makes memory as if the posts of an entry had been its own calls, and leaves out of j what others have forgotten.
+// What follows a post that makes no sense is left out.
+func tell(memory *store.Memory, j *journal, entry []byte) error {
 	ctx := context.Background() // these calls never wait
 	for len(entry) > 0 {
 		p, rest, err := parsePost(entry)
@@ -78,6 +83,14 @@ func tell(memory *store.Memory, entry []byte) error {
 			err = memory.Hand(ctx, at, p.a, p.b, p.values...)
 		case postPoint:
 			err = memory.Place(ctx, at, life, p.b, store.Point(p.values))
+		case postMerge:
+			memory.Stand(at, time.Duration(p.values[0])*time.Second, p.a, p.b)
+		case postForget:
+			var prefix string
+			if prefix, err = unpacked(p.values, p.b); err == nil {
+				j.drop(prefix)
+				err = memory.Forget(ctx, at, p.a, prefix)
+			}
 		default:
 			err = fmt.Errorf("a post of the unknown kind %d", p.kind)
 		}

@@ -11,6 +11,7 @@
 //	link.go         when a trip is made, and when Redis is left alone
 //	journal.go      what waits to be told
 //	layout.go       counters in Redis
+//	owners.go       owners that become one, or are forgotten
 //	posts.go        marks and points in Redis
 package redisstore
 
@@ -191,19 +192,7 @@ func (s *Store) Copy(ctx context.Context, from, to string) error {
 	if err := s.memory.Copy(ctx, from, to); err != nil || from == to {
 		return err
 	}
-	known := s.memory.Known(from)
-	if len(known.Spans) == 0 {
-		return nil
-	}
-	if e := s.shared.journal.counter(to, store.SecondsIn(known.Life)); e != nil {
-		for _, x := range known.Spans {
-			e.add(x)
-		}
-		for _, m := range known.Members {
-			e.see(m)
-		}
-		e.large = e.large || len(known.Members) >= store.Exact
-	}
+	s.tellKnown(to, s.memory.Known(from))
 	s.noteTold()
 	return nil
 }

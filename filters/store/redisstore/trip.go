@@ -89,7 +89,7 @@ func (s *Store) attempt(told journal, asked []*question) (read int, err error) {
 		case errors.As(err, new(refusal)):
 			s.shared.journal.restore(told)
 		default:
-			s.shared.lost += int64(len(told.counters) + len(told.entries))
+			s.shared.lost += int64(len(told.counters) + len(told.entries) + len(told.claims) + len(told.doomed))
 		}
 	}()
 	if s.client == nil {
@@ -113,6 +113,7 @@ func (s *Store) attempt(told journal, asked []*question) (read int, err error) {
 	if err := s.agree(replies[1]); err != nil {
 		return 0, err
 	}
+	s.won(told.claims, replies[l.claims:])
 	if read, err = s.hear(replies[l.posts]); err != nil {
 		return read, err
 	}
@@ -160,6 +161,7 @@ func (s *Store) connect() (rueidis.Client, error) {
 // load is what one trip carries, and where its answers are.
 type load struct {
 	cmds     []rueidis.Completed
+	claims   int
 	posts    int
 	counters []counted
 }
@@ -183,6 +185,8 @@ func (s *Store) load(told journal, asked []*question) *load {
 	for name, e := range told.counters {
 		l.cmds = s.write(l.cmds, name, e)
 	}
+	l.cmds = s.doom(l.cmds, told.doomed)
+	s.claim(l, told.claims)
 	for _, entry := range told.entries {
 		l.cmds = append(l.cmds, b.Xadd().Key(s.key("posts")).Maxlen().Almost().Threshold(decimal(uint32(s.options.Posts))).
 			Id("*").FieldValue().FieldValue("by", s.self).FieldValue("p", rueidis.BinaryString(entry)).Build())
@@ -231,7 +235,7 @@ func (s *Store) agree(r rueidis.RedisResult) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.memory.Begin(secret)
-	s.shared.journal.counters, s.shared.journal.entries = nil, nil
+	s.shared.journal = journal{lost: s.shared.journal.lost}
 	s.posted = firstEntry(time.Time{})
 	return nil
 }
@@ -253,7 +257,7 @@ func (s *Store) hear(r rueidis.RedisResult) (int, error) {
 		if e.FieldValues["by"] == s.self {
 			continue
 		}
-		if tell(s.memory, []byte(e.FieldValues["p"])) != nil {
+		if tell(s.memory, &s.shared.journal, []byte(e.FieldValues["p"])) != nil {
 			s.shared.lost++
 		}
 	}

@@ -20,7 +20,7 @@ var noon = time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(*testing.T, fixture){
 		"counts": counts, "since": since, "lifetime": lifetime, "windows": windows, "fewMembers": fewMembers, "membersAlone": membersAlone, "manyMembers": manyMembers,
-		"copies": copies, "marks": marks, "marksAreBounded": marksAreBounded, "hands": hands, "points": points, "atOnce": atOnce, "ended": ended,
+		"copies": copies, "marks": marks, "marksAreBounded": marksAreBounded, "hands": hands, "merges": merges, "forgets": forgets, "points": points, "atOnce": atOnce, "ended": ended,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, fixture{t, open(t)}) })
 	}
@@ -260,6 +260,79 @@ func hands(t *testing.T, f fixture) {
 	}
 }
 
+// merges is what becomes of two owners that are one: nothing of them is lost, and nothing counted twice, also when two
+// processes find it out at once.
+func merges(t *testing.T, f fixture) {
+	ctx, keys, week := context.Background(), f.keys(4), 7*24*time.Hour
+	f.mark(noon, 1, keys[0], keys[1])
+	f.mark(noon, 2, keys[1], keys[2])
+	if err := f.Place(ctx, noon, week, 1, store.Point{9}); err != nil {
+		t.Fatal(err)
+	}
+	sets := map[string][2]int{"1/few": {0, 20}, "2/few": {10, 40}, "1/many": {0, 100}, "2/many": {50, 400}}
+	for key, of := range sets {
+		for i := of[0]; i < of[1]; i++ {
+			f.add(noon.Add(time.Duration(i)*time.Second), store.Delta{Key: key, N: 1, Member: fmt.Sprint("member ", i), Life: week})
+		}
+	}
+	at := noon.Add(10 * time.Minute)
+	f.synced(at, "1/few", "2/few", "1/many", "2/many")
+	union := store.Union{From: 1, To: 2, Life: week, Counters: [][2]string{{"1/few", "2/few"}, {"1/many", "2/many"}, {"1/none", "2/none"}}}
+	for range 2 {
+		if err := f.Merge(ctx, at, union); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f.synced(at)
+	f.mark(at, 1, keys[3]) // by who has not heard of it
+	got := f.marked(at, keys...)
+	if got[0].Of(2).N != 1 || got[1].Of(2).N != 2 || got[2].Of(2).N != 1 || got[3].Of(2).N != 1 || got[1].Len() != 1 {
+		t.Errorf("marks %v", got)
+	}
+	if near, err := f.Nearest(ctx, at, store.Point{9}); err != nil || near.Owner != 2 {
+		t.Errorf("point %+v %v", near, err)
+	}
+	if got, none := f.Merged(at, 1), f.Merged(at, 7); got != 2 || none != 7 || f.Merged(at, 2) != 2 {
+		t.Errorf("1 is %d now, 7 is %d", got, none)
+	}
+	f.synced(at, "2/few", "2/many")
+	f.add(at, store.Delta{Key: "2/few", N: 1, Member: "member 5", Life: week})
+	if got := f.within(at, 0, "2/few"); got.N != 51 || got.Distinct != 40 || got.Since.Sub(noon) > time.Second || !got.Last.Equal(at) {
+		t.Errorf("few: %+v, want 51 of 40", got)
+	}
+	if got := f.within(at, 0, "2/many"); got.N != 450 || got.Distinct < 320 || got.Distinct > 480 {
+		t.Errorf("many: %+v, want 450 of 400", got)
+	}
+	if got := f.Merged(at.Add(week), 1); got != 1 {
+		t.Errorf("after its life 1 is still %d", got)
+	}
+}
+
+func forgets(t *testing.T, f fixture) {
+	key := f.keys(1)[0]
+	f.mark(noon, 5, key)
+	f.mark(noon, 6, key)
+	for _, name := range []string{"p/5/a", "p/5/b", "p/6/a"} {
+		for i := range 200 {
+			f.add(noon, store.Delta{Key: name, N: 1, Member: fmt.Sprint(i), Life: time.Hour})
+		}
+	}
+	f.synced(noon, "p/5/a", "p/5/b", "p/6/a")
+	if err := f.Forget(context.Background(), noon, 5, "p/5/"); err != nil {
+		t.Fatal(err)
+	}
+	if a, b, other := f.within(noon, 0, "p/5/a"), f.within(noon, 0, "p/5/b"), f.within(noon, 0, "p/6/a"); a != (store.Counter{}) || b.N != 0 || other.N != 200 {
+		t.Errorf("%+v %+v %+v", a, b, other)
+	}
+	if got := f.marked(noon, key)[0]; got.Len() != 1 || got.Of(6).N != 1 {
+		t.Errorf("marks %v", got)
+	}
+	f.add(noon, store.Delta{Key: "p/5/a", N: 1, Member: "x", Life: time.Hour})
+	if got := f.within(noon, 0, "p/5/a"); got.N != 1 || got.Distinct != 1 {
+		t.Errorf("begun anew: %+v", got)
+	}
+}
+
 func points(t *testing.T, f fixture) {
 	ctx := context.Background()
 	for owner, p := range []store.Point{1: {0, 0, 0, 0xff}, 2: {0, 0, ^uint64(0), 0}} {
@@ -311,7 +384,7 @@ func ended(t *testing.T, f fixture) {
 	_, marked := f.Marked(ctx, noon, nil, 1)
 	_, nearest := f.Nearest(ctx, noon, store.Point{})
 	for name, err := range map[string]error{
-		"Add": added, "Within": within, "Marked": marked, "Nearest": nearest, "Copy": f.Copy(ctx, "k", "l"),
+		"Add": added, "Within": within, "Marked": marked, "Nearest": nearest, "Copy": f.Copy(ctx, "k", "l"), "Merge": f.Merge(ctx, noon, store.Union{From: 1, To: 2}), "Forget": f.Forget(ctx, noon, 1, "k"),
 		"Mark": f.Mark(ctx, noon, time.Hour, 1, 1), "Hand": f.Hand(ctx, noon, 1, 2, 1), "Place": f.Place(ctx, noon, time.Hour, 1, store.Point{}),
 	} {
 		if err == nil {
