@@ -24,7 +24,7 @@ func (a *app) bulkCommand() *cobra.Command {
 		Long: `Looks at campaigns. What a running weir remembers is read from its snapshot, store.memory.snapshot of weir.yaml, which
 it writes every five minutes and when it ends; "forget" changes the snapshot, so it is for when none runs.`,
 	}
-	c.AddCommand(a.bulkListCommand(), a.bulkShowCommand(), a.bulkCompareCommand(), a.bulkForgetCommand())
+	c.AddCommand(a.bulkListCommand(), a.bulkShowCommand(), a.bulkCompareCommand(), a.bulkForgetCommand(), a.bulkExemptCommand())
 	return c
 }
 

@@ -11,6 +11,7 @@
 //	sender.go              less what its sender has said before
 //	campaign.go            which campaigns have these hashes, and what is known of them
 //	evidence.go            whether the message belongs to one, and how surely
+//	merge.go               and whether two campaigns are one
 //	bulk.go figures.go     counted, and reported
 //	earned.go              whether its sender is trusted with bulk mail
 //
@@ -137,10 +138,11 @@ func (b *bulk) wanted(ctx context.Context, m letter, p print) []string {
 		return nil // likewise
 	}
 	out := []string{id(b.campaigns.memory.Hasher().Pair(p.exact, 0)).key(networks)}
+	most := 0.
 	for i, c := range b.campaigns.nominate(near) {
 		n := core
-		if i == 0 { // it is likely to be the one: the others' details are as they were last read
-			n = figures
+		if i == 0 || 2*c.votes > most { // it is likely to be the one: the others' details are as they were last read
+			n, most = figures, max(most, c.votes)
 		}
 		out = append(out, c.id.keys(n)...)
 		if own := b.own(m, c.id); own != "" {
@@ -181,6 +183,8 @@ func (b *bulk) count(ctx context.Context, m letter, p *print) (counted, error) {
 		c.id, err = b.campaigns.fresh(ctx, m.At, p)
 	case sure == loose && c.doubtful(p):
 		c.id, err = b.campaigns.fork(ctx, m.At, p, c.id)
+	case sure == strict:
+		c.id, err = b.merged(ctx, m, p, &c)
 	}
 	if err != nil {
 		return counted{}, err
@@ -236,6 +240,15 @@ func (b *bulk) report(ctx context.Context, m letter, c counted) (filters.Report,
 		}
 	}
 	return r, nil
+}
+
+// merged returns the campaign c, to which m surely belongs, or the one that it has become by this message.
+func (b *bulk) merged(ctx context.Context, m letter, p *print, c *candidate) (id, error) {
+	twin, err := b.campaigns.twin(ctx, m.At, p, c)
+	if twin == nil || err != nil {
+		return c.id, err
+	}
+	return b.campaigns.merge(ctx, m.At, c, twin, func(c id) string { return b.own(m, c) })
 }
 
 // own names the counter of what the message's user has sent of campaign c; "" for strangers.

@@ -126,7 +126,7 @@ func (c *campaigns) compare(p *print, b *candidate) {
 	b.votes = 0
 	need := uint16(1)
 	if b.learned() {
-		need = uint16(min(max(2, math.Ceil(b.members/5)), 64))
+		need = b.need()
 	}
 	payload := 1 + len(p.payload)
 	papers := payload + len(p.papers)
@@ -170,7 +170,7 @@ func (c *campaigns) fresh(ctx context.Context, at time.Time, p *print) (id, erro
 			continue
 		}
 		taken, err := c.memory.Within(ctx, at, 0, name.key(networks))
-		if err != nil || taken[0].N == 0 {
+		if err != nil || taken[0].N == 0 && c.memory.Merged(at, uint32(name)) == uint32(name) {
 			return name, err
 		}
 	}
@@ -187,6 +187,9 @@ func (c *campaigns) fork(ctx context.Context, at time.Time, p *print, other id) 
 		if err := c.memory.Copy(ctx, other.key(f), name.key(f)); err != nil {
 			return 0, err
 		}
+	}
+	if _, err := c.memory.Add(ctx, at, store.Delta{Key: name.forkOf(other), N: 1, Life: life}); err != nil {
+		return 0, err
 	}
 	return name, c.memory.Hand(ctx, at, uint32(other), uint32(name), p.features(c.keys[:0])...)
 }
