@@ -15,6 +15,7 @@ import (
 	"weir/filters/lookup"
 	"weir/filters/manners"
 	"weir/filters/outgoing"
+	"weir/filters/pattern"
 	"weir/filters/reverse"
 	"weir/filters/store"
 	"weir/filters/structure"
@@ -73,7 +74,7 @@ func known() rules.Known {
 	for _, name := range dnsbl.Names() {
 		names[name] = nil
 	}
-	for _, c := range checks(&rules.Set{}, filters.Check{Name: "pattern"}, parts{resolver: lookup.Offline(), store: store.NewMemory(1 << 10)}) {
+	for _, c := range checks(&rules.Set{}, filters.Check{Name: "pattern", Symbols: []string{pattern.Slow}}, parts{resolver: lookup.Offline(), store: store.NewMemory(1 << 10)}) {
 		names[c.Name] = c.Symbols
 	}
 	return names

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"github.com/wasilibs/go-re2"
@@ -23,6 +24,10 @@ const (
 	// searchBudget is how many bytes are read for the evidence of one find. Beyond it, the word of the set stands
 	// without evidence.
 	searchBudget = 4 << 20
+
+	// slowBudget is likewise how many are read for the evidence in a text that is too slow for the sets, where an expression
+	// of which no place is shown is not found.
+	slowBudget = 1 << 20
 )
 
 // exactEnds finds expressions whose anchors (?m) does not reach.
@@ -45,6 +50,7 @@ type searcher interface{ FindStringIndex(text string) []int }
 type set struct {
 	members  []int
 	compiled *experimental.Set
+	read     atomic.Int64 // bytes, of all texts
 }
 
 // match is one expression that matches in at least one text.
@@ -106,7 +112,7 @@ func (f *finder) gather(members []int) {
 		_, err = compiled.FindAllStringWithError("", -1) // a set without room for its states says so only now
 	}
 	if err == nil {
-		f.sets = append(f.sets, set{members, compiled})
+		f.sets = append(f.sets, set{members: members, compiled: compiled})
 		return
 	}
 	if len(members) == 1 {
@@ -124,8 +130,8 @@ type candidate struct {
 	sure       bool
 }
 
-// find returns the expressions that match in any of the texts, in order. An error is that of ctx; then some matches may
-// be missing.
+// find returns the expressions that match in any of the texts, in order. An error is that of ctx, or a *tooSlow; then some
+// matches may be missing.
 func (f *finder) find(ctx context.Context, texts []string) ([]match, error) {
 	if len(texts) == 0 {
 		return nil, nil
@@ -136,9 +142,12 @@ func (f *finder) find(ctx context.Context, texts []string) ([]match, error) {
 			clean[i] = strings.ToValidUTF8(text, "\uFFFD")
 		}
 	}
-	all, err := f.candidates(ctx, clean)
+	all, slow, err := f.candidates(ctx, clean)
 	var matches []match
 	budget := searchBudget
+	if slow != nil {
+		budget = slowBudget
+	}
 	for _, c := range all {
 		switch {
 		case c.sure && (budget <= 0 || ctx.Err() != nil):
@@ -148,17 +157,26 @@ func (f *finder) find(ctx context.Context, texts []string) ([]match, error) {
 		case c.sure:
 			excerpt, _ := locate(f.quick[c.expression](), clean, &budget)
 			matches = append(matches, match{c.expression, excerpt})
+		case slow != nil && budget <= 0:
+		case slow != nil:
+			if excerpt, ok := locate(f.quick[c.expression](), clean, &budget); ok {
+				matches = append(matches, match{c.expression, excerpt})
+			}
 		default:
 			if excerpt, ok := locate(f.expressions[c.expression], clean, &budget); ok {
 				matches = append(matches, match{c.expression, excerpt})
 			}
 		}
 	}
+	if err == nil && slow != nil {
+		err = slow
+	}
 	return matches, err
 }
 
-// candidates returns the expressions worth trying on texts, in order. An error is that of ctx; then some may be missing.
-func (f *finder) candidates(ctx context.Context, texts []string) (all []candidate, err error) {
+// candidates returns the expressions worth trying on texts, in order. If the texts are too slow to read, or with an error,
+// which is that of ctx, some may be missing.
+func (f *finder) candidates(ctx context.Context, texts []string) (all []candidate, slow *tooSlow, err error) {
 	for _, expression := range f.alone {
 		all = append(all, candidate{expression: expression})
 	}
@@ -166,22 +184,26 @@ func (f *finder) candidates(ctx context.Context, texts []string) (all []candidat
 	if len(f.sets) > 0 {
 		joined = strings.Join(texts, "\n")
 	}
-	for _, s := range f.sets {
+	for i := range f.sets {
+		s := &f.sets[i]
 		if err = ctx.Err(); err != nil {
 			break
 		}
-		found, failed := s.compiled.FindAllStringWithError(joined, -1)
+		found, read, failed := s.readBy(ctx, joined)
+		if whole := len(joined); failed == nil && read < whole && (slow == nil || read < slow.read) {
+			slow = &tooSlow{read, whole}
+		}
 		if failed != nil { // it ran out of memory: nothing is known of its members
 			for _, expression := range s.members {
 				all = append(all, candidate{expression: expression})
 			}
 		}
 		for _, n := range found {
-			all = append(all, candidate{s.members[n], f.single})
+			all = append(all, candidate{s.members[n], f.single && read == len(joined)})
 		}
 	}
 	slices.SortFunc(all, func(a, b candidate) int { return a.expression - b.expression })
-	return all, err
+	return all, slow, err
 }
 
 // locate looks for re in the texts and returns an excerpt of the first place it matches. It takes what it reads from

@@ -10,7 +10,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 	"unicode/utf8"
 )
 
@@ -306,19 +308,46 @@ func BenchmarkHeader(b *testing.B) {
 	}
 }
 
-// BenchmarkHostile is bodies made of the rules' own words in ever new order, so that the sets' states are of little
-// use again and many expressions match late.
-func BenchmarkHostile64KB(b *testing.B) {
-	f := mustFind(b, manyExpressions(300), true)
-	r := rand.New(rand.NewPCG(5, 6))
+// hostile is a text made of the rules' own words in ever new order, so that the sets' states are of little use again and
+// many expressions match late.
+func hostile(r *rand.Rand, n int) string {
 	words := strings.Fields("claim verify confirm transfer release unlock update collect review renew prize account password parcel fund invoice no 12 ! your the now")
-	b.ReportAllocs()
-	for b.Loop() {
-		var text strings.Builder
-		for text.Len() < 64<<10 {
-			text.WriteString(words[r.IntN(len(words))][r.IntN(2):])
-			text.WriteString("    "[r.IntN(4):])
-		}
-		mustSearch(b, f, []string{text.String()})
+	var text strings.Builder
+	for text.Len() < n {
+		text.WriteString(words[r.IntN(len(words))][r.IntN(2):])
+		text.WriteString("    "[r.IntN(4):])
 	}
+	return text.String()[:n]
+}
+
+// BenchmarkHostile is what texts that are made against the rules cost, beside ordinary ones of the same size.
+func BenchmarkHostile(b *testing.B) {
+	for _, expressions := range []int{300, 3000} {
+		for _, size := range []int{64 << 10, 512 << 10} {
+			for kind, text := range map[string]func(*rand.Rand) string{
+				"ordinary": func(*rand.Rand) string { return benchText(size) },
+				"hostile":  func(r *rand.Rand) string { return hostile(r, size) },
+			} {
+				b.Run(fmt.Sprintf("%s-%d-%dKiB", kind, expressions, size>>10), func(b *testing.B) {
+					f := mustFind(b, manyExpressions(expressions), true)
+					mustSearch(b, f, []string{benchText(warm)})
+					r := rand.New(rand.NewPCG(5, 6))
+					began := cpu(b)
+					for b.Loop() {
+						_, _ = f.find(b.Context(), []string{text(r)})
+					}
+					b.ReportMetric(float64((cpu(b)-began).Microseconds())/1000/float64(b.N), "cpu-ms/op")
+				})
+			}
+		}
+	}
+}
+
+// cpu is how long this process has run.
+func cpu(b *testing.B) time.Duration {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }

@@ -8,6 +8,7 @@ package pattern
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -24,6 +25,9 @@ var Readme string
 // patience is how long all patterns together may take for one message. Ordinary ones take less than a thousandth of it;
 // what was found by then counts.
 const patience = 2 * time.Second
+
+// Slow is the symbol of a message whose text takes the expressions so long that some have read its beginning alone.
+const Slow = "TEXT_SLOW"
 
 // maxEvidence is how many excerpts the detail of a hit shows.
 const maxEvidence = 3
@@ -58,6 +62,7 @@ func New(patterns []rules.Pattern) (filters.Check, error) {
 		Stage: filters.Body,
 		Run:   s.run,
 	}
+	check.Symbols = append(check.Symbols, Slow)
 	for _, p := range patterns {
 		check.Symbols = append(check.Symbols, p.Symbol)
 	}
@@ -100,8 +105,12 @@ func (s *scanner) run(ctx context.Context, m filters.Mail) (filters.Report, erro
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	found, err := s.search(ctx, m.Message)
+	found, slow, err := s.search(ctx, m.Message)
 	var report filters.Report
+	if slow != nil {
+		report.Hits = append(report.Hits, filters.Hit{Symbol: Slow, Detail: slow.Error()})
+		report.Problems = append(report.Problems, filters.Problem{Kind: filters.KindTimeout, Detail: slow.Error()})
+	}
 	for i, p := range s.patterns {
 		switch {
 		case p.Missing:
@@ -115,10 +124,10 @@ func (s *scanner) run(ctx context.Context, m filters.Mail) (filters.Report, erro
 	return report, err
 }
 
-// search returns for each pattern the evidence of its expressions that match. An error is that of ctx; then some may be
-// missing.
-func (s *scanner) search(ctx context.Context, m *filters.Message) ([][]string, error) {
-	found := make([][]string, len(s.patterns))
+// search returns for each pattern the evidence of its expressions that match. With an error, which is that of ctx, or with
+// a text that was too slow to read, some may be missing.
+func (s *scanner) search(ctx context.Context, m *filters.Message) (found [][]string, slow *tooSlow, err error) {
+	found = make([][]string, len(s.patterns))
 	for i := range s.targets {
 		t := &s.targets[i]
 		matches, err := t.finder.find(ctx, t.texts(m))
@@ -126,11 +135,11 @@ func (s *scanner) search(ctx context.Context, m *filters.Message) ([][]string, e
 			p := t.owners[match.expression].pattern
 			found[p] = append(found[p], match.excerpt)
 		}
-		if err != nil {
-			return found, err
+		if err != nil && !errors.As(err, &slow) {
+			return found, slow, err
 		}
 	}
-	return found, nil
+	return found, slow, nil
 }
 
 // texts are what the target's expressions read of a message, each on its own.

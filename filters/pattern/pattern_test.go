@@ -34,7 +34,7 @@ func TestCases(t *testing.T) {
 
 func TestNewSaysWhatItMayReport(t *testing.T) {
 	check, err := New(cases)
-	if err != nil || check.Name != "pattern" || check.Stage != filters.Body || len(check.Symbols) != len(cases) {
+	if err != nil || check.Name != "pattern" || check.Stage != filters.Body || len(check.Symbols) != len(cases)+1 {
 		t.Errorf("%+v, %v", check, err)
 	}
 	if _, err := New([]rules.Pattern{{Symbol: "BAD", Any: []string{"("}, AtLeast: 1}}); err == nil {

@@ -1,0 +1,75 @@
+package pattern
+
+import (
+	"errors"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"weir/filters"
+	"weir/rules"
+)
+
+// A text that the sets cannot read is read as far as the effort goes: what was found there is a hit, and the rest is no silence.
+func TestATextMadeAgainstTheSetsIsReadInPart(t *testing.T) {
+	expressions := append(manyExpressions(300), `(?i)next of kin`, `the last word$`)
+	f := mustFind(t, expressions, true)
+	text := "Dear next of kin, " + hostile(rand.New(rand.NewPCG(7, 8)), 4<<20) + " the last word"
+	matches, err := f.find(t.Context(), []string{text})
+	var slow *tooSlow
+	if !errors.As(err, &slow) || slow.of != len(text) || slow.read < probe || slow.read >= len(text) {
+		t.Fatalf("error %v", err)
+	}
+	at := slices.IndexFunc(matches, func(m match) bool { return m.expression == 300 })
+	if at < 0 || !strings.Contains(matches[at].excerpt, "next of kin") {
+		t.Errorf("found %v", matches)
+	}
+	for _, m := range matches {
+		if !f.expressions[m.expression].MatchString(text[:slow.read+overlap]) {
+			t.Errorf("%s does not match", expressions[m.expression])
+		}
+	}
+}
+
+func TestASlowTextIsSaidToBeSo(t *testing.T) {
+	patterns := []rules.Pattern{{Symbol: "KIN", Where: rules.InBody, Any: []string{`next of kin`}, AtLeast: 1},
+		{Symbol: "PRIZE", Where: rules.InHeader, Header: "subject", Any: []string{`prize`}, AtLeast: 1}}
+	for _, e := range manyExpressions(300) {
+		patterns = append(patterns, rules.Pattern{Symbol: e, Where: rules.InBody, Any: []string{e}, AtLeast: 1000})
+	}
+	check, err := New(patterns)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, text := range map[string]string{
+		"hostile": hostile(rand.New(rand.NewPCG(7, 8)), 480<<10), "ordinary": benchText(480 << 10), "short": hostile(rand.New(rand.NewPCG(7, 8)), probed-100),
+	} {
+		m := filters.Mail{Message: filters.ParseMessage([]byte("Subject: prize\r\n\r\nnext of kin " + text + "\r\n"))}
+		report, err := check.Run(t.Context(), m)
+		var symbols []string
+		for _, h := range report.Hits {
+			symbols = append(symbols, h.Symbol)
+		}
+		slow := kind == "hostile"
+		if slices.Contains(symbols, Slow) != slow || (len(report.Problems) == 1) != slow || err != nil {
+			t.Errorf("%s: %v, %v, %v", kind, symbols, report.Problems, err)
+		}
+		if !slices.Contains(symbols, "KIN") || !slices.Contains(symbols, "PRIZE") {
+			t.Errorf("%s: %v", kind, symbols)
+		}
+	}
+}
+
+// What lies across pieces, or at the ends of a long text, is found as in a short one, and nothing else.
+func TestLongTextsAreReadAsShortOnes(t *testing.T) {
+	expressions := append(slices.Clone(oddExpressions), `needle{3}`, `(?s)needle.*needleeend`, `^needle`, `needle$`, `я{40}`)
+	f := mustFind(t, expressions, true)
+	r := rand.New(rand.NewPCG(9, 10))
+	filler := strings.ReplaceAll(benchText(3*probe), "e", "é")
+	for range 6 {
+		at := atRune(filler, probe-3+r.IntN(6))
+		compareWithPlain(t, f, expressions, []string{filler[:at] + "needleee" + filler[at:] + "needleeend"})
+		compareWithPlain(t, f, expressions, []string{filler[:at] + strings.Repeat("я", 35+r.IntN(10)) + filler[at:] + "needle"})
+	}
+}
