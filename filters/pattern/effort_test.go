@@ -32,7 +32,19 @@ func TestATextMadeAgainstTheSetsIsReadInPart(t *testing.T) {
 	}
 }
 
+func TestAShortTextIsReadWhole(t *testing.T) {
+	expressions := append(manyExpressions(300), `the last word$`)
+	f := mustFind(t, expressions, true)
+	text := hostile(rand.New(rand.NewPCG(7, 8)), probed-20) + " the last word"
+	if matches := mustSearch(t, f, []string{text}); len(matches) == 0 || matches[len(matches)-1].expression != 300 {
+		t.Errorf("%d found, and not the last", len(matches))
+	}
+}
+
 func TestASlowTextIsSaidToBeSo(t *testing.T) {
+	if underRace {
+		t.Skip("the race detector makes all texts slow")
+	}
 	patterns := []rules.Pattern{{Symbol: "KIN", Where: rules.InBody, Any: []string{`next of kin`}, AtLeast: 1},
 		{Symbol: "PRIZE", Where: rules.InHeader, Header: "subject", Any: []string{`prize`}, AtLeast: 1}}
 	for _, e := range manyExpressions(300) {
@@ -43,7 +55,7 @@ func TestASlowTextIsSaidToBeSo(t *testing.T) {
 		t.Fatal(err)
 	}
 	for kind, text := range map[string]string{
-		"hostile": hostile(rand.New(rand.NewPCG(7, 8)), 480<<10), "ordinary": benchText(480 << 10), "short": hostile(rand.New(rand.NewPCG(7, 8)), probed-100),
+		"hostile": hostile(rand.New(rand.NewPCG(7, 8)), 480<<10), "ordinary": benchText(480 << 10),
 	} {
 		m := filters.Mail{Message: filters.ParseMessage([]byte("Subject: prize\r\n\r\nnext of kin " + text + "\r\n"))}
 		report, err := check.Run(t.Context(), m)

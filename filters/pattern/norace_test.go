@@ -4,3 +4,5 @@ package pattern
 
 // rounds is how many random texts are compared.
 const rounds = 300
+
+const underRace = false
