@@ -29,6 +29,8 @@
 //	candidate.go    what other rules, on trial, would have done otherwise
 //	spool.go        the message, read once
 //	finaldot.go     a message that comes again because its client did not hear our 250
+//	finaldot_linux.go what the kernel knows of the bytes that the client has taken
+//	finaldot_other.go where it does not say
 //	strip.go        fields that only we may write, cut out
 //	headers.go      those that we write
 //	subject.go      a mark before the subject, where the rules ask for one

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // A client that vanishes between the end of its message and our 250 sends the message again (RFC 1047). What it did not
@@ -135,20 +133,27 @@ func (g *gate) heard(heard func() bool) {
 // spoke is for a client that has said something since.
 func spoke() bool { return true }
 
+// peer is what is known of the client's side of a connection; of one that is not there any more, nothing.
+type peer struct {
+	open  bool // it has not closed
+	reset bool
+	taken bool // it has acknowledged all that we said
+}
+
 // vanished reports whether the client has closed the connection. Any goroutine may ask; nothing is read.
 func (g *gate) vanished() bool {
-	info := g.tcpInfo()
-	return info == nil || info.State != unix.BPF_TCP_ESTABLISHED
+	p := g.peer()
+	return p == nil || !p.open
 }
 
 // acknowledged reports whether the client's side has taken all that we said. It looks for a second at most.
 func (g *gate) acknowledged() bool {
 	for end := time.Now().Add(ackWait); time.Now().Before(end); {
-		info := g.tcpInfo()
-		if info == nil || info.State == unix.BPF_TCP_CLOSE { // a reset
+		p := g.peer()
+		if p == nil || p.reset {
 			return false
 		}
-		if allTaken(info) {
+		if p.taken {
 			return true
 		}
 		if g.wait(ackLook) != nil {
@@ -163,14 +168,12 @@ func (g *gate) acknowledges() bool { return g.flush() == nil && g.acknowledged()
 
 // took reports whether the client's side has taken all that we said by now. Any goroutine may ask.
 func (g *gate) took() bool {
-	info := g.tcpInfo()
-	return info != nil && info.State != unix.BPF_TCP_CLOSE && allTaken(info)
+	p := g.peer()
+	return p != nil && !p.reset && p.taken
 }
 
-func allTaken(info *unix.TCPInfo) bool { return info.Unacked == 0 && info.Notsent_bytes == 0 }
-
-// tcpInfo is what the kernel knows of the connection; nil when that is nothing.
-func (g *gate) tcpInfo() *unix.TCPInfo {
+// peer is what the kernel knows of the client's side; nil when that is nothing.
+func (g *gate) peer() *peer {
 	tcp, ok := g.tcp.(*net.TCPConn)
 	if !ok {
 		return nil
@@ -179,13 +182,11 @@ func (g *gate) tcpInfo() *unix.TCPInfo {
 	if err != nil {
 		return nil
 	}
-	var info *unix.TCPInfo
-	if err := raw.Control(func(fd uintptr) {
-		info, _ = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) // nil with an error
-	}); err != nil {
+	var p *peer
+	if err := raw.Control(func(fd uintptr) { p = peerOf(fd) }); err != nil {
 		return nil
 	}
-	return info
+	return p
 }
 
 // key is what makes the message the same when it comes again: all of its envelope but SIZE, who sends it, its bytes.

@@ -99,7 +99,7 @@ func (r *reloadable) rereadCertificate() {
 	cert, err := next.read()
 	switch {
 	case err == nil:
-		r.cert.Store(cert)
+		r.handshakes.Store(handshakesWith(cert))
 		f.loaded(next)
 		r.log.Info("the certificate has changed", "cert", f.Cert, "until", cert.Leaf.NotAfter)
 	case f.broken != now:

@@ -131,15 +131,20 @@ func machine() string {
 
 // config reads the file of -c, or gives the defaults without one.
 func (a *app) config() (config, error) {
-	c := defaults()
 	if a.configFile == "" {
-		return c, nil
+		return defaults(), nil
 	}
 	data, err := os.ReadFile(a.configFile)
 	if err != nil {
-		return c, exit{exitNoInput, fmt.Errorf("reading the configuration: %w", err)}
+		return defaults(), exit{exitNoInput, fmt.Errorf("reading the configuration: %w", err)}
 	}
-	doc, findings := strict.Parse(data, a.configFile)
+	return parseConfig(data, a.configFile)
+}
+
+// parseConfig reads data, the contents of file.
+func parseConfig(data []byte, file string) (config, error) {
+	c := defaults()
+	doc, findings := strict.Parse(data, file)
 	if doc != nil {
 		findings = doc.Decode(&c)
 		c.doc = doc
@@ -148,17 +153,17 @@ func (a *app) config() (config, error) {
 			l.Name, l.TLS = cmp.Or(l.Name, "smtp"), cmp.Or(l.TLS, tlsOff)
 			l.Role = cmp.Or(l.Role, roleInbound)
 		}
-		c.Store.Redis.TLSCA = beside(a.configFile, c.Store.Redis.TLSCA)
-		c.complete(a.configFile, doc)
+		c.Store.Redis.TLSCA = beside(file, c.Store.Redis.TLSCA)
+		c.complete(file, doc)
 		findings = merge(findings, c.findings())
 	}
 	if err := findings.Err(); err != nil {
 		return c, exit{exitConfig, err}
 	}
-	c.Rules, c.Verdicts.Dir = beside(a.configFile, c.Rules), beside(a.configFile, c.Verdicts.Dir)
-	c.ShadowRules = beside(a.configFile, c.ShadowRules)
-	c.Store.Memory.Snapshot = beside(a.configFile, c.Store.Memory.Snapshot)
-	c.TLS.Cert, c.TLS.Key = beside(a.configFile, c.TLS.Cert), beside(a.configFile, c.TLS.Key)
+	c.Rules, c.Verdicts.Dir = beside(file, c.Rules), beside(file, c.Verdicts.Dir)
+	c.ShadowRules = beside(file, c.ShadowRules)
+	c.Store.Memory.Snapshot = beside(file, c.Store.Memory.Snapshot)
+	c.TLS.Cert, c.TLS.Key = beside(file, c.TLS.Cert), beside(file, c.TLS.Key)
 	return c, nil
 }
 

@@ -83,15 +83,15 @@ type finder struct {
 	found strict.Findings
 }
 
-// want adds a finding at key, or at the nearest group that is there, unless ok.
+// want adds a finding at key, or at the nearest group that is there, unless ok. Of very many it keeps some.
 func (f *finder) want(ok bool, key, format string, args ...any) {
-	if ok {
+	if ok || len(f.found) > strict.MaxFindings {
 		return
 	}
 	text := fmt.Sprintf(key+": "+format, args...)
 	for {
 		if v, said := f.doc.At(key); said {
-			f.found = append(f.found, v.Finding(codeSetting, "%s", text))
+			f.found = f.found.With(v.Finding(codeSetting, "%s", text))
 			return
 		}
 		cut := strings.LastIndexAny(key, ".[")

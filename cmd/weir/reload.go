@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"maps"
 	"reflect"
@@ -34,10 +35,11 @@ type reloadable struct {
 	level   *slog.LevelVar
 	server  *proxy.Server
 
+	handshakes atomic.Pointer[tls.Config] // nil without a certificate
+
 	mu    sync.Mutex // held by a reload
 	gen   atomic.Pointer[proxy.Generation]
 	ways  atomic.Pointer[ways]
-	cert  atomic.Pointer[certificate]
 	certs certificateFiles
 	lists listFiles
 	last  atomic.Pointer[reloadOutcome] // nil before the first
@@ -73,7 +75,7 @@ func (r *reloadable) load(ctx context.Context, c config) (warnings strict.Findin
 		r.log.Warn("rules", "at", w.Src, "warning", w.Text)
 	}
 	if cert != nil { // what listens with TLS does so until the end
-		r.cert.Store(cert)
+		r.handshakes.Store(handshakesWith(cert))
 		r.certs.loaded(files)
 	}
 	r.gen.Store(g)

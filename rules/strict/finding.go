@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Severity says whether a finding stops a file from being used.
@@ -53,17 +54,22 @@ func (f Finding) String() string {
 
 // excerpt cuts a long source line around the place and returns it with the blanks that lead to the place.
 func (f Finding) excerpt() (line, lead string) {
-	runes := []rune(f.Line)
-	at := min(max(f.Src.Col-1, 0), len(runes))
+	at := min(max(f.Src.Col-1, 0), utf8.RuneCountInString(f.Line))
 	from := max(0, at-maxLineShown*2/3)
-	to := min(len(runes), from+maxLineShown)
-	shown, blanks := make([]rune, 0, to-from), make([]rune, 0, to-from)
-	for i, r := range runes[from:to] {
+	shown, blanks := make([]rune, 0, maxLineShown), make([]rune, 0, maxLineShown)
+	i := -1
+	for _, r := range f.Line {
+		if i++; i < from {
+			continue
+		}
+		if i == from+maxLineShown {
+			break
+		}
 		if unicode.IsControl(r) && r != '\t' {
 			r = unicode.ReplacementChar
 		}
 		shown = append(shown, r)
-		if from+i < at {
+		if i < at {
 			if r != '\t' {
 				r = ' '
 			}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"weir/rules/strict"
+)
+
+// soon is more than reading a file of some kilobytes takes on a busy machine.
+const soon = 5 * time.Second
+
+// Whatever weir.yaml says, reading it ends soon, does not panic, and says where each finding is.
+func FuzzConfig(f *testing.F) {
+	files, err := filepath.Glob(filepath.Join("..", "..", "docs", "*.md"))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range append(files, filepath.Join("..", "..", "README.md")) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+			example, _, _ := strings.Cut(block, "```")
+			f.Add([]byte("version: 1\n" + example))
+		}
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		began := time.Now()
+		c, err := parseConfig(text, "/weir.yaml")
+		if err == nil {
+			for _, s := range c.settings() {
+				if s.Key == "" || s.Origin == "" {
+					t.Errorf("a setting without a name: %+v", s)
+				}
+			}
+			c.warnings()
+		}
+		saysWhere(t, err)
+		if took := time.Since(began); took > soon {
+			t.Errorf("%d bytes took %s", len(text), took)
+		}
+	})
+}
+
+// saysWhere is for an error that is findings: each has a place and a text.
+func saysWhere(t *testing.T, err error) {
+	t.Helper()
+	if err == nil {
+		return
+	}
+	var all interface{ Unwrap() []error }
+	if !errors.As(err, &all) {
+		t.Fatalf("no findings: %v", err)
+	}
+	for _, err := range all.Unwrap() {
+		if f, ok := err.(strict.Finding); !ok || f.Src.Line < 1 || f.Src.Col < 1 || f.Text == "" || f.Code == "" {
+			t.Errorf("a finding without place or text: %#v", err)
+		}
+	}
+	_ = err.Error()
+}
+
+// A long file of nothing but mistakes is complained of as quickly as another.
+func TestManyMistakesAreFoundSoon(t *testing.T) {
+	for name, text := range map[string]string{
+		"listeners":      "listen: [" + strings.Repeat("{}, ", 30_000) + "]",
+		"routes":         "routes: [" + strings.Repeat("{}, ", 30_000) + "]",
+		"networks":       "trusted: { relays: [" + strings.Repeat("0.0.0.0/0, ", 10_000) + "] }",
+		"resolvers":      "dns: { servers: [" + strings.Repeat("x, ", 30_000) + "] }",
+		"servers":        "backend: { addrs: [" + strings.Repeat("x, ", 30_000) + "] }",
+		"relay domains":  "relay_domains: [" + strings.Repeat("a..b, ", 20_000) + "]",
+		"open brackets":  "listen: " + strings.Repeat("[", 5_000),
+		"unknown keys":   strings.Repeat("? x\n", 20_000),
+		"many documents": strings.Repeat("---\n", 20_000),
+	} {
+		began := time.Now()
+		_, err := parseConfig([]byte("version: 1\n"+text), "weir.yaml")
+		took := time.Since(began)
+		if took > soon || err == nil || len(err.Error()) > 1<<20 {
+			t.Errorf("%s: %s, %d bytes of findings", name, took, len(err.Error()))
+		}
+		saysWhere(t, err)
+		t.Log(name, took)
+	}
+}
