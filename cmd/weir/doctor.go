@@ -139,7 +139,7 @@ func (d *doctor) examinations() []examination {
 	}
 	all = append(all, d.hostname, d.reverse)
 	if d.file != "" {
-		all = append(all, d.behind, d.listeners, d.proxies, d.certificate, d.files)
+		all = append(all, d.behind, d.exchangers, d.redis, d.listeners, d.believed, d.certificate, d.files, d.descriptors)
 	}
 	return all
 }

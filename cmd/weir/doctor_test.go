@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -20,6 +22,8 @@ import (
 	"weir/filters/dnsbl"
 	"weir/filters/lookup"
 	"weir/filters/lookup/lookuptest"
+	"weir/filters/store/redisstore"
+	"weir/filters/store/storetest"
 	"weir/proxy/backend/sink"
 	"weir/rules"
 )
@@ -66,7 +70,7 @@ hostname: mx1.test
 listen:
   - { name: smtp, addr: "127.0.0.1:0", tls: starttls, proxy_protocol: true }
 tls: { cert: cert.pem, key: key.pem }
-trusted: { proxies: [10.0.0.0/8] }
+trusted: { proxies: [10.0.0.0/8], relays: [192.168.7.0/24] }
 backend: { addrs: ["%s"], timeout: 2s }
 rules: rules.yaml
 verdicts: { dir: verdicts, max_size: 1MiB }
@@ -116,12 +120,14 @@ func (w *ward) visit(args ...string) (code int, out, errs string) {
 var (
 	aDuration = regexp.MustCompile(`\b\d+(\.\d+)?(µs|ms|s)\b`)
 	aTime     = regexp.MustCompile(`\d{4}-\d\d-\d\d([T ][\d:]+Z?)?`)
+	mayOpen   = regexp.MustCompile(`may open \d+`)
 	someMiB   = regexp.MustCompile(`\d+ MiB are free`)
 )
 
 // anonymous takes out of a text what is another each time.
 func (w *ward) anonymous(text, server string) string {
 	text = strings.NewReplacer(server, "RESOLVER", w.sink.Addr(), "BACKEND", w.dir, "DIR").Replace(text)
+	text = mayOpen.ReplaceAllString(text, "may open N")
 	return someMiB.ReplaceAllString(aTime.ReplaceAllString(aDuration.ReplaceAllString(text, "TIME"), "DAY"), "N MiB are free")
 }
 
@@ -174,7 +180,7 @@ func TestDoctorPrints(t *testing.T) {
 	w := newWard(t)
 	w.twists["invalid"] = func(packet []byte, tcp bool) [][]byte { return authentic(packet, tcp) }
 	w.records["*.com"] = []string{"198.51.100.80"}
-	w.change("trusted: { proxies: [10.0.0.0/8] }", "trusted: { proxies: [0.0.0.0/0] }")
+	w.change("10.0.0.0/8", "0.0.0.0/0")
 	code, out, _ := w.visit()
 	out, clock, _ := strings.Cut(out, "  clock  ")
 	if code != exitNo || clock == "" {
@@ -278,10 +284,49 @@ func TestDoctorFinds(t *testing.T) {
 		{"a listener of others", func(w *ward) { w.change(`"127.0.0.1:0"`, `"`+w.greeter("220 other.test ESMTP")+`"`) }, "listener", ill, "other.test", "stop it"},
 		{"a listener of ours", func(w *ward) { w.change(`"127.0.0.1:0"`, `"`+w.greeter("220 mx1.test ESMTP")+`"`) }, "listener", sound, "mx1.test ESMTP", ""},
 		{"an address of others", func(w *ward) { w.change(`"127.0.0.1:0"`, `"203.0.113.77:25"`) }, "listener", ill, "", "addr"},
-		{"everybody is trusted", func(w *ward) { w.change("10.0.0.0/8", "0.0.0.0/0") }, "trusted.proxies", ill, "any client", "your own proxies"},
-		{"everybody by IPv6", func(w *ward) { w.change("10.0.0.0/8", "2000::/3") }, "trusted.proxies", ill, "any client", "your own proxies"},
-		{"many are trusted", func(w *ward) { w.change("10.0.0.0/8", "203.0.0.0/12") }, "trusted.proxies", doubtful, "any client", "your own proxies"},
+		{"everybody is trusted", func(w *ward) { w.change("10.0.0.0/8", "0.0.0.0/0") }, "trusted.proxies", ill, "any client", "your own servers"},
+		{"everybody by IPv6", func(w *ward) { w.change("10.0.0.0/8", "2000::/3") }, "trusted.proxies", ill, "any client", "your own servers"},
+		{"many are trusted", func(w *ward) { w.change("10.0.0.0/8", "203.0.0.0/12") }, "trusted.proxies", doubtful, "any client", "your own servers"},
 		{"a few are trusted", func(w *ward) { w.change("10.0.0.0/8", "203.0.113.0/24") }, "trusted.proxies", sound, "may say", ""},
+		{"relays that are many", func(w *ward) { w.change("192.168.7.0/24", "203.0.0.0/12") }, "trusted.relays", doubtful, "in the Received fields", "your own servers"},
+		{"relays that are nearly all", func(w *ward) { w.change("192.168.7.0/24", "128.0.0.0/1") }, "trusted.relays", ill, "no check of clients", "your own servers"},
+		{"relays of our own", func(w *ward) { w.change("192.168.7.0/24", "203.0.113.25/32") }, "trusted.relays", sound, "may say", ""},
+		{"a listener that waits for PROXY", func(w *ward) {
+			w.change(`"127.0.0.1:0"`, `"`+w.behindProxy("220 mx1.test ESMTP")+`"`)
+			w.change("10.0.0.0/8", "127.0.0.0/8")
+		}, "listener", sound, "mx1.test ESMTP", ""},
+		{"more sessions than files", func(w *ward) { w.config += "limits: { sessions: 2000000000 }\n" }, "open files", doubtful, "8000000100", "LimitNOFILE=8000000100"},
+		{"fewer", func(w *ward) { w.config += "limits: { sessions: 100 }\n" }, "open files", sound, "100 sessions need up to 500", ""},
+
+		{"a domain whose server serves", func(w *ward) { w.route("MX 10 mx.away.test."); w.records["mx.away.test"] = []string{"127.0.0.1"} },
+			"route", sound, "mx.away.test:", ""},
+		{"a domain whose server does not", func(w *ward) {
+			w.route("MX 10 mx.away.test.")
+			w.records["mx.away.test"] = []string{"127.0.0.1"}
+			w.change("port: ", "port: 1 #")
+		}, "route", ill, "connecting", "deferred"},
+		{"a domain without servers' addresses", func(w *ward) { w.route("MX 10 mx.away.test.") }, "route", ill, "no server of the domain has an address", "MX records"},
+		{"a domain that takes no mail", func(w *ward) { w.route("MX 0 .") }, "route", ill, "takes no mail", "correct the MX"},
+		{"a domain that is not there", func(w *ward) { w.route("TXT x"); delete(w.records, "away.test") }, "route", ill, "no such domain", "correct the MX"},
+		{"a domain that leads to us", func(w *ward) { w.route("MX 10 mx1.test.") }, "route", ill, "back to us", "correct the MX"},
+
+		{"a Redis", func(w *ward) { w.redis(storetest.NewRedis(w.t).Addr, "") }, "redis", sound, "answers", ""},
+		{"a Redis without a bound", func(w *ward) { w.redis(storetest.NewRedis(w.t).Addr, "") }, "redis memory", sound, "no bound", ""},
+		{"no Redis", func(w *ward) { w.redis("127.0.0.1:1", "") }, "redis", ill, "connecting to Redis", "start it"},
+		{"a Redis with another password", func(w *ward) {
+			w.redis(storetest.NewRedis(w.t, "--requirepass", "right").Addr, "wrong")
+		}, "redis", ill, "WRONGPASS", "password"},
+		{"a Redis with this password", func(w *ward) {
+			w.redis(storetest.NewRedis(w.t, "--requirepass", "right").Addr, "right")
+		}, "redis", sound, "answers", ""},
+		{"a Redis that will refuse", func(w *ward) { w.redis(storetest.NewRedis(w.t, "--maxmemory", "64mb").Addr, "") },
+			"redis memory", doubtful, "takes nothing more", "volatile-lru"},
+		{"a Redis that drops what is old", func(w *ward) {
+			w.redis(storetest.NewRedis(w.t, "--maxmemory", "64mb", "--maxmemory-policy", "volatile-lru").Addr, "")
+		}, "redis memory", sound, "64 MiB, then volatile-lru", ""},
+		{"a Redis that takes nothing", func(w *ward) {
+			w.redis(storetest.NewRedis(w.t, "--replicaof", "127.0.0.1 1").Addr, "")
+		}, "redis", ill, "replica", "primary"},
 		{"no certificate", func(w *ward) {
 			w.change("tls: { cert: cert.pem, key: key.pem }\n", "")
 			w.change("tls: starttls, ", "")
@@ -315,6 +360,49 @@ func TestDoctorFinds(t *testing.T) {
 func (w *ward) listsAll(code string) {
 	delete(w.records, "2.0.0.127.bl.test")
 	w.records["*.bl.test"] = []string{code}
+}
+
+// route sends the mail of away.test to where the DNS says; the port is that of the sink.
+func (w *ward) route(records ...string) {
+	w.records["away.test"] = records
+	_, port, _ := net.SplitHostPort(w.sink.Addr())
+	w.config += "routes: [{ domains: [away.test], mx: true, port: " + port + "\n }]\n"
+}
+
+// redis has counts shared through a Redis.
+func (w *ward) redis(addr, password string) {
+	with := `store: { redis: { addrs: ["` + addr + `"], timeout: 1s`
+	if password != "" {
+		file := filepath.Join(w.dir, "redis.password")
+		write(w.t, file, password)
+		w.mode("redis.password", 0o600)
+		with += ", password: \"${file:" + file + "}\""
+	}
+	w.change("store: { memory: { snapshot: memory.snap } }", with+" }, memory: { snapshot: memory.snap } }")
+}
+
+// behindProxy listens as what speaks only to those who say by PROXY whom they speak for.
+func (w *ward) behindProxy(greeting string) (addr string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			r := bufio.NewReader(conn)
+			if header, err := r.ReadString('\n'); err == nil && strings.HasPrefix(header, "PROXY ") {
+				_, _ = io.WriteString(conn, greeting+"\r\n")
+				_, _ = r.ReadString('\n') // QUIT
+			}
+			conn.Close()
+		}
+	}()
+	return l.Addr().String()
 }
 
 // answers makes the server behind answer otherwise at a stage.
@@ -476,6 +564,23 @@ func TestSpaceFor(t *testing.T) {
 	}{{10 << 30, 5 << 30, sound}, {1 << 30, 5 << 30, doubtful}, {1 << 20, 0, ill}, {1 << 30, -5, sound}} {
 		if got := spaceFor("/", c.free, c.wanted); got.State != c.state {
 			t.Errorf("%+v: got %+v", c, got)
+		}
+	}
+}
+
+// What a Redis on the loopback is hard to bring to.
+func TestDoctorJudgesRedis(t *testing.T) {
+	for _, c := range []struct {
+		facts         redisstore.Facts
+		state, memory string
+	}{
+		{redisstore.Facts{Version: "7.0.15", Role: "master"}, sound, sound},
+		{redisstore.Facts{Version: "5.0.14", Role: "master"}, ill, sound},
+		{redisstore.Facts{Version: "8.1.0", Role: "master", Max: 1 << 30, Policy: "volatile-lru", Evicted: 3}, sound, doubtful},
+	} {
+		found := diagnosis{}.shares(c.facts)
+		if found[0].State != c.state || found[1].State != c.memory {
+			t.Errorf("%+v: %+v", c.facts, found)
 		}
 	}
 }

@@ -133,6 +133,29 @@ func sizeOf(dir string) (n int64) {
 	return n
 }
 
+// What a session may have open at once: its client, a server behind, a spooled message and a question to the DNS. And what
+// weir has open beside.
+const (
+	filesPerSession = 4
+	filesBeside     = 100
+)
+
+// descriptors sees whether as many files and connections may be open as sessions may need.
+func (d *doctor) descriptors(context.Context) []diagnosis {
+	const check = "open files"
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return []diagnosis{unknownYet(check, "", err)}
+	}
+	needed := uint64(d.config.Limits.Sessions)*filesPerSession + filesBeside
+	one := diagnosis{Check: check, State: sound, Seen: fmt.Sprintf("this user may open %d, and %d sessions need up to %d", limit.Cur, d.config.Limits.Sessions, needed)}
+	if uint64(limit.Cur) < needed { //nolint:unconvert // signed on some systems
+		one.State = doubtful
+		one.Change = fmt.Sprintf("raise the limit (systemd: LimitNOFILE=%d), or lower limits.sessions: without one a client is told 421", needed)
+	}
+	return []diagnosis{one}
+}
+
 // What a clock may be off by, and the time before which this program was not made.
 const (
 	clockStep   = time.Second // that it may be set by while the doctor looks

@@ -60,29 +60,36 @@ const (
 	wideV6, widestV6 = 48, 32
 )
 
-// proxies sees whether those who may say who the client is are few.
-func (d *doctor) proxies(context.Context) []diagnosis {
-	const check = "trusted.proxies"
+// believed sees whether those who may say who the client is are few.
+func (d *doctor) believed(context.Context) []diagnosis {
 	var found []diagnosis
 	for _, p := range d.config.Trusted.Proxies {
-		wide, widest := wideV4, widestV4
-		if p.Addr().Is6() && !p.Addr().Is4In6() {
-			wide, widest = wideV6, widestV6
-		}
-		one := diagnosis{Check: check, Of: p.String(), State: sound, Seen: "it may say by PROXY who the client is"}
-		switch {
-		case isInside(p):
-		case p.Bits() < widest:
-			one.State, one.Seen = ill, "everybody in it may say to be any client: no check of clients can be believed"
-		case p.Bits() < wide:
-			one.State, one.Seen = doubtful, "everybody in it may say to be any client"
-		}
-		if one.State != sound {
-			one.Change = "name the addresses of your own proxies only"
-		}
-		found = append(found, one)
+		found = append(found, trust("trusted.proxies", p, "by PROXY and XCLIENT"))
+	}
+	for _, p := range d.config.Trusted.Relays {
+		found = append(found, trust("trusted.relays", p, "in the Received fields of what it passes on"))
 	}
 	return found
+}
+
+// trust judges a network that may say, somehow, who the client is.
+func trust(check string, p netip.Prefix, how string) diagnosis {
+	wide, widest := wideV4, widestV4
+	if p.Addr().Is6() && !p.Addr().Is4In6() {
+		wide, widest = wideV6, widestV6
+	}
+	one := diagnosis{Check: check, Of: p.String(), State: sound, Seen: "it may say who the client is, " + how}
+	switch {
+	case isInside(p):
+	case p.Bits() < widest:
+		one.State, one.Seen = ill, "everybody in it may say to be any client, "+how+": no check of clients can be believed"
+	case p.Bits() < wide:
+		one.State, one.Seen = doubtful, "everybody in it may say to be any client, "+how
+	}
+	if one.State != sound {
+		one.Change = "name the addresses of your own servers only"
+	}
+	return one
 }
 
 // isInside reports whether nobody outside has an address of p.

@@ -79,20 +79,29 @@ func unshared(s store.Store) error {
 // share makes a store of m that is shared through Redis. saved is when m was last written, zero if it is new. m is used
 // by the store alone until that is closed.
 func (c redisConfig) share(m *store.Memory, saved time.Time, log *slog.Logger) (*redisstore.Store, error) {
-	tlsConfig, err := c.tlsConfig()
+	o, err := c.options()
 	if err != nil {
-		return nil, exit{exitConfig, fmt.Errorf("store.redis: %w", err)}
+		return nil, err
+	}
+	o.Since = saved
+	o.Changed = func(away error) {
+		if away != nil {
+			log.Warn("Redis is away, what is counted here is not shared for now", "err", away)
+			return
+		}
+		log.Info("Redis is back, what was counted here meanwhile is told")
 	}
 	log.Info("what is counted is shared", "redis", c.Addrs, "prefix", c.Prefix)
-	return redisstore.New(redisstore.Options{
-		Addrs: c.Addrs, Master: c.Master, User: c.User, Password: string(c.Password), TLS: tlsConfig,
-		Prefix: c.Prefix, Timeout: c.Timeout, Since: saved,
-		Changed: func(away error) {
-			if away != nil {
-				log.Warn("Redis is away, what is counted here is not shared for now", "err", away)
-				return
-			}
-			log.Info("Redis is back, what was counted here meanwhile is told")
-		},
-	}, m), nil
+	return redisstore.New(o, m), nil
+}
+
+// options are how Redis is reached.
+func (c redisConfig) options() (redisstore.Options, error) {
+	tlsConfig, err := c.tlsConfig()
+	if err != nil {
+		return redisstore.Options{}, exit{exitConfig, fmt.Errorf("store.redis: %w", err)}
+	}
+	return redisstore.Options{
+		Addrs: c.Addrs, Master: c.Master, User: c.User, Password: string(c.Password), TLS: tlsConfig, Prefix: c.Prefix, Timeout: c.Timeout,
+	}, nil
 }

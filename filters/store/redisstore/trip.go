@@ -93,7 +93,7 @@ func (s *Store) attempt(told journal, asked []*question) (read int, err error) {
 		}
 	}()
 	if s.client == nil {
-		if s.client, err = s.connect(); err != nil {
+		if s.client, err = s.options.connect(); err != nil {
 			s.client = nil
 			return 0, refusal{fmt.Errorf("connecting to Redis: %w", err)}
 		}
@@ -145,17 +145,17 @@ func failure(r rueidis.RedisResult) error {
 }
 
 // connect makes the client of the server or servers.
-func (s *Store) connect() (rueidis.Client, error) {
-	o := rueidis.ClientOption{
-		InitAddress: s.options.Addrs, Username: s.options.User, Password: s.options.Password, TLSConfig: s.options.TLS,
+func (o Options) connect() (rueidis.Client, error) {
+	c := rueidis.ClientOption{
+		InitAddress: o.Addrs, Username: o.User, Password: o.Password, TLSConfig: o.TLS,
 		ClientName: "weir", DisableCache: true, DisableRetry: true, PipelineMultiplex: -1,
 		Dialer: net.Dialer{Timeout: patience}, ConnWriteTimeout: patience,
 		ReadBufferEachConn: 64 << 10, WriteBufferEachConn: 64 << 10,
 	}
-	if s.options.Master != "" {
-		o.Sentinel = rueidis.SentinelOption{MasterSet: s.options.Master, TLSConfig: o.TLSConfig, Username: o.Username, Password: o.Password}
+	if o.Master != "" {
+		c.Sentinel = rueidis.SentinelOption{MasterSet: o.Master, TLSConfig: c.TLSConfig, Username: c.Username, Password: c.Password}
 	}
-	return rueidis.NewClient(o)
+	return rueidis.NewClient(c)
 }
 
 // load is what one trip carries, and where its answers are.
