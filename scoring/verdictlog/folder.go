@@ -25,6 +25,7 @@ type folder struct {
 	file  *os.File // nil: to be opened
 	part  part     // the one of file
 	fresh bool     // opened since the last tidy
+	clock clock
 }
 
 // partSize is from when on a file is full: files are removed whole, so it is a fraction of what all may take.
@@ -158,6 +159,7 @@ func (f *folder) expire(now time.Time) error {
 	if err != nil {
 		return err
 	}
+	now = f.clock.at(now)
 	var total int64
 	for _, p := range parts {
 		total += p.size + p.index
