@@ -179,7 +179,7 @@ func TestForeignCopiesOfOurHeadersAreCut(t *testing.T) {
 		{"Authentication-Results: m\\x.weir.example; dkim=pass\r\n\r\n", "\r\n", 1},
 		{"Authentication-Results: mx.weir.example.; dkim=pass\r\n\r\n", "\r\n", 1},
 		{"Authentication-Results: \x0bmx.weir.example; dkim=pass\r\n\r\n", "\r\n", 1},
-		{"Authentication-Results: \"mx.weir.example\"1 ; dkim=pass\r\n\r\n", "Authentication-Results: \"mx.weir.example\"1 ; dkim=pass\r\n\r\n", 0},
+		{"Authentication-Results: \"mx.weir.example\"1 ; dkim=pass\r\n\r\n", "\r\n", 1},
 		{"Authentication-Results: \" mx.weir.example \"; dkim=pass\r\n\r\n", "\r\n", 1},
 		{"Authentication-Results: (\\)mx.weir.example;)mx.weir.example\r\n\t(x)1; dkim=pass\r\n\r\n", "\r\n", 1},
 		{"ARC-Authentication-Results: i=1; mx.weir.example; dkim=pass\r\n\r\n", "ARC-Authentication-Results: i=1; mx.weir.example; dkim=pass\r\n\r\n", 0},
@@ -196,6 +196,47 @@ func TestForeignCopiesOfOurHeadersAreCut(t *testing.T) {
 		if got.String() != c.want || cut != c.cut {
 			t.Errorf("%q: %q and %d cut, want %q and %d", c.in, got.String(), cut, c.want, c.cut)
 		}
+	}
+}
+
+// Whatever a reader, a lax one too, may take for our name is cut; other names that hold it are left.
+func TestResultsInOurNameAreCut(t *testing.T) {
+	const host, other = "mx.weir.example", "Authentication-Results:"
+	for _, value := range []string{
+		" mx.weir.example; spf=pass", "mx.weir.example;spf=pass", " mx.weir.example 1; spf=pass", " mx.weir.example/1; spf=pass", " MX.Weir.Example=1; spf=pass",
+		" mx.weir.example(version)1; spf=pass", " mx.weir.example(a(b)c); spf=pass", "(a)(b)\r\n (c)mx.weir.example; spf=pass", " mx.weir.example (", "",
+		" \"mx.weir.example\"1; spf=pass", " \"mx.weir\".example; spf=pass", " \"mx.weir.example; spf=pass", " \"m\\x.weir.example\"; spf=pass", " 'mx.weir.example'; spf=pass",
+		" mx. weir. example; spf=pass", " mx(x).weir(x).example; spf=pass", " mx.weir.example..; spf=pass", " .mx.weir.example; spf=pass", " mx.weir\r\n .example; spf=pass",
+		" ; mx.weir.example; spf=pass", " i=1; mx.weir.example; spf=pass", " (mx.weir.example); spf=pass", " (mx.weir.example; spf=pass", " <mx.weir.example>; spf=pass",
+		" [mx.weir.example]; spf=pass", " mx.weir.example:25; spf=pass", " mx.weir.example@; spf=pass", " mx.weir.example, other.example; spf=pass", " mx.weir.example\xa0; spf=pass",
+		" \xa0mx.weir.example; spf=pass", " \xc2\xa0mx.weir.example; spf=pass", " \ufeffmx.weir.example; spf=pass", " mx.we\u00adir.example; spf=pass", " mx.weir\u3002example; spf=pass",
+		" \uff4d\uff58.weir.example; spf=pass", " =?utf-8?q?mx.weir.example?=; spf=pass", " =?koi8-r?B?bXgud2Vpci5leGFtcGxl?=; spf=pass", " =?us-ascii?q?mx.weir?=\r\n =?us-ascii?q?.example=3B?= spf=pass",
+		" m\x01x.weir.example; spf=pass", " mx.weir.example\r\n\t1\r\n\t; spf=pass", " (" + strings.Repeat("x", maxResults) + ") mx.weir.example; spf=pass",
+	} {
+		want := 1
+		if value == "" {
+			want = 0
+		}
+		if _, cut := withoutOurs([]byte(other+value+"\r\n\r\n"), host); cut != want {
+			t.Errorf("%.200q: %d cut", value, cut)
+		}
+	}
+	for _, value := range []string{
+		" other.example; spf=pass smtp.mailfrom=mx.weir.example", " mx.weir.example.other.example; spf=pass", " mx.weir.examples; spf=pass", " mx.weir.example-2; spf=pass",
+		" amx.weir.example; spf=pass", " a.mx.weir.example; spf=pass", " weir.example; spf=pass", " other.example (mx.weir.example); spf=pass", " none", ";", " i=1; other.example; spf=pass",
+		" =?utf-8?q?other.example?=; spf=pass", " mx-weir.example; spf=pass", " \"mx.weir.example.other\"; spf=pass",
+	} {
+		if _, cut := withoutOurs([]byte(other+value+"\r\n\r\n"), host); cut != 0 {
+			t.Errorf("%.200q: cut", value)
+		}
+	}
+	for _, name := range []string{"Authentication- Results", "AUTHENTICATION-RESULTS\r\n ", "Authentication\u00ad-Results", "\xef\xbb\xbfAuthentication-Results"} {
+		if _, cut := withoutOurs([]byte(name+": mx.weir.example; spf=pass\r\n\r\n"), host); cut != 1 {
+			t.Errorf("%q: %d cut", name, cut)
+		}
+	}
+	if _, cut := withoutOurs([]byte(other+" mx.п\u0435чта.example; spf=pass\r\n"+other+" mx.\u041f\u0415ЧТА.example; spf=pass\r\n\r\n"), "mx.xn--80aj3any.example"); cut != 2 {
+		t.Errorf("in its own letters: %d cut", cut)
 	}
 }
 

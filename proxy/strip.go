@@ -47,50 +47,30 @@ func fieldEnd(raw []byte, at int) int {
 	}
 }
 
-// isOurs reports whether a field, in whatever case and with whatever but printable ASCII around its name, is one that we write or
-// that a reader could take for ours: of X-Spam-* we write some, and mail filters read them all.
+// isOurs reports whether a field, in whatever case and with whatever but printable ASCII around and in its name, is one
+// that we write or that a reader could take for ours: of X-Spam-* we write some, and mail filters read them all.
 func isOurs(field []byte, hostname string) bool {
 	name, value, ok := bytes.Cut(field, []byte(":"))
 	if !ok {
 		return false
 	}
-	key := strings.ToLower(strings.TrimFunc(string(name), func(c rune) bool { return c <= ' ' || c > '~' }))
+	key := keyOf(name)
 	if key == "authentication-results" {
-		return strings.EqualFold(authservID(string(value)), hostname)
+		return namesUs(value, hostname)
 	}
-	return key == "x-spam" || strings.HasPrefix(key, "x-spam-") || strings.HasPrefix(key, "x-weir-")
+	return key == "x-spam" || key == "x-weir" || strings.HasPrefix(key, "x-spam-") || strings.HasPrefix(key, "x-weir-")
 }
 
-// authservID is the first word of an Authentication-Results field, without comments, quotes, control characters and a
-// final dot (RFC 8601 §2.2): all that a reader could still take for our name.
-func authservID(value string) string {
-	var id strings.Builder
-	depth, quoted := 0, false
-	for i := 0; i < len(value); i++ {
-		c := value[i]
-		switch {
-		case c == '\\' && i+1 < len(value):
-			i++
-			if depth == 0 {
-				id.WriteByte(value[i])
-			}
-		case c == '(' && !quoted:
-			depth++
-		case c == ')' && depth > 0:
-			depth--
-		case depth > 0:
-		case c == '"':
-			quoted = !quoted
-		case c == ' ' || c == '\t':
-			if id.Len() > 0 && !quoted {
-				return strings.TrimSuffix(id.String(), ".")
-			}
-		case c < ' ' || c == 0x7f:
-		case c == ';' && !quoted:
-			return strings.TrimSuffix(id.String(), ".")
-		default:
-			id.WriteByte(c)
+// keyOf is as much of a field's name as matters here, in small letters, without blanks and what does not print.
+func keyOf(name []byte) string {
+	var key []byte
+	for _, c := range name {
+		if c <= ' ' || c > '~' {
+			continue
+		}
+		if key = append(key, c); len(key) > len("authentication-results") {
+			break
 		}
 	}
-	return strings.TrimSuffix(id.String(), ".")
+	return strings.ToLower(string(key))
 }
