@@ -60,6 +60,7 @@ type state struct {
 	mail   bool // a transaction is open
 	asUTF8 bool // it is one with SMTPUTF8
 	rcpts  int  // its recipients accepted
+	putOff int  // those that got a 4xx
 	errors int
 	junk   int // commands that lead nowhere, since the last message
 
@@ -298,8 +299,13 @@ func (g *gate) advance(code int) {
 			g.transaction(true)
 		}
 	case "RCPT":
-		if good {
+		switch {
+		case good:
 			g.state.rcpts++
+		case code/100 == 4:
+			if g.state.putOff++; g.state.putOff > maxPutOff {
+				g.state.errors++
+			}
 		}
 	case "DATA":
 		if code == 354 {
@@ -329,7 +335,7 @@ func (g *gate) advance(code int) {
 }
 
 func (g *gate) transaction(open bool) {
-	g.state.mail, g.state.rcpts = open, 0
+	g.state.mail, g.state.rcpts, g.state.putOff = open, 0, 0
 	g.setBusy(open)
 }
 

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -142,6 +143,26 @@ func TestMessagesBeyondTheRoomAreDeferred(t *testing.T) {
 	free.Done()
 	one.expect("250")
 	two.cmd("NOOP", "250")
+}
+
+// Who goes on naming recipients that are put off is cut off at last; whoever has a long list is not.
+func TestRecipientsWithoutEnd(t *testing.T) {
+	f := newFront(t, func(f *front) { f.Limits.Recipients, f.Limits.Errors = 1, 1 })
+	c := f.rcpt()
+	lines := strings.Repeat("RCPT TO:<eve@weir.example>\r\n", maxPutOff)
+	c.send(lines)
+	for range maxPutOff {
+		c.expect("452 4.5.3")
+	}
+	c.data(note, "250")
+	c.cmd("MAIL FROM:<ann@client.example>", "250")
+	c.cmd("RCPT TO:<bob@weir.example>", "250")
+	c.send(lines + "RCPT TO:<eve@weir.example>\r\nNOOP\r\n")
+	for range maxPutOff + 1 {
+		c.expect("452 4.5.3")
+	}
+	c.expect("421 4.7.0")
+	c.expect("")
 }
 
 // scarce is a listener for which there is no descriptor once.
