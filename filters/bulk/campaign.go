@@ -132,10 +132,14 @@ func (c *campaigns) compare(p *print, b *candidate) {
 	papers := payload + len(p.papers)
 	terms := papers + len(p.terms)
 	var ofTerms, ofPairs float64 // the runs being read
+	var any run
 	for i := range c.lists {
 		n := c.lists[i].Of(uint32(b.id)).N
 		if n > 0 && i >= terms {
 			b.once++
+		}
+		if i >= papers {
+			b.around += any.next(n > 0, weights[c.lists[i].Len()])
 		}
 		if n < need {
 			b.spread += math.Sqrt(ofTerms) + math.Sqrt(ofPairs)
@@ -160,6 +164,21 @@ func (c *campaigns) compare(p *print, b *candidate) {
 		}
 	}
 	b.spread += math.Sqrt(ofTerms) + math.Sqrt(ofPairs)
+	b.around += any.next(false, 0)
+}
+
+// run is the weight of a run of neighbours in common.
+type run float64
+
+// next adds a feature of weight w to the run if it is in common; if not, the run ends and its root is returned.
+func (r *run) next(common bool, w float64) (ended float64) {
+	if common {
+		*r += run(w)
+		return 0
+	}
+	ended = math.Sqrt(float64(*r))
+	*r = 0
+	return ended
 }
 
 // fresh returns an id for a new campaign with the first message p.

@@ -85,9 +85,11 @@ func introducesQuote(line string, rest []string) bool {
 // endsOwn reports whether nothing of the author's follows: line begins a signature (RFC 3676 section 4.3), a message
 // that is answered or forwarded, or the footer of a mailing list, which is short and the last.
 func endsOwn(line string, rest []string) bool {
-	if line == "--" {
-		return true
-	}
+	return line == "--" && isSignature(rest) || endsOwnHere(line, rest)
+}
+
+// endsOwnHere is endsOwn without signatures.
+func endsOwnHere(line string, rest []string) bool {
 	if rule := strings.Trim(line, "_-= "); len(line)-len(rule) >= 10 {
 		if isRule := rule == ""; isRule {
 			return len(rest) <= footerLines || startsHeader(rest)
@@ -95,6 +97,35 @@ func endsOwn(line string, rest []string) bool {
 		return isBanner(rule)
 	}
 	return isField(line, authorFields) && len(rest) > 1 && isField(rest[0], otherFields) && isField(rest[1], otherFields)
+}
+
+// The most that a signature has, without the message that is answered below it.
+const (
+	signatureLines = 12
+	signatureBytes = 800
+)
+
+// isSignature reports whether lines, up to what is quoted, are short enough for a signature. With more, they are a text
+// that somebody wants to have overlooked. Disclaimers below it do not count.
+func isSignature(lines []string) bool {
+	count, size := 0, 0
+	for i := 0; i < len(lines); {
+		line := strings.TrimSpace(lines[i])
+		if isQuoted(line) || endsOwnHere(line, lines[i+1:]) {
+			break
+		}
+		n := paragraph(lines[i:])
+		if disclaims(lines[i : i+n]) {
+			i += n
+			continue
+		}
+		if line != "" {
+			count++
+			size += len(line)
+		}
+		i++
+	}
+	return count <= signatureLines && size <= signatureBytes
 }
 
 // isBanner reports whether s is what mail programs write between dashes above a message they include.

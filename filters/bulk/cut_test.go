@@ -10,6 +10,15 @@ func TestOwnWords(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
 		{"plain", "one\ntwo\n\nthree", "one\ntwo\n\nthree"},
 		{"signature", "one\n-- \nAnn\n+1 555", "one"},
+		{"signature above what is answered", "one\n-- \nAnn\n-----Original Message-----\n" + strings.Repeat("two\n", 20), "one"},
+		{"signature above a quotation", "one\n-- \nAnn\n" + strings.Repeat("> two\n", 20), "one"},
+		{"signature with a disclaimer", "one\n-- \nAnn\n\n" + strings.Repeat("This mail is confidential and meant for the addressee only; if it came in error, delete it. ", 10), "one"},
+		{"a long text below a signature mark", "one\n--\n" + strings.Repeat("two\n", 20), "one\n--\n" + strings.TrimSpace(strings.Repeat("two\n", 20))},
+		{"a long line below a signature mark", "one\n--\n" + strings.TrimSpace(strings.Repeat("two ", 250)), "one\n--\n" + strings.TrimSpace(strings.Repeat("two ", 250))},
+		{"signed text", "-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA1\n\none\n- -- two\n-----BEGIN PGP SIGNATURE-----\nVersion: x\n\niEYEARECAAYFAkvthfgACgkQ\n=7PCF\n" +
+			"-----END PGP SIGNATURE-----\n\nthree", "one\n-- two\n\nthree"},
+		{"text in the place of a signature", "one\n-----BEGIN PGP SIGNATURE-----\niEYEARECAAYFAkvthfgACgkQ\ntwo and more\nthree", "one\ntwo and more\nthree"},
+		{"a newsletter's head", "View this mail in your browser\none", "one"},
 		{"quotation", "one\nOn Monday Ann wrote:\n> two\n> three\nfour", "one\nfour"},
 		{"a line that ends in a colon", "Buy:\nbread", "Buy:\nbread"},
 		{"answered message", "one\n-----Original Message-----\nFrom: Ann\ntwo", "one"},

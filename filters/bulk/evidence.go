@@ -23,6 +23,7 @@ type candidate struct {
 	once    float64 // word pairs in common with any of its messages, however few
 	votes   float64 // the same by weight
 	spread  float64 // the same and words, each run of neighbours counting as its root: what is scattered over a text is no quotation
+	around  float64 // spread, of what any of its messages has, however few
 	picture int     // distance to its most alike picture
 }
 
@@ -44,7 +45,7 @@ func (b *candidate) learned() bool { return b.members >= 3 }
 // splits reports whether p is so much closer to one message of the campaign than to the campaign that the two are
 // another one: a family of campaigns that share a subject must not hide one of them.
 func (b *candidate) splits(p *print) bool {
-	return b.learned() && b.members <= 12 && b.once >= .75*float64(len(p.pairs))
+	return b.learned() && b.members <= 12 && b.once >= .75*float64(len(p.pairs)) && b.pairs <= .6*b.once
 }
 
 // grade judges the evidence for p.
@@ -78,8 +79,10 @@ func (b *candidate) grade(p *print) grade {
 		both >= .50 && b.pairs >= 10,
 		both >= .22 && one <= 2*both && b.votes >= 14,                    // as much pasted into this one as into others
 		b.learned() && ofCampaign >= .50 && both >= .20 && b.votes >= 10, // more pasted into this one
+		b.learned() && ofMessage >= .70 && both >= .10 && b.votes >= 8,   // a piece of it
 		b.payload > 0 && both >= .15 && b.votes >= 7,
 		b.alone && ofMessage >= .08 && b.spread >= 6,
+		b.alone && b.once >= 2 && b.around >= 4,
 		b.papers >= leastPaper:
 		return loose
 	}

@@ -209,7 +209,7 @@ func (x *lexer) spaced(i int) int {
 	if r, _ := utf8.DecodeRune(x.buf[x.tokens[i].start:]); isIdeograph(r) {
 		return 0
 	}
-	n, sep := 1, rune(0)
+	n, sep, digits := 1, rune(0), 0
 	for ; i+n < len(x.tokens) && n < longest; n++ {
 		k := x.tokens[i+n]
 		if n == 1 {
@@ -218,8 +218,9 @@ func (x *lexer) spaced(i int) int {
 		if k.runes != 1 || k.sep != sep || sep == 0 {
 			break
 		}
+		digits += int(k.digits)
 	}
-	if n < 3 || unicode.IsSpace(sep) && n < 4 {
+	if n < 3 || unicode.IsSpace(sep) && n < 4 || digits > 0 && (n-digits < 3 || digits > n/2) {
 		return 0
 	}
 	return n

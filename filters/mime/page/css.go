@@ -139,9 +139,16 @@ func isZero(s string) bool {
 	return ok && n == 0
 }
 
+// isThin reports whether a length has no room for a letter.
+func isThin(s string) bool {
+	n, ok := pixels(s)
+	return ok && n >= 0 && n <= tinyPixels
+}
+
 // Where out of sight begins.
 const (
 	farOut     = -200 // pixels beyond an edge
+	farOff     = 3000 // pixels from the edge
 	tinyPixels = 2    // of a font
 	faintest   = 0.05 // of opacity
 )
@@ -149,6 +156,14 @@ const (
 func isFarOut(s string) bool {
 	n, ok := pixels(s)
 	return ok && n <= farOut
+}
+
+func isFarOff(s string) bool {
+	n, ok := pixels(s)
+	if strings.HasSuffix(s, "vw") || strings.HasSuffix(s, "vh") {
+		n *= farOff / 600 // a hundred of them are the window
+	}
+	return ok && n >= farOff
 }
 
 func isTiny(s string) bool {

@@ -29,6 +29,14 @@ func TestGone(t *testing.T) {
 		"margin:0 0 0 -5000px": true, "margin:0 auto": false, "margin:-999px 0 0": true, "margin:0 -999px 0 0": false, "margin-left:-999px": true,
 		"transform:translate(-999px,0)": true, "transform:scale(0)": true, "transform:scale(0.5)": false,
 		"clip:rect(0,0,0,0)": false, "position:absolute;clip:rect(0 0 0 0)": true, "clip-path:inset(50%)": true, "width:0": false, ":;;x": false,
+		"clip-path:circle(0)": true, "clip-path:circle(10px)": false, "clip-path:ellipse(0px 0px)": true, "clip-path:polygon(0 0, 0px 0, 0 0)": true,
+		"clip-path:polygon(0 0, 9px 0, 9px 9px)": false, "clip-path:none": false, "filter:opacity(0)": true, "filter:blur(0) opacity(1%)": true,
+		"filter:opacity(0.5)": false, "filter:blur(0)": false, "transform:scaleX(0)": true, "transform:rotate(3deg) scaleY(.001)": true,
+		"transform:scale3d(0,0,0)": true, "transform:scale3d(1,1,0)": false, "transform:scale(1,0)": true, "transform:scaleX(1)": false,
+		"transform:matrix(0,0,0,0,0,0)": true, "transform:matrix(1,0,0,1,0,0)": false, "transform:rotateY(90deg)": true, "transform:rotateY(9deg)": false,
+		"transform:translateX(-9999px)": true, "position:fixed;left:200vw": true, "position:fixed;left:50vw": false, "position:fixed;top:9999px": true,
+		"position:absolute;top:9999px": false, "position:fixed;inset:-9999px auto auto 0": true, "position:fixed;inset:0": false,
+		"position:fixed;inset:0 0 0 -999px": true, "position:fixed;inset:0 5000px": true, "height:1px;overflow:hidden": true, "height:20px;overflow:hidden": false,
 	} {
 		if got := lookAt(css).gone(true); got != gone {
 			t.Errorf("%s: gone %v", css, got)
@@ -53,7 +61,7 @@ func TestToneOf(t *testing.T) {
 	for s, want := range map[string]tone{
 		"#fff": white, "#ffffff": white, "#123456ff": said | 0x123456, "#12345678": unknown, "#12345600": transparent, "white": white, "rgb(255,255,255)": white,
 		"rgb(255 255 255 / 0)": transparent, "rgba(1,2,3,1)": said | 0x010203, "rgba(1,2,3,0.5)": unknown, "rgb(1,2)": unknown, "#ggg": unknown,
-		"#ffff": unknown, "chartreuse": unknown, "": unknown, "inherit": 0,
+		"hsl(0, 0%, 100%)": white, "hsl(9 50% 0%)": said, "hsl(9,9%,50%)": unknown, "hsl(": unknown, "#ffff": unknown, "chartreuse": unknown, "": unknown, "inherit": 0,
 	} {
 		if got := toneOf(s); got != want {
 			t.Errorf("%s: got %x, want %x", s, got, want)

@@ -36,6 +36,10 @@ const (
 	cut                         // clip: rect(0, 0, 0, 0)
 	cutPath                     // clip-path: inset(100%)
 	pictured                    // background: url(…)
+	pinned                      // position: fixed
+	farLeft                     // left: 9999px
+	farTop                      // top: 9999px
+	filtered                    // filter: opacity(0)
 
 	small    = noHeight | noWidth | mostLow | mostThin
 	out      = outLeft | outTop | outRight | outBottom
@@ -74,11 +78,12 @@ func (l look) under(over look) look {
 func (l look) gone(box bool) bool {
 	box = box || l.on&(boxed|apart) != 0
 	switch {
-	case l.on&(notShown|faint|drawnLeft|cutPath) != 0:
+	case l.on&(notShown|faint|filtered|drawnLeft|cutPath) != 0:
 	case box && l.on&(skipped|drawnUp|scaled) != 0:
 	case box && l.on&clipped != 0 && l.on&small != 0:
 	case l.on&apart != 0 && l.on&cut != 0:
 	case l.on&(moved|apart) != 0 && l.on&out != 0:
+	case l.on&pinned != 0 && l.on&(farLeft|farTop) != 0: // nobody can scroll there
 	default:
 		return false
 	}
@@ -112,12 +117,17 @@ func (l *look) declare(name, value string) {
 	case "position":
 		l.set(moved, value == "relative")
 		l.set(apart, value == "absolute" || value == "fixed")
+		l.set(pinned, value == "fixed")
 	case "transform":
 		l.set(scaled, isScaledAway(value))
 	case "clip":
 		l.set(cut, strings.HasPrefix(value, "rect(0") || strings.HasPrefix(value, "rect(1px"))
-	case "clip-path":
-		l.set(cutPath, strings.HasPrefix(value, "inset(50%") || strings.HasPrefix(value, "inset(100%") || strings.HasPrefix(value, "circle(0"))
+	case "clip-path", "-webkit-clip-path":
+		l.set(cutPath, isCutAway(value))
+	case "filter":
+		_, value, found := strings.Cut(value, "opacity(")
+		n, unit, ok := number(value)
+		l.set(filtered, found && ok && (strings.HasPrefix(unit, ")") && n <= faintest || strings.HasPrefix(unit, "%)") && n <= faintest*100))
 	default:
 		l.declareLength(name, value)
 	}
@@ -138,17 +148,26 @@ func (l *look) declareDisplay(value string) {
 func (l *look) declareLength(name, value string) {
 	switch name {
 	case "height":
-		l.set(noHeight, isZero(value))
+		l.set(noHeight, isThin(value))
 	case "width":
-		l.set(noWidth, isZero(value))
+		l.set(noWidth, isThin(value))
 	case "max-height":
-		l.set(mostLow, isZero(value))
+		l.set(mostLow, isThin(value))
 	case "max-width":
-		l.set(mostThin, isZero(value))
+		l.set(mostThin, isThin(value))
+	case "inset": // sides as of margin
+		sides := strings.Fields(value)
+		for i, name := range []string{"top", "right", "bottom", "left"} {
+			if len(sides) > 0 {
+				l.declareLength(name, sides[sideOf(i, len(sides))])
+			}
+		}
 	case "left":
 		l.set(outLeft, isFarOut(value))
+		l.set(farLeft, isFarOff(value))
 	case "top":
 		l.set(outTop, isFarOut(value))
+		l.set(farTop, isFarOff(value))
 	case "right":
 		l.set(outRight, isFarOut(value))
 	case "bottom":
@@ -161,10 +180,22 @@ func (l *look) declareLength(name, value string) {
 		l.set(drawnUp, isFarOut(value))
 	case "margin": // top, right, bottom, left; those left out are as those opposite
 		sides := strings.Fields(value)
-		left := [...]int{0, 0, 1, 1, 3}[min(len(sides), 4)]
 		l.set(drawnUp, len(sides) > 0 && isFarOut(sides[0]))
-		l.set(drawnLeft, len(sides) > 0 && isFarOut(sides[left]))
+		l.set(drawnLeft, len(sides) > 0 && isFarOut(sides[sideOf(3, len(sides))]))
 	}
+}
+
+// sideOf says which of n values that are given for the four sides is that of side: top, right, bottom, left.
+func sideOf(side, n int) int {
+	switch {
+	case side < n:
+		return side
+	case side == 3 && n > 1:
+		return 1
+	case side == 2 || side == 3 || n < 2:
+		return 0
+	}
+	return 1
 }
 
 // declareFont reads the size in the short form: font: 0/0 arial.
@@ -192,14 +223,61 @@ func (l *look) declareBackground(name, value string) {
 	}
 }
 
-func isScaledAway(value string) bool {
-	if strings.HasPrefix(value, "scale(0)") || strings.HasPrefix(value, "scale(0,") {
-		return true
+// isCutAway reports whether a shape has no area.
+func isCutAway(shape string) bool {
+	name, args, _ := strings.Cut(shape, "(")
+	args, _, _ = strings.Cut(args, ")")
+	switch name {
+	case "inset":
+		return strings.HasPrefix(args, "50%") || strings.HasPrefix(args, "100%")
+	case "circle", "ellipse":
+		first, _, _ := strings.Cut(args, " ")
+		return isZero(first)
+	case "polygon":
+		points := strings.FieldsFunc(args, func(r rune) bool { return r == ' ' || r == ',' })
+		return len(points) > 0 && !slices.ContainsFunc(points, func(s string) bool { return !isZero(s) })
 	}
-	_, value, _ = strings.Cut(value, "translate")
-	_, value, _ = strings.Cut(value, "(")
-	value, _, _ = strings.Cut(value, ")")
-	return slices.ContainsFunc(strings.FieldsFunc(value, func(r rune) bool { return r == ' ' || r == ',' }), isFarOut)
+	return false
+}
+
+// isScaledAway reports whether a transformation leaves nothing: no width, no height, turned to its edge, or moved out.
+func isScaledAway(value string) bool {
+	for function := range strings.SplitSeq(value, ")") {
+		name, args, _ := strings.Cut(strings.TrimSpace(function), "(")
+		list := strings.FieldsFunc(args, func(r rune) bool { return r == ' ' || r == ',' })
+		switch name {
+		case "scale", "scale3d":
+			if slices.ContainsFunc(list[:min(len(list), 2)], isNought) {
+				return true
+			}
+		case "scalex", "scaley":
+			if slices.ContainsFunc(list, isNought) {
+				return true
+			}
+		case "matrix":
+			if len(list) == 6 && (isNought(list[0]) && isNought(list[1]) || isNought(list[2]) && isNought(list[3])) {
+				return true
+			}
+		case "rotatex", "rotatey":
+			if len(list) == 1 && (list[0] == "90deg" || list[0] == "270deg" || list[0] == "-90deg" || list[0] == ".25turn" || list[0] == "0.25turn") {
+				return true
+			}
+		case "translate", "translatex", "translatey", "translate3d":
+			if slices.ContainsFunc(list, isFarOut) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isNought reports whether a factor is so small that nothing is left to read.
+func isNought(factor string) bool {
+	n, unit, ok := number(factor)
+	if unit == "%" {
+		n /= 100
+	}
+	return ok && n >= -faintest && n <= faintest
 }
 
 // tone is a colour as 0xRRGGBB with a mark that it was said; the zero tone was not.
@@ -219,6 +297,8 @@ func toneOf(s string) tone {
 		return hexTone(s[1:])
 	case strings.HasPrefix(s, "rgb"):
 		return rgbTone(s)
+	case strings.HasPrefix(s, "hsl"):
+		return hslTone(s)
 	}
 	switch s {
 	case "inherit", "currentcolor", "unset", "none":
@@ -263,6 +343,20 @@ func hexTone(s string) tone {
 		return transparent
 	case len(s) == 8 && n&0xff == 0xff:
 		return said | tone(n>>8)
+	}
+	return unknown
+}
+
+// hslTone reads the ends of lightness in hsl(0, 0%, 100%): white and black. What is between depends on the hue.
+func hslTone(s string) tone {
+	_, s, _ = strings.Cut(s, "(")
+	list := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" ,/)", r) })
+	switch {
+	case len(list) != 3:
+	case list[2] == "100%":
+		return white
+	case list[2] == "0%":
+		return said
 	}
 	return unknown
 }
