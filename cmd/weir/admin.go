@@ -69,7 +69,7 @@ func (w *watched) console(log *slog.Logger) *console.Console {
 	if c.Admin.Addr == "" {
 		return nil
 	}
-	return console.New(console.Options{Allow: c.Admin.Allow, Host: c.Hostname, State: w.state, Reload: w.reload, Log: log})
+	return console.New(console.Options{Allow: c.Admin.Allow, Host: c.Hostname, State: w.state, Reload: w.reload, Bulk: w.campaigns(), Log: log})
 }
 
 // state is how weir fares now.

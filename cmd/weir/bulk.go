@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -21,8 +22,9 @@ import (
 func (a *app) bulkCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "bulk", Short: "Look at campaigns: what was counted as alike",
-		Long: `Looks at campaigns. What a running weir remembers is read from its snapshot, store.memory.snapshot of weir.yaml, which
-it writes every five minutes and when it ends; "forget" changes the snapshot, so it is for when none runs.`,
+		Long: `Looks at campaigns where they are remembered: in Redis, if store.redis of weir.yaml names one; or in the weir that runs
+by the configuration, asked at its admin.addr; or in its snapshot, store.memory.snapshot, which it writes every five minutes
+and when it ends.`,
 	}
 	c.AddCommand(a.bulkListCommand(), a.bulkShowCommand(), a.bulkCompareCommand(), a.bulkForgetCommand(), a.bulkExemptCommand())
 	return c
@@ -38,15 +40,11 @@ func (a *app) bulkListCommand() *cobra.Command {
 			if last < 0 {
 				return exit{exitUsage, errors.New("-n: a number of campaigns cannot be negative")}
 			}
-			memory, _, err := a.remembered(snapshot)
+			all, err := a.campaigns(c.Context(), snapshot, least, last)
 			if err != nil {
 				return err
 			}
-			all, err := bulk.Campaigns(c.Context(), memory, time.Now(), least)
-			if err != nil {
-				return err
-			}
-			return a.printCampaigns(all[:min(len(all), last)])
+			return a.printCampaigns(all)
 		},
 	}
 	snapshotFlag(c, &snapshot)
@@ -78,7 +76,7 @@ It looks at the messages alone, not at who sent them.`,
 func (a *app) bulkForgetCommand() *cobra.Command {
 	var snapshot string
 	c := &cobra.Command{
-		Use: "forget ID", Short: "Take a campaign out of the snapshot, as if it had never been seen", Args: cobra.ExactArgs(1),
+		Use: "forget ID", Short: "Forget a campaign, as if it had never been seen", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.bulkForget(c.Context(), snapshot, args[0]) },
 	}
 	snapshotFlag(c, &snapshot)
@@ -147,22 +145,21 @@ type shownWindow struct {
 }
 
 func (a *app) bulkShow(ctx context.Context, snapshot, name string) error {
-	memory, _, err := a.remembered(snapshot)
+	if _, err := bulk.Owner(name); err != nil {
+		return exit{exitUsage, err}
+	}
+	windows, err := a.campaign(ctx, snapshot, name)
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	var shown shownCampaign
-	for _, over := range shownWindows {
-		if shown.Campaign, err = bulk.Within(ctx, memory, now, over, name); err != nil {
-			return exit{exitUsage, err}
-		}
-		shown.Windows = append(shown.Windows, shownWindow{durationText(over), shown.Campaign})
-	}
+	shown := shownCampaign{Campaign: windows[len(windows)-1].Campaign, Windows: windows}
 	if shown.Alike == 0 {
-		return exit{exitNoInput, fmt.Errorf("campaign %s is not in the snapshot", name)}
+		return exit{exitNoInput, fmt.Errorf(errUnknownCampaign, name)}
 	}
-	if shown.Messages, err = a.lastOf(ctx, name); err != nil {
+	if name != shown.ID && !a.json {
+		fmt.Fprintf(a.out, "%s has become %s\n", name, shown.ID)
+	}
+	if shown.Messages, err = a.lastOf(ctx, shown.ID); err != nil {
 		return err
 	}
 	if a.json {
@@ -263,13 +260,40 @@ func (a *app) bulkCompare(ctx context.Context, first, second string) error {
 }
 
 func (a *app) bulkForget(ctx context.Context, snapshot, name string) error {
+	if _, err := bulk.Owner(name); err != nil {
+		return exit{exitUsage, err}
+	}
+	if snapshot == "" {
+		c, err := a.config()
+		if err != nil {
+			return err
+		}
+		var was bulk.Campaign
+		if len(c.Store.Redis.Addrs) > 0 {
+			was.Alike, err = c.Store.forgetShared(ctx, name)
+		} else {
+			var asked bool
+			if asked, err = c.Admin.campaigns(ctx, http.MethodPost, "/bulk/"+name+"/forget", &was); !asked {
+				return a.forgetSnapshot(ctx, "", name)
+			}
+		}
+		if err == nil {
+			a.say("forgot %s, of %s", name, count(int(was.Alike), "message"))
+		}
+		return err
+	}
+	return a.forgetSnapshot(ctx, snapshot, name)
+}
+
+// forgetSnapshot takes a campaign out of a snapshot that no weir keeps.
+func (a *app) forgetSnapshot(ctx context.Context, snapshot, name string) error {
 	memory, path, err := a.remembered(snapshot)
 	if err != nil {
 		return err
 	}
 	release, err := store.Hold(path)
 	if errors.Is(err, store.ErrHeld) {
-		return exit{exitTemporary, fmt.Errorf("%w\n  stop it first: it would write what it remembers over this", err)}
+		return exit{exitTemporary, fmt.Errorf("%w\n  it would write what it remembers over this: give it an admin.addr, where it can be asked, or stop it first", err)}
 	}
 	if err != nil {
 		return exit{exitIO, err}
@@ -280,7 +304,7 @@ func (a *app) bulkForget(ctx context.Context, snapshot, name string) error {
 		return exit{exitUsage, err}
 	}
 	if c.Alike == 0 {
-		return exit{exitNoInput, fmt.Errorf("campaign %s is not in the snapshot", name)}
+		return exit{exitNoInput, fmt.Errorf(errUnknownCampaign, name)}
 	}
 	if err := bulk.Forget(ctx, memory, time.Now(), name); err != nil {
 		return err

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -104,4 +106,20 @@ func (c redisConfig) options() (redisstore.Options, error) {
 	return redisstore.Options{
 		Addrs: c.Addrs, Master: c.Master, User: c.User, Password: string(c.Password), TLS: tlsConfig, Prefix: c.Prefix, Timeout: c.Timeout,
 	}, nil
+}
+
+// browse looks at what the proxies share, with room for as much as they remember.
+func (c storeConfig) browse(ctx context.Context) (*redisstore.Browser, error) {
+	o, err := c.Redis.options()
+	if err != nil {
+		return nil, err
+	}
+	b, err := redisstore.Browse(ctx, o, int64(c.Memory.Max))
+	switch {
+	case errors.Is(err, redisstore.ErrNothing):
+		return nil, exit{exitNoInput, fmt.Errorf("store.redis: %w", err)}
+	case err != nil:
+		return nil, exit{exitUnavailable, fmt.Errorf("store.redis: %w", err)}
+	}
+	return b, nil
 }

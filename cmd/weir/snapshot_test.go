@@ -70,10 +70,10 @@ func inSnapshot(t *testing.T, path string, w *served) {
 		{"show " + id, "10m     3      3       1         1        1", exitOK},
 		{"show " + id, `"lunch"`, exitOK},
 		{"show " + id + " --json", `"windows":[{"over":"10m","campaign":"` + id + `","alike":3`, exitOK},
-		{"show c00000001", "not in the snapshot", exitNoInput},
+		{"show c00000001", "is not known", exitNoInput},
 		{"show 1", "no name of a campaign", exitUsage},
 		{"forget " + id, "forgot " + id + ", of 3 messages", exitOK},
-		{"forget " + id, "not in the snapshot", exitNoInput},
+		{"forget " + id, "is not known", exitNoInput},
 		{"list --snapshot " + config, "broken snapshot", exitData},
 		{"list --snapshot " + path + ".none", "no such file", exitNoInput},
 	} {

@@ -72,13 +72,33 @@ func Within(ctx context.Context, memory *store.Memory, at time.Time, over time.D
 	return id(memory.Merged(at, uint32(c))).within(ctx, memory, at, over)
 }
 
+// Counters names the counters that all but users' counts of a campaign are in.
+func Counters(owner uint32) []string { return id(owner).keys(figures) }
+
+// IsFirst reports whether a counter is the one that each campaign has, by its name, for Campaigns.
+func IsFirst(counter string) bool {
+	return strings.HasPrefix(counter, prefix) && strings.HasSuffix(counter, "/"+figureNames[networks])
+}
+
+// Owner is the owner of a campaign's marks by the campaign's name.
+func Owner(name string) (uint32, error) {
+	c, err := parse(name)
+	return uint32(c), err
+}
+
+// Prefix begins the names of all counters of campaigns; those of one begin with Folder.
+const Prefix = prefix
+
+// Folder begins the names of all counters of a campaign.
+func Folder(owner uint32) string { return id(owner).folder() }
+
 // Forget makes memory as if it had never seen the campaign named. It looks at all that is remembered.
-func Forget(ctx context.Context, memory store.Store, at time.Time, name string) error {
+func Forget(ctx context.Context, memory store.Owners, at time.Time, name string) error {
 	c, err := parse(name)
 	if err != nil {
 		return err
 	}
-	return memory.Forget(ctx, at, memory.Merged(at, uint32(c)), id(memory.Merged(at, uint32(c))).folder())
+	return memory.Forget(ctx, at, life, memory.Merged(at, uint32(c)), id(memory.Merged(at, uint32(c))).folder())
 }
 
 // parse reads what id.String wrote.

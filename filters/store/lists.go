@@ -47,7 +47,9 @@ func (m *Memory) Mark(ctx context.Context, at time.Time, life time.Duration, own
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now, until := Seconds(at), Seconds(at.Add(life))
-	owner = m.aliases.resolve(owner, now)
+	if owner = m.aliases.resolve(owner, now); owner == nobody {
+		return nil
+	}
 	for _, key := range keys {
 		m.lists.mark(key, owner, now, until)
 	}
@@ -159,20 +161,6 @@ func (l *lists) hand(key uint64, from, to, now uint32) {
 			}
 		}
 		return
-	}
-}
-
-// forget takes owners out of all lists.
-func (l *lists) forget(owners map[uint32]bool) {
-	for i := range l.rows {
-		r := &l.rows[i]
-		for p := range r.owners {
-			for j, o := range r.owners[p] {
-				if o != 0 && owners[o] {
-					r.owners[p][j], r.counts[p][j] = 0, 0
-				}
-			}
-		}
 	}
 }
 

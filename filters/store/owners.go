@@ -40,6 +40,9 @@ func newAliases() *aliases {
 	return &aliases{of}
 }
 
+// nobody is who owners are that were forgotten.
+const nobody = 0
+
 // resolve returns who owner is now.
 func (a *aliases) resolve(owner, now uint32) uint32 {
 	for range mostHops {
@@ -75,7 +78,9 @@ func (a *aliases) fold(p Postings, now uint32) Postings {
 		if x.Owner == 0 {
 			continue
 		}
-		x.Owner = a.resolve(x.Owner, now)
+		if x.Owner = a.resolve(x.Owner, now); x.Owner == nobody {
+			continue
+		}
 		if i := slices.IndexFunc(out[:n], func(y Posting) bool { return y.Owner == x.Owner }); i >= 0 {
 			out[i].N += min(x.N, math.MaxUint16-out[i].N)
 			continue
@@ -136,8 +141,9 @@ func (m *Memory) Merged(at time.Time, owner uint32) uint32 {
 }
 
 // Forget drops all counters whose names begin with prefix, and all marks and points of owner and of those that were
-// merged into it. It looks at all there is. It fails only when ctx has ended.
-func (m *Memory) Forget(ctx context.Context, at time.Time, owner uint32, prefix string) error {
+// merged into it: for life they are nobody's, and what such an owner would mark is not marked. It fails only when ctx has
+// ended.
+func (m *Memory) Forget(ctx context.Context, at time.Time, life time.Duration, owner uint32, prefix string) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("forgetting: %w", err)
 	}
@@ -149,17 +155,8 @@ func (m *Memory) Forget(ctx context.Context, at time.Time, owner uint32, prefix 
 			m.drop(key)
 		}
 	}
-	all := map[uint32]bool{owner: true}
-	for _, from := range m.aliases.of.Keys() {
-		if m.aliases.resolve(from, now) == owner {
-			all[from] = true
-		}
-	}
-	for from := range all {
-		m.aliases.of.Remove(from)
-	}
-	m.lists.forget(all)
-	m.points.forget(all)
+	m.aliases.of.Add(owner, alias{nobody, Seconds(at.Add(life))})
+	m.points.forget(func(o uint32) bool { return m.aliases.resolve(o, now) == nobody })
 	return nil
 }
 

@@ -69,10 +69,10 @@ func (r *points) add(s spot) {
 	r.next = (r.next + 1) % r.max
 }
 
-// forget makes all points of owners expire.
-func (r *points) forget(owners map[uint32]bool) {
+// forget makes the points of some owners expire.
+func (r *points) forget(gone func(owner uint32) bool) {
 	for i := range r.spots {
-		if owners[r.spots[i].owner] {
+		if gone(r.spots[i].owner) {
 			r.spots[i].until = 0
 		}
 	}

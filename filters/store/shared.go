@@ -49,7 +49,7 @@ type Points interface {
 type Owners interface {
 	Merge(ctx context.Context, at time.Time, u Union) error
 	Merged(at time.Time, owner uint32) uint32
-	Forget(ctx context.Context, at time.Time, owner uint32, prefix string) error
+	Forget(ctx context.Context, at time.Time, life time.Duration, owner uint32, prefix string) error
 }
 
 var _ Store = (*Memory)(nil)

@@ -141,7 +141,7 @@ func TestForget(t *testing.T) {
 		m.Mark(ctx, noon, time.Hour, owner+1, 5<<32)
 		m.Place(ctx, noon, time.Hour, owner+1, Point{uint64(owner)})
 	}
-	if err := m.Forget(ctx, noon, 2, "b"); err != nil {
+	if err := m.Forget(ctx, noon, time.Hour, 2, "b"); err != nil {
 		t.Fatal(err)
 	}
 	lists, _ := m.Marked(ctx, noon, nil, 5<<32)

@@ -43,7 +43,16 @@ type Options struct {
 	Host   string         // a name by which it may be asked, besides addresses and localhost
 	State  func() State   // how weir fares; called for each question
 	Reload func(context.Context) Reloaded
+	Bulk   *Bulk        // nil where campaigns are not asked for here
 	Log    *slog.Logger // nil for none
+}
+
+// Bulk answers for campaigns. What its funcs return is written as JSON; false for a campaign that is not known, and an error
+// for a name that is none.
+type Bulk struct {
+	List   func(ctx context.Context, least int64, last int) (any, error)
+	Show   func(ctx context.Context, name string) (any, bool, error)
+	Forget func(ctx context.Context, name string) (any, bool, error)
 }
 
 // Reloaded is what became of a reload.

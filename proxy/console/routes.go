@@ -26,6 +26,17 @@ func (c *Console) routes() http.Handler {
 	if c.options.Reload != nil {
 		mux.HandleFunc("POST /reload", c.reload)
 	}
+	if b := c.options.Bulk; b != nil {
+		mux.HandleFunc("GET /bulk", c.listCampaigns)
+		mux.HandleFunc("GET /bulk/{id}", func(w http.ResponseWriter, r *http.Request) { campaign(w, r, b.Show) })
+		mux.HandleFunc("POST /bulk/{id}/forget", func(w http.ResponseWriter, r *http.Request) {
+			if !fromHere(r) || r.Header.Get(ReloadHeader) == "" {
+				text(w, http.StatusForbidden, "Forbidden")
+				return
+			}
+			campaign(w, r, b.Forget)
+		})
+	}
 	return mux
 }
 
@@ -56,6 +67,35 @@ func (c *Console) verdicts(w http.ResponseWriter, r *http.Request) {
 		if _, err := w.Write(e.line); err != nil {
 			return // whoever asked has gone
 		}
+	}
+}
+
+// listCampaigns answers with the n largest campaigns of at least so many alike messages.
+func (c *Console) listCampaigns(w http.ResponseWriter, r *http.Request) {
+	number := func(name string, usual int) int {
+		n, err := strconv.Atoi(r.URL.Query().Get(name))
+		if err != nil || n < 0 {
+			return usual
+		}
+		return n
+	}
+	all, err := c.options.Bulk.List(r.Context(), int64(number("alike", 2)), number("n", usualVerdicts))
+	if err != nil {
+		text(w, http.StatusInternalServerError, err.Error())
+		return
+	}
+	inJSON(w, http.StatusOK, all)
+}
+
+func campaign(w http.ResponseWriter, r *http.Request, what func(context.Context, string) (any, bool, error)) {
+	answer, found, err := what(r.Context(), r.PathValue("id"))
+	switch {
+	case err != nil:
+		text(w, http.StatusBadRequest, err.Error())
+	case !found:
+		inJSON(w, http.StatusNotFound, nil)
+	default:
+		inJSON(w, http.StatusOK, answer)
 	}
 }
 

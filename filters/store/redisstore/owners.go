@@ -2,8 +2,8 @@ package redisstore
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -53,7 +53,7 @@ func (s *Store) Merge(ctx context.Context, at time.Time, u store.Union) error {
 func (s *Store) Merged(at time.Time, owner uint32) uint32 { return s.memory.Merged(at, owner) }
 
 // Forget is that of a Memory; the others learn of it. Of the counters those are forgotten in Redis that are known here.
-func (s *Store) Forget(ctx context.Context, at time.Time, owner uint32, prefix string) error {
+func (s *Store) Forget(ctx context.Context, at time.Time, life time.Duration, owner uint32, prefix string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	j := &s.shared.journal
@@ -62,11 +62,11 @@ func (s *Store) Forget(ctx context.Context, at time.Time, owner uint32, prefix s
 			j.doomed = append(j.doomed, doomed{name, store.Seconds(at), store.SecondsIn(s.memory.Known(name).Life)})
 		}
 	}
-	if err := s.memory.Forget(ctx, at, owner, prefix); err != nil {
+	if err := s.memory.Forget(ctx, at, life, owner, prefix); err != nil {
 		return err
 	}
 	j.drop(prefix)
-	s.post(post{postForget, store.Seconds(at), owner, uint32(len(prefix)), packed(prefix)})
+	s.post(post{postForget, store.Seconds(at), store.SecondsIn(life), owner, packed(prefix)})
 	return nil
 }
 
@@ -142,7 +142,7 @@ func (s *Store) doom(cmds []rueidis.Completed, all []doomed) []rueidis.Completed
 	return cmds
 }
 
-// packed is text as values of a post, and unpacked the first n bytes of such a text.
+// packed is text as values of a post, and unpacked that text.
 func packed(text string) []uint64 {
 	values := make([]uint64, max(1, (len(text)+7)/8))
 	for i, c := range []byte(text) {
@@ -151,13 +151,10 @@ func packed(text string) []uint64 {
 	return values
 }
 
-func unpacked(values []uint64, n uint32) (string, error) {
-	if n == 0 || uint64(n) > uint64(len(values))*8 {
-		return "", fmt.Errorf("a text of %d bytes in %d values", n, len(values))
-	}
+func unpacked(values []uint64) string {
 	var b []byte
-	for i := range n {
-		b = append(b, byte(values[i/8]>>(i%8*8)))
+	for _, v := range values {
+		b = binary.LittleEndian.AppendUint64(b, v)
 	}
-	return string(slices.Clip(b)), nil
+	return strings.TrimRight(string(b), "\x00")
 }

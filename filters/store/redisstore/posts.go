@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 //	hand   from, to, keys
 //	point  life, owner, the point
 //	merge  from, to, the life
-//	forget owner, the length of a prefix of counters' names, and that
+//	forget life, owner, the text that counters' names begin with
 const (
 	postMark byte = iota + 1
 	postHand
@@ -86,11 +87,12 @@ func tell(memory *store.Memory, j *journal, entry []byte) error {
 		case postMerge:
 			memory.Stand(at, time.Duration(p.values[0])*time.Second, p.a, p.b)
 		case postForget:
-			var prefix string
-			if prefix, err = unpacked(p.values, p.b); err == nil {
-				j.drop(prefix)
-				err = memory.Forget(ctx, at, p.a, prefix)
+			prefix := unpacked(p.values)
+			if prefix == "" {
+				return errors.New("a post that would have all counters forgotten")
 			}
+			j.drop(prefix)
+			err = memory.Forget(ctx, at, life, p.b, prefix)
 		default:
 			err = fmt.Errorf("a post of the unknown kind %d", p.kind)
 		}

@@ -11,6 +11,7 @@
 //	link.go         when a trip is made, and when Redis is left alone
 //	journal.go      what waits to be told
 //	layout.go       counters in Redis
+//	browse.go       a look at Redis from outside
 //	owners.go       owners that become one, or are forgotten
 //	posts.go        marks and points in Redis
 package redisstore
@@ -44,6 +45,8 @@ type Options struct {
 	// Changed is told when Redis goes away and why, and nil when it is back. It may be nil.
 	Changed func(away error)
 }
+
+const usualPosts = 50_000
 
 // Store is a store.Store that is shared. It is safe for any number of goroutines.
 type Store struct {
@@ -86,7 +89,7 @@ var (
 // timeout for Redis to be there, and goes on without it. Close must be called.
 func New(o Options, memory *store.Memory) *Store {
 	if o.Posts <= 0 {
-		o.Posts = 50_000
+		o.Posts = usualPosts
 	}
 	s := &Store{
 		memory: memory, options: o, prefix: o.Prefix + ":" + version + ":", self: newName(), posted: firstEntry(o.Since),

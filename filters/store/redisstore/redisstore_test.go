@@ -56,8 +56,8 @@ func (p pair) Merge(ctx context.Context, at time.Time, u store.Union) error {
 	return p.writer().Merge(ctx, at, u)
 }
 
-func (p pair) Forget(ctx context.Context, at time.Time, owner uint32, prefix string) error {
-	return p.writer().Forget(ctx, at, owner, prefix)
+func (p pair) Forget(ctx context.Context, at time.Time, life time.Duration, owner uint32, prefix string) error {
+	return p.writer().Forget(ctx, at, life, owner, prefix)
 }
 
 func (p pair) Copy(ctx context.Context, from, to string) error { return p.writer().Copy(ctx, from, to) }

@@ -277,8 +277,8 @@ func merges(t *testing.T, f fixture) {
 	}
 	at := noon.Add(10 * time.Minute)
 	f.synced(at, "1/few", "2/few", "1/many", "2/many")
-	union := store.Union{From: 1, To: 2, Life: week, Counters: [][2]string{{"1/few", "2/few"}, {"1/many", "2/many"}, {"1/none", "2/none"}}}
 	for range 2 {
+		union := store.Union{From: 1, To: 2, Life: week, Counters: [][2]string{{"1/few", "2/few"}, {"1/many", "2/many"}, {"1/none", "2/none"}}}
 		if err := f.Merge(ctx, at, union); err != nil {
 			t.Fatal(err)
 		}
@@ -292,8 +292,8 @@ func merges(t *testing.T, f fixture) {
 	if near, err := f.Nearest(ctx, at, store.Point{9}); err != nil || near.Owner != 2 {
 		t.Errorf("point %+v %v", near, err)
 	}
-	if got, none := f.Merged(at, 1), f.Merged(at, 7); got != 2 || none != 7 || f.Merged(at, 2) != 2 {
-		t.Errorf("1 is %d now, 7 is %d", got, none)
+	if got, none := f.Merged(at, 1), f.Merged(at, 7); got != 2 || none != 7 || f.Merged(at, 2) != 2 || f.Merged(at.Add(week), 1) != 1 {
+		t.Errorf("1 is %d now, 7 is %d, and 1 after its life %d", got, none, f.Merged(at.Add(week), 1))
 	}
 	f.synced(at, "2/few", "2/many")
 	f.add(at, store.Delta{Key: "2/few", N: 1, Member: "member 5", Life: week})
@@ -302,9 +302,6 @@ func merges(t *testing.T, f fixture) {
 	}
 	if got := f.within(at, 0, "2/many"); got.N != 450 || got.Distinct < 320 || got.Distinct > 480 {
 		t.Errorf("many: %+v, want 450 of 400", got)
-	}
-	if got := f.Merged(at.Add(week), 1); got != 1 {
-		t.Errorf("after its life 1 is still %d", got)
 	}
 }
 
@@ -318,7 +315,7 @@ func forgets(t *testing.T, f fixture) {
 		}
 	}
 	f.synced(noon, "p/5/a", "p/5/b", "p/6/a")
-	if err := f.Forget(context.Background(), noon, 5, "p/5/"); err != nil {
+	if err := f.Forget(context.Background(), noon, time.Hour, 5, "p/5/"); err != nil {
 		t.Fatal(err)
 	}
 	if a, b, other := f.within(noon, 0, "p/5/a"), f.within(noon, 0, "p/5/b"), f.within(noon, 0, "p/6/a"); a != (store.Counter{}) || b.N != 0 || other.N != 200 {
@@ -326,6 +323,10 @@ func forgets(t *testing.T, f fixture) {
 	}
 	if got := f.marked(noon, key)[0]; got.Len() != 1 || got.Of(6).N != 1 {
 		t.Errorf("marks %v", got)
+	}
+	f.mark(noon, 5, key)
+	if got := f.marked(noon, key)[0]; got.Len() != 1 || f.Merged(noon, 5) == 5 {
+		t.Errorf("marks of the forgotten: %v", got)
 	}
 	f.add(noon, store.Delta{Key: "p/5/a", N: 1, Member: "x", Life: time.Hour})
 	if got := f.within(noon, 0, "p/5/a"); got.N != 1 || got.Distinct != 1 {
@@ -384,7 +385,7 @@ func ended(t *testing.T, f fixture) {
 	_, marked := f.Marked(ctx, noon, nil, 1)
 	_, nearest := f.Nearest(ctx, noon, store.Point{})
 	for name, err := range map[string]error{
-		"Add": added, "Within": within, "Marked": marked, "Nearest": nearest, "Copy": f.Copy(ctx, "k", "l"), "Merge": f.Merge(ctx, noon, store.Union{From: 1, To: 2}), "Forget": f.Forget(ctx, noon, 1, "k"),
+		"Add": added, "Within": within, "Marked": marked, "Nearest": nearest, "Copy": f.Copy(ctx, "k", "l"), "Merge": f.Merge(ctx, noon, store.Union{From: 1, To: 2}), "Forget": f.Forget(ctx, noon, time.Hour, 1, "k"),
 		"Mark": f.Mark(ctx, noon, time.Hour, 1, 1), "Hand": f.Hand(ctx, noon, 1, 2, 1), "Place": f.Place(ctx, noon, time.Hour, 1, store.Point{}),
 	} {
 		if err == nil {
