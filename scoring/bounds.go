@@ -42,6 +42,18 @@ func Bounds(set *rules.Set, p *rules.Policy, f Facts, open []string) Range {
 	return r
 }
 
+// Sure are the `when:` symbols that hold for f, whichever of the open symbols hold besides. The features of f must be final.
+func Sure(set *rules.Set, f Facts, open []string) []string {
+	var names []string
+	all := presences(set, f, open, true)
+	for _, c := range set.Combos {
+		if all[c.Symbol] == present {
+			names = append(names, c.Symbol)
+		}
+	}
+	return names
+}
+
 // Refuses reports whether a hard symbol refuses a message of which only client, sender and first recipient are known,
 // whatever the message turns out to be. A symbol that lets mail pass lifts the refusal if it is known by now; open ones do
 // not, so those that could should be waited for.

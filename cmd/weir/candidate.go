@@ -4,12 +4,15 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"weir/filters"
 	"weir/filters/attachment"
 	"weir/filters/html"
 	"weir/filters/pattern"
+	"weir/filters/structure"
 	"weir/proxy"
 	"weir/rules"
 	"weir/rules/strict"
@@ -48,6 +51,34 @@ func (l *loader) candidate(ctx context.Context, set *rules.Set) (*proxy.Candidat
 		Rules: trial, Checks: filters.NewPipeline(candidateBudget, checks...),
 		Patterns: symbols, Unasked: slices.Sorted(maps.Keys(differing)),
 	}, findings, nil
+}
+
+// messageReaders makes, of the symbols that are wanted, the checks of those that follow from a message alone. Those of the
+// same symbols are made once.
+func messageReaders(set *rules.Set) func(wanted map[string]bool) ([]filters.Check, error) {
+	var mu sync.Mutex
+	made := map[string][]filters.Check{}
+	return func(wanted map[string]bool) ([]filters.Check, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		key := strings.Join(slices.Sorted(maps.Keys(wanted)), " ")
+		if checks, ok := made[key]; ok {
+			return checks, nil
+		}
+		sought := map[string]string{}
+		for name := range wanted {
+			sought[name] = ""
+		}
+		checks, err := readers(set.Matchers, sought)
+		if err != nil {
+			return nil, err
+		}
+		if form := structure.New(); slices.ContainsFunc(form.Symbols, func(name string) bool { return wanted[name] }) {
+			checks = append(checks, form)
+		}
+		made[key] = checks
+		return checks, nil
+	}
 }
 
 // readers are the checks of those of all matchers whose symbols are in wanted.

@@ -34,7 +34,7 @@ var floors = []floor{
 	{"scoring/verdictlog/index", nil, "a tool below everything"},
 	{"scoring/verdictlog/bodies", nil, "a tool below everything"},
 	{"scoring/verdictlog", []string{"rules", "rules/strict", "filters", "scoring", "scoring/verdictlog/index", "scoring/verdictlog/bodies"}, "records what was decided"},
-	{"scoring/replay", []string{"rules", "filters", "scoring", "scoring/verdictlog"}, "judges records again"},
+	{"scoring/replay", []string{"rules", "filters", "scoring", "scoring/verdictlog", "scoring/verdictlog/bodies"}, "judges records again"},
 	{"docs/rules", nil, "pages to read"},
 	{"proxy/backend/...", []string{"proxy/backend"}, "an SMTP client needs nothing else"},
 	{"proxy/console", []string{"rules", "scoring", "scoring/verdictlog"}, "it reads records and decides nothing"},

@@ -36,8 +36,9 @@ func (a *app) replayCommand() *cobra.Command {
 		Short: "Judge logged verdicts again under other rules, and show what would change",
 		Long: `Judges the verdicts of the log again under the rules in --rules, or those of the configuration, with what --set and
 --threshold change of them. It sends nothing and changes nothing. It prints how many verdicts of each action there
-are now and would be, and each that flips with its cause. What depends on a pattern, a zone or a window that is new
-or another cannot be known without the message; it is counted, never guessed. QUERY is as for weir log.`,
+are now and would be, and each that flips with its cause. What depends on a pattern that is new or
+another is looked for in the message itself, if it is kept (verdicts.bodies). What nobody can know any more, such as the
+answer of a zone or the count of a window that is new, is counted, never guessed. QUERY is as for weir log.`,
 		Example: `  weir replay --rules new.yaml --since 7d
   weir replay --set BULK_MANY=9 --threshold reject=12 action:tag
   weir replay --rules new.yaml --fail-on 'new_reject>0'`,
@@ -81,7 +82,15 @@ func (a *app) replay(ctx context.Context, f replayFlags, words []string) error {
 	if err != nil {
 		return err
 	}
+	kept, err := a.shelf(dir)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
 	judged := replay.Rules{Marks: marks, Set: set, Checked: checked(), Version: release, Was: was, Enforced: f.enforced}
+	if kept.Len() > 0 {
+		judged.Kept, judged.Readers = kept, messageReaders(set)
+	}
 	lines := func(ctx context.Context, each func([]byte) error) error { return verdictlog.Lines(ctx, dir, q, each) }
 	p := replayPrinter{app: a, out: bufio.NewWriter(a.out), show: f.show, shown: map[replay.Change]int{}}
 	report, err := replay.Run(ctx, judged, lines, p.flip)

@@ -22,7 +22,7 @@ type limit struct {
 
 // numbers are what --fail-on can count.
 func numbers(r replay.Report) map[string]int {
-	n := map[string]int{"verdicts": r.Verdicts, "flips": 0, "worse": 0, "better": 0, "undone": 0, "wrong": r.Wrong, "missed": r.Missed}
+	n := map[string]int{"verdicts": r.Verdicts, "flips": 0, "worse": 0, "better": 0, "undone": 0, "reread": r.Reread, "wrong": r.Wrong, "missed": r.Missed}
 	for a := rules.Pass; a <= rules.Reject; a++ {
 		n["new_"+a.String()] = 0
 		n["no_"+a.String()] = 0

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"weir/rules"
 	"weir/scoring/replay"
@@ -113,6 +114,7 @@ func causesText(causes []replay.Cause) string {
 // summaryJSON is the last line of `replay --json`.
 type summaryJSON struct {
 	Verdicts int                     `json:"verdicts"`
+	Reread   int                     `json:"reread,omitempty"` // by their messages
 	Actions  map[string]actionCounts `json:"actions"`
 	Flips    map[string]int          `json:"flips"`
 	Undone   map[string]int          `json:"undone"`
@@ -128,7 +130,7 @@ type actionCounts struct {
 
 func (p *replayPrinter) summary(r replay.Report) error {
 	if p.app.json {
-		s := summaryJSON{Verdicts: r.Verdicts, Actions: map[string]actionCounts{}, Flips: map[string]int{}, Undone: r.Undone, Missing: r.Missing, Wrong: r.Wrong, Missed: r.Missed}
+		s := summaryJSON{Verdicts: r.Verdicts, Reread: r.Reread, Actions: map[string]actionCounts{}, Flips: map[string]int{}, Undone: r.Undone, Missing: r.Missing, Wrong: r.Wrong, Missed: r.Missed}
 		for a := rules.Pass; a <= rules.Reject; a++ {
 			s.Actions[a.String()] = actionCounts{r.Was[a], r.Is[a]}
 		}
@@ -168,6 +170,9 @@ func (p *replayPrinter) table(r replay.Report) {
 		redone += n
 	}
 	fmt.Fprintf(p.out, "%s, %d judged again, %s\n", count(r.Verdicts, "verdict"), redone, count(numbers(r)["flips"], "flip"))
+	if r.Reread > 0 {
+		fmt.Fprintf(p.out, "%d of them by the messages themselves\n", r.Reread)
+	}
 	fmt.Fprintf(p.out, "%8s %8s %8s\n", "", "now", "new")
 	for a := rules.Pass; a <= rules.Reject; a++ {
 		if a == rules.Subject && r.Was[a]+r.Is[a] == 0 {
@@ -196,6 +201,7 @@ func (p *replayPrinter) undone(r replay.Report) {
 		{replay.Unjudged, "never judged by rules"},
 		{replay.NoFacts, "from a version that kept no facts"},
 		{replay.NoBody, "refused before the message was sent, and now it would be asked for"},
+		{replay.NotKept, "it depends on what could be looked for in the message, which is not kept"},
 		{replay.Unknown, "the action depends on what was not looked for then, or not waited for"},
 	} {
 		if n := r.Undone[why.reason]; n > 0 {
@@ -206,7 +212,11 @@ func (p *replayPrinter) undone(r replay.Report) {
 		return cmp.Or(cmp.Compare(r.Missing[b], r.Missing[a]), cmp.Compare(a, b))
 	})
 	for _, name := range missing {
-		fmt.Fprintf(p.out, "    %s: new or changed, %d\n", printable(name), r.Missing[name])
+		what := "new or changed"
+		if unicode.IsLower(rune(name[0])) { // a feature
+			what = "not recorded"
+		}
+		fmt.Fprintf(p.out, "    %s: %s, %d\n", printable(name), what, r.Missing[name])
 	}
 }
 

@@ -11,7 +11,7 @@ import (
 
 // soughtBy is what this program looks for under set.
 func soughtBy(set *rules.Set) verdictlog.Sought {
-	s := verdictlog.Sought{Digest: set.Digest, Version: release, Symbols: set.Sought()}
+	s := verdictlog.Sought{Digest: set.Digest, Version: release, Symbols: set.Sought(), Features: rules.FeatureNames()}
 	for _, name := range checked() {
 		if _, described := s.Symbols[name]; !described {
 			s.Symbols[name] = ""

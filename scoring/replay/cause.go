@@ -35,6 +35,7 @@ func (j *Judge) flip(line []byte, out Judgement) (Flip, error) {
 	f := Flip{Record: r, Judgement: out}
 	b, _ := parse(line)
 	k := j.known(&b)
+	k = j.less(k, k.lacking(&b))
 	p, err := j.policy(&b)
 	if err != nil {
 		return f, err
@@ -43,10 +44,10 @@ func (j *Judge) flip(line []byte, out Judgement) (Flip, error) {
 	if err != nil {
 		return f, err
 	}
-	if k.derives() {
-		if facts.Hits, _, err = b.derived(facts.Hits, k.set); err != nil {
-			return f, err
-		}
+	if out.Reread != nil {
+		k, facts = out.Reread.known, out.Reread.facts
+	} else if _, err := k.complete(&b, &facts); err != nil {
+		return f, err
 	}
 	f.Causes = causes(r, out.Was, scoring.Judge(k.set, p, facts))
 	for i, c := range f.Causes {

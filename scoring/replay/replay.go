@@ -1,20 +1,20 @@
 // Package replay judges recorded verdicts again under other rules.
 //
-// It works from the facts in a record alone. What the new rules look for and the old did not (a new or changed pattern,
-// zone or window) nobody knows without the message, nor what a list would have answered that was not waited for: where
-// that could change the action, the record is counted as not redone, and nothing is guessed.
+// It works from the facts in a record. What the new rules look for and the old did not (a new or changed pattern, zone or
+// window) they do not tell, nor what a list would have answered that was not waited for. Where that could change the action
+// the message itself is looked at, if it is kept: for whatever follows from it alone. What is not known even so is counted,
+// and nothing is guessed.
 package replay
 
 import (
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 
 	"weir/filters"
 	"weir/rules"
-	"weir/scoring"
 	"weir/scoring/verdictlog"
+	"weir/scoring/verdictlog/bodies"
 )
 
 // Rules are those under which records are judged again.
@@ -25,6 +25,10 @@ type Rules struct {
 	// Was finds what a version of the program looked for under the rules with a digest, or says that it is not known.
 	Was   func(digest, version string) (verdictlog.Sought, bool)
 	Marks verdictlog.Marks // what people said of the messages
+	Kept  *bodies.Shelf    // the messages that are kept; nil for none
+	// Readers are checks that report those of the symbols that follow from a message alone, as the new rules describe them.
+	// It is called by several goroutines; nil if there is none.
+	Readers func(symbols map[string]bool) ([]filters.Check, error)
 	// Enforced compares with what was done, not with what was decided: in shadow mode nobody was refused.
 	Enforced bool
 }
@@ -34,6 +38,7 @@ const (
 	Unjudged = "unjudged" // no rule had looked: refused before, or by the backend
 	NoFacts  = "facts"    // the record is older than facts in records
 	NoBody   = "message"  // the message was never sent: it was refused at RCPT, and would not be now
+	NotKept  = "body"     // it depends on what could be looked for in the message, which is not kept
 	Unknown  = "unknown"  // it depends on what was not looked for, or not waited for
 )
 
@@ -42,7 +47,8 @@ type Judgement struct {
 	Was, Is rules.Action
 	Score   rules.Points // now
 	Undone  string       // "" if it was redone, else why not; Is is nothing then
-	Missing []string     // of Unknown: the symbols on which it depends
+	Missing []string     // of Unknown and NotKept: the symbols and features on which it depends
+	Reread  *Reread      // the message itself was looked at; nil if it was not
 }
 
 // Judge judges records again, one after the other. It is not for several goroutines: each has its own.
@@ -52,6 +58,8 @@ type Judge struct {
 	memo  map[string]outcome       // by what the verdict depends on
 	whose map[string]*rules.Policy // by recipients and the name of the policy before
 	key   []byte
+
+	compared int // how many known there are
 }
 
 // maxMemo bounds how many different facts are remembered with their verdicts.
@@ -60,16 +68,6 @@ const maxMemo = 1 << 16
 // New returns a Judge of records.
 func New(r Rules) *Judge {
 	return &Judge{rules: r, sets: map[string]*known{}, memo: map[string]outcome{}, whose: map[string]*rules.Policy{}}
-}
-
-// known is the rules without what a generation before did not look for.
-type known struct {
-	number   int // among all that are compared
-	set      *rules.Set
-	whole    *rules.Set // with it
-	same     bool       // it is the generation itself: all is known
-	unknown  []string   // what it did not look for, and what follows from it
-	features []string   // those that conditions read
 }
 
 // outcome is the part of a Judgement that is the same for all records with the same facts.
@@ -106,11 +104,17 @@ func (j *Judge) Line(line []byte) (Judgement, bool) {
 	if err != nil {
 		return Judgement{}, false
 	}
+	why := Unknown
+	if again, kept := j.reread(line, &b, len(o.missing) > 0 || o.action != out.Was); again != nil {
+		o, out.Reread = again.outcome, again
+	} else if !kept && j.tells(&b, o.missing) {
+		why = NotKept
+	}
 	switch {
 	case !b.whole && wasHard && !o.hard:
 		out.Undone = NoBody
 	case len(o.missing) > 0:
-		out.Undone, out.Missing = Unknown, o.missing
+		out.Undone, out.Missing = why, o.missing
 	case b.whole || o.hard:
 		out.Is, out.Score = o.action, o.score
 	}
@@ -124,11 +128,16 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	j.key = strconv.AppendInt(j.key[:0], int64(k.number), 10)
-	j.key = append(append(append(j.key, ' '), p.ID...), b.symbols...)
+	var lacking []string
 	if len(k.features) > 0 {
 		b.features = only(b.features, k.features)
-		j.key = append(j.key, b.features...)
+		lacking = k.lacking(b)
+		k = j.less(k, lacking)
+	}
+	j.key = strconv.AppendInt(j.key[:0], int64(k.number), 10)
+	j.key = append(append(append(append(j.key, ' '), p.ID...), b.symbols...), b.features...)
+	if len(k.features) == 0 {
+		j.key = j.key[:len(j.key)-len(b.features)]
 	}
 	j.key = strconv.AppendBool(append(append(j.key, b.failed...), b.early...), b.whole)
 	if k.derives() {
@@ -141,58 +150,19 @@ func (j *Judge) outcome(b *brief) (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	open, err := b.open()
+	open, err := k.complete(b, &f)
 	if err != nil {
 		return outcome{}, err
 	}
-	if k.derives() {
-		var hidden []string
-		if f.Hits, hidden, err = b.derived(f.Hits, k.set); err != nil {
-			return outcome{}, err
-		}
-		open = append(open, hidden...)
-	}
-	o := k.judge(p, f, append(open, k.unknown...), b.whole)
-	for name, value := range map[string]string{"from": f.Features.From, "user": f.Features.User} {
-		if verdictlog.Redacted(value) && slices.Contains(k.features, name) {
-			o.missing = append(o.missing, name)
-		}
+	o := k.outcome(b, p, f, open)
+	if len(o.missing) > 0 {
+		o.missing = append(o.missing, lacking...)
 	}
 	if len(j.memo) >= maxMemo {
 		clear(j.memo)
 	}
 	j.memo[string(j.key)] = o
 	return o, nil
-}
-
-// judge is the verdict under p as far as it is known. open are symbols of which it is not known whether they hold, since
-// they were not looked for or not waited for. Where the action is the same whether they hold or not, that is certain;
-// before the message has come, whole, only hard symbols act.
-func (k *known) judge(p *rules.Policy, f scoring.Facts, open []string, whole bool) outcome {
-	v := scoring.Judge(k.set, p, f)
-	o := outcome{action: v.Action, score: v.Points, hard: v.By == scoring.ByHard}
-	if len(open) == 0 {
-		return o
-	}
-	refusers, allowers := scoring.Refusers(k.whole, p), scoring.Allowers(k.whole, p)
-	open = slices.DeleteFunc(open, func(name string) bool {
-		return !allowers[name] && (o.hard || !whole && !refusers[name])
-	})
-	if len(open) == 0 {
-		return o
-	}
-	f.Hits = slices.DeleteFunc(slices.Clone(f.Hits), func(h filters.Hit) bool { return slices.Contains(k.unknown, h.Symbol) })
-	if whole && scoring.Bounds(k.whole, p, f, open).Certain() {
-		return o
-	}
-	o.missing = slices.DeleteFunc(slices.Clone(open), func(name string) bool {
-		s := k.whole.Symbols[name]
-		return s == nil || p.PointsOf(s) == 0 && s.CapAt == nil && p.ModeOf(s) == rules.Weighted || p.ModeOf(s) == rules.Shadow
-	})
-	if len(o.missing) == 0 {
-		o.missing = open // they count for nothing themselves, but conditions read them
-	}
-	return o
 }
 
 // policy is the policy of the message: that of a recipient whose policy has the name it had, else the first one's. Where
@@ -260,63 +230,4 @@ func policyOf(set *rules.Set, e verdictlog.Envelope, w rules.Whose, was string) 
 		return first
 	}
 	return set.Policies[len(set.Policies)-1]
-}
-
-// known is the rules without what the rules of b did not look for.
-func (j *Judge) known(b *brief) *known {
-	j.key = append(append(append(j.key[:0], b.digest...), ' '), b.version...)
-	k := j.sets[string(j.key)]
-	if k == nil {
-		k = j.compare(string(b.digest), string(b.version))
-		j.sets[string(j.key)] = k
-	}
-	return k
-}
-
-func (j *Judge) compare(digest, version string) *known {
-	set := j.rules.Set
-	k := &known{number: len(j.sets), set: set, whole: set, same: digest == set.Digest && version == j.rules.Version}
-	if !k.same {
-		k.set, k.unknown = j.without(digest, version)
-	}
-	for _, c := range k.set.Combos {
-		k.features = append(k.features, c.When.Features()...)
-	}
-	return k
-}
-
-// without is the set without the symbols that the rules with a digest did not look for, and the names of those.
-func (j *Judge) without(digest, version string) (*rules.Set, []string) {
-	before, kept := j.rules.Was(digest, version)
-	now := j.rules.Set.Sought()
-	for _, name := range j.rules.Checked {
-		if _, described := now[name]; !described {
-			now[name] = ""
-		}
-	}
-	if !kept && version == j.rules.Version {
-		before.Symbols = map[string]string{}
-		for _, name := range j.rules.Checked {
-			before.Symbols[name] = ""
-		}
-	}
-	gone := map[string]bool{}
-	for name, how := range now {
-		if was, sought := before.Symbols[name]; !sought || was != how {
-			gone[name] = true
-		}
-	}
-	set := *j.rules.Set
-	set.Symbols, set.Combos = maps.Clone(set.Symbols), nil
-	for _, c := range j.rules.Set.Combos { // each comes after those it reads
-		if slices.ContainsFunc(c.When.Symbols, func(name string) bool { return gone[name] }) {
-			gone[c.Symbol] = true
-		} else {
-			set.Combos = append(set.Combos, c)
-		}
-	}
-	for name := range gone {
-		delete(set.Symbols, name)
-	}
-	return &set, slices.Sorted(maps.Keys(gone))
 }

@@ -73,7 +73,7 @@ func record(t rapid.TB, set *rules.Set, c circumstances) []byte {
 		results[0].Hits = append(results[0].Hits, filters.Hit{Symbol: name, Detail: `"}`})
 	}
 	if c.bulk {
-		results[0].Facts.Bulk = &filters.Bulk{Alike: 30}
+		results[0].Facts.Bulk = &filters.Bulk{Alike: 30, AlikeStrict: 30}
 	}
 	v := scoring.Judge(set, set.PolicyFor(rules.Whose{Rcpt: c.to}), scoring.FactsOf(m, results))
 	r := verdictlog.Compose(m, results, v)

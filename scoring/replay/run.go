@@ -14,8 +14,9 @@ type Report struct {
 	Verdicts int            // all that were read
 	Was, Is  [actions]int   // by action, of those that were redone
 	Flips    map[Change]int // how many went from one action to another
-	Undone   map[string]int // by reason: Unjudged, NoFacts, NoBody, Unknown
-	Missing  map[string]int // by symbol: how many of Unknown depend on it
+	Reread   int            // of those redone: by their messages, which are kept
+	Undone   map[string]int // by reason: Unjudged, NoFacts, NoBody, NotKept, Unknown
+	Missing  map[string]int // by symbol or feature: how many of NotKept and Unknown depend on it
 	Wrong    int            // flips to a worse action of what people said is ham
 	Missed   int            // flips to a better one of what they said is spam
 }
@@ -139,6 +140,9 @@ func (r *Report) count(j Judgement) {
 		}
 		return
 	}
+	if j.Reread != nil {
+		r.Reread++
+	}
 	r.Was[j.Was]++
 	r.Is[j.Is]++
 	if j.Was != j.Is {
@@ -158,6 +162,7 @@ func (r *Report) learn(f Flip) {
 
 func (r *Report) add(o Report) {
 	r.Verdicts += o.Verdicts
+	r.Reread += o.Reread
 	r.Wrong += o.Wrong
 	r.Missed += o.Missed
 	for a := range r.Was {

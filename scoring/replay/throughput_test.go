@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"weir/filters"
 	"weir/scoring/verdictlog"
 )
 
@@ -62,4 +63,50 @@ func cpu(b *testing.B) time.Duration {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkReread judges a log again of whose verdicts all depend on a new pattern, with messages of 10 KB that are kept.
+func BenchmarkReread(b *testing.B) {
+	const records = 5_000
+	set := load(b, base)
+	after := edited(b, "policies:", "  - { id: PEARLS, about: \"p\", body: { regex: pearls }, score: 20 }\npolicies:")
+	dir := b.TempDir()
+	var letters []letter
+	for i := range records {
+		at := time.Date(2026, 11, 24, 10, 0, i, 0, time.UTC)
+		text := fmt.Sprintf("Subject: Letter %d\r\nFrom: ann@shop.example\r\n\r\n", i)
+		for n := 0; len(text) < 10_000; n++ {
+			text += fmt.Sprintf("Line %d of a letter about the garden, %x.\r\n", n, i*n)
+		}
+		letters = append(letters, letter{id: verdictlog.NewID(at), Mail: filters.Mail{
+			At: at, Session: &filters.Session{}, Envelope: &filters.Envelope{From: "ann@shop.example", To: []string{"bob@example.org"}},
+			Message: filters.ParseMessage([]byte(text)),
+		}})
+	}
+	shelf := shelfOf(b, dir, letters...)
+	defer shelf.Close()
+	var all [][]byte
+	for _, l := range letters {
+		_, line := l.under(b, set)
+		all = append(all, line)
+	}
+	r := from(after, set).rules
+	r.Kept, r.Readers = shelf, readPatterns(after)
+	n, used := 0, cpu(b)
+	for b.Loop() {
+		lines := func(_ context.Context, each func([]byte) error) error {
+			for _, line := range all {
+				if err := each(line); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		report, err := Run(b.Context(), r, lines, func(Flip) error { return nil })
+		if err != nil || report.Reread != records {
+			b.Fatalf("%v, %+v", err, report)
+		}
+		n += records
+	}
+	b.ReportMetric(float64(n)/(cpu(b)-used).Seconds(), "verdicts/cpu-s")
 }

@@ -15,9 +15,10 @@ import (
 // Sought is what a generation of rules looks for in messages: whatever is in it and not in a record's facts was not
 // true of that message. It is kept beside the log, once for all records with its digest.
 type Sought struct {
-	Digest  string            `json:"digest"`  // as in RulesID
-	Version string            `json:"version"` // as in Origin: another one may have other checks
-	Symbols map[string]string `json:"symbols"` // as of rules.Set.Sought; "" for those of checks that no rule describes
+	Digest   string            `json:"digest"`             // as in RulesID
+	Version  string            `json:"version"`            // as in Origin: another one may have other checks
+	Symbols  map[string]string `json:"symbols"`            // as of rules.Set.Sought; "" for those of checks that no rule describes
+	Features []string          `json:"features,omitempty"` // what facts hold besides symbols, as of rules.FeatureNames
 }
 
 const (
