@@ -58,6 +58,45 @@ func TestMessagesAreKeptAsTheyCame(t *testing.T) {
 		if got["bad"] != bad || want == 2 && got["good"] != good {
 			t.Errorf("%s: kept %.100q", of, got)
 		}
+		if of == "all" {
+			keptMessagesAreShown(t, filepath.Join(w.dir, "weir.yaml"), good)
+		}
+	}
+}
+
+// keptMessagesAreShown tries the verbs that take the id of a verdict whose message is kept.
+func keptMessagesAreShown(t *testing.T, conf, good string) {
+	t.Helper()
+	verb := func(args ...string) string {
+		out, err := weirVerb(t, append(args, "-c", conf)...)
+		if err != nil {
+			t.Errorf("weir %v: %v\n%s", args, err, out)
+		}
+		return out
+	}
+	id := func(words ...string) string {
+		line := verb(append([]string{"log", "--json", "-n", "1"}, words...)...)
+		r, err := verdictlog.ReadRecord([]byte(line))
+		if err != nil || !r.Kept {
+			t.Fatalf("it does not say that it is kept: %v: %s", err, line)
+		}
+		return r.ID
+	}
+	if out := verb("log", "show", id("subject:good"), "--body"); out != good {
+		t.Errorf("shown: %q", out)
+	}
+	if out := verb("log", "show", id("subject:good")); !strings.Contains(out, `"body_kept":true`) {
+		t.Errorf("shown: %s", out)
+	}
+	bad := id("action:reject")
+	if out := verb("explain", bad); !strings.Contains(out, "PRIZE in its message: line 3\n") {
+		t.Errorf("explained: %s", out)
+	}
+	if out := verb("check", "--offline", bad); !strings.HasPrefix(out, bad+": reject 20.") {
+		t.Errorf("checked: %s", out)
+	}
+	if out, err := weirVerb(t, "log", "show", "01ZZZZZZZZZZ", "--body", "-c", conf); exitCodeOf(err) != exitNoInput {
+		t.Errorf("%v: %s", err, out)
 	}
 }
 

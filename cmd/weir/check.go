@@ -34,10 +34,11 @@ type checkFlags struct {
 func (a *app) checkCommand() *cobra.Command {
 	var f checkFlags
 	c := &cobra.Command{
-		Use:   "check [FILE|DIR|MBOX|-]...",
+		Use:   "check [FILE|DIR|MBOX|ID|-]...",
 		Short: "Judge messages without SMTP",
 		Long: `Judges messages as the proxy would, and says why. A folder is searched for files; a file that begins with
-"From " is read as an mbox. With -v the whole waterfall is printed, with --json the verdict record.`,
+"From " is read as an mbox. ID is that of a verdict whose message is kept: it is judged now, with the clock, the client, the
+sender and the recipients of then. With -v the whole waterfall is printed, with --json the verdict record.`,
 		RunE: func(c *cobra.Command, args []string) error { return a.check(c.Context(), f, args) },
 	}
 	f.flags(c)
@@ -67,13 +68,20 @@ func (a *app) check(ctx context.Context, f checkFlags, args []string) error {
 	}
 	defer done()
 	worst := rules.Pass
-	err = eachMessage(a.in, args, func(path string, raw []byte) error {
-		s.raw = raw
+	one := func(path string, s submission) error {
 		r := judge(ctx, g, s).record(g)
 		r.Path = path
 		worst = max(worst, r.Verdict.Action)
 		return a.printChecked(r)
-	})
+	}
+	kept, args := keptAmong(args)
+	err = a.eachKept(kept, one)
+	if len(args) > 0 || len(kept) == 0 {
+		err = errors.Join(err, eachMessage(a.in, args, func(path string, raw []byte) error {
+			s.raw = raw
+			return one(path, s)
+		}))
+	}
 	if err == nil && f.exitCode && worst > rules.Pass {
 		return exit{code: exitNo}
 	}

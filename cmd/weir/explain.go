@@ -28,7 +28,8 @@ func (a *app) explainCommand() *cobra.Command {
 		Use:   "explain ID|FILE|-",
 		Short: "Show how a verdict came about: each symbol, the sum, the reply, what would change it",
 		Long: `Prints the waterfall of a verdict. ID is looked up in the verdict log; its first ten letters are enough if they are
-unique. FILE holds records as --json prints them, a line each, or a message, which is judged now under the rules.`,
+unique. If its message is kept, it says where in it the evidence stands. FILE holds records as --json prints them, a line
+each, or a message, which is judged now under the rules.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			return a.explain(c.Context(), args[0], dir, q)
@@ -60,6 +61,15 @@ func (a *app) explain(ctx context.Context, name, dir string, q workbench) error 
 	r, err := verdictlog.Find(folder, name)
 	if err != nil {
 		return exit{exitNoInput, err}
+	}
+	kept, err := a.shelf(folder)
+	if err != nil {
+		return err
+	}
+	defer kept.Close()
+	if raw, err := kept.Get(r.ID); err == nil {
+		r.Kept = true
+		return a.printExplained(r, locate(r, raw)...)
 	}
 	return a.printExplained(r)
 }
@@ -121,20 +131,38 @@ type explanation struct {
 	Change  *scoring.Change    `json:"change"` // null if no set of symbols would change it
 	Margins []scoring.Margin   `json:"margins"`
 	Edits   []scoring.Edit     `json:"edits"`
+	Found   []located          `json:"found,omitempty"` // in the message, if it is kept
 }
 
-func (a *app) printExplained(r *verdictlog.Record) error {
+func (a *app) printExplained(r *verdictlog.Record, found ...located) error {
 	switch {
 	case a.html:
 		return a.printPage(r)
 	case !a.json:
-		return a.printWaterfall(r)
+		return errors.Join(a.printWaterfall(r), a.printFound(found))
 	}
 	return a.printJSON(explanation{
 		ID: r.ID, Time: r.Time, Path: r.Path, Verdict: r.Verdict, Hits: scoring.Waterfall(r.Hits),
 		Shadow: r.Shadow, Errors: r.Errors, Change: changeOf(r),
-		Margins: marginsOf(r), Edits: editsOf(r),
+		Margins: marginsOf(r), Edits: editsOf(r), Found: found,
 	})
+}
+
+// printFound says where in the message the evidence stands.
+func (a *app) printFound(found []located) error {
+	var all facts
+	for _, f := range found {
+		all.add("found", "%s in its message: %s", f.Rule, f.Where)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	var b bytes.Buffer
+	all.write(&b)
+	if _, err := fmt.Fprintln(a.out, b.String()); err != nil {
+		return exit{exitIO, fmt.Errorf("writing the answer: %w", err)}
+	}
+	return nil
 }
 
 // changeOf is the smallest set of symbols without which the action would differ; nil if there is none, or if another

@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"io/fs"
 	"log/slog"
-	"path/filepath"
+	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"weir/filters"
 	"weir/proxy/console"
 	"weir/rules"
 	"weir/rules/strict"
@@ -186,7 +189,58 @@ func (a *app) keptMessage(dir, name string) (*verdictlog.Record, []byte, error) 
 	return r, raw, nil
 }
 
-// isID reports whether name can be the id of a verdict, and is not that of a file.
+// isID reports whether name can be the id of a verdict, or its beginning.
 func isID(name string) bool {
-	return name != "-" && !strings.ContainsAny(name, "./"+string(filepath.Separator))
+	const least, letters = 10, 26
+	if len(name) < least || len(name) > letters {
+		return false
+	}
+	_, ok := verdictlog.IDTime(strings.ToUpper(name) + strings.Repeat("0", letters-len(name)))
+	return ok
+}
+
+// keptAmong parts the ids of verdicts from the names of files.
+func keptAmong(args []string) (ids, files []string) {
+	for _, arg := range args {
+		if _, err := os.Stat(arg); isID(arg) && errors.Is(err, fs.ErrNotExist) {
+			ids = append(ids, arg)
+		} else {
+			files = append(files, arg)
+		}
+	}
+	return ids, files
+}
+
+// eachKept calls each with kept messages as they came.
+func (a *app) eachKept(ids []string, each func(path string, s submission) error) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	dir, err := a.verdictDir("")
+	if err != nil {
+		return exit{exitNoInput, fmt.Errorf("there is no file %s, nor a log to look for it in: %w", ids[0], err)}
+	}
+	for _, id := range ids {
+		r, raw, err := a.keptMessage(dir, id)
+		if err != nil {
+			return err
+		}
+		if err := each(r.ID, recordedSubmission(r, raw)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// recordedSubmission is a message as it came, as far as its record tells.
+func recordedSubmission(r *verdictlog.Record, raw []byte) submission {
+	s := submission{at: r.Time, client: netip.IPv4Unspecified(), from: r.Envelope.From, to: r.Envelope.To, raw: raw}
+	if client, err := netip.ParseAddr(r.Session.Client.IP); err == nil {
+		s.client = client
+	}
+	s.session = filters.Session{
+		Listener: r.Session.Listener, Hello: r.Session.Helo, Proto: r.Session.Proto, TLS: r.Session.TLS, User: r.Session.User,
+		ReverseName: r.Session.Client.RDNS, ReverseOK: r.Session.Client.RDNSOK, ReverseKnown: r.Session.Client.RDNS != "",
+	}
+	return s
 }

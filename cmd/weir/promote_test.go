@@ -12,7 +12,7 @@ import (
 )
 
 // The story of a newcomer's edit: he finds in the log that clients of a soft list are only tagged, makes that list heavier,
-// rehearses it on yesterday's mail, lets it judge beside the rules in force, and puts it in force, with the built program
+// adds a pattern of his own that no message was ever looked at for, rehearses both on yesterday's mail, which is kept, lets it judge beside the rules in force, and puts it in force, with the built program
 // and the log of the demo.
 func TestAnEditIsRehearsedShadowedAndPromoted(t *testing.T) {
 	zone, err := lookup.ParseZone(strings.NewReader("8.0.0.127.zen.demo.test. 300 IN A 127.0.0.4\n8.0.0.127.soft.demo.test. 300 IN A 127.0.0.2\n"), "story")
@@ -40,6 +40,9 @@ func TestAnEditIsRehearsedShadowedAndPromoted(t *testing.T) {
 
 	write(t, edited, strings.Replace(demo.Rules, "id: POOR, is: 127.0.0.2, score: 3", "id: POOR, is: 127.0.0.2, score: 12", 1))
 	wants(exitOK, "tag -> reject: 30", "replay", "--rules", edited)
+	appendTo(t, edited, cameraRule)
+	wants(exitOK, "of them by the messages themselves", "replay", "--rules", edited)
+	wants(exitOK, "CAMERA counts 20.00", "replay", "--rules", edited, "--fail-on", "undone>0", "--fail-on", "new_reject<31")
 	wants(exitUsage, "names no rules on trial", "promote")
 
 	text, err := os.ReadFile(conf)
@@ -63,14 +66,31 @@ func TestAnEditIsRehearsedShadowedAndPromoted(t *testing.T) {
 	if now, err := os.ReadFile(rulesFile); err != nil || string(now) != demo.Rules {
 		t.Fatalf("a promotion that was refused has changed the rules: %v", err)
 	}
-	wants(exitOK, "reloaded: generation 3", "promote", "--fail-on", "new_reject>40", "--fail-on", "better>0")
+	wants(exitOK, "reloaded: generation 3", "promote", "--fail-on", "new_reject>60", "--fail-on", "better>0")
 	if err := sendMail(client(t, w.addr, "127.0.0.8"), "a@soft.example", "bob@example.org", plainMail); codeOf(err) != 550 {
 		t.Errorf("under the rules promoted: %v, want 550", err)
+	}
+	if err := sendMail(client(t, w.addr, ""), "a@ok.example", "bob@example.org", "Subject: x\r\n\r\nBring your camera.\r\n"); codeOf(err) != 550 {
+		t.Errorf("what the new pattern is for: %v, want 550", err)
 	}
 	if before, err := os.ReadFile(rulesFile + beforeSuffix); err != nil || string(before) != demo.Rules {
 		t.Errorf("the rules before are not kept: %v", err)
 	}
 	wants(exitOK, "verdicts>0: it is", "promote", "--fail-on", "verdicts>0", "--yes")
+}
+
+// cameraRule is a pattern that some letters of the demo have and none of its rules looks for.
+const cameraRule = `rules:
+  - { id: CAMERA, about: "It asks for a camera", body: { regex: '(?i)bring your camera' }, score: 20, tests: [{ hit: "Bring your camera" }, { miss: "no" }] }
+`
+
+func appendTo(t *testing.T, file, text string) {
+	t.Helper()
+	was, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, file, string(was)+text)
 }
 
 // Where the running weir does not reload, whatever keeps it, the old rules are put back.

@@ -1,7 +1,6 @@
 package replay
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -30,22 +29,22 @@ type brief struct {
 // parse reads of a line what a brief holds, and passes over the rest: that is ten times as fast as decoding it.
 func parse(line []byte) (b brief, ok bool) {
 	ours := false
-	ok = fields(line, func(name, value []byte) {
+	ok = verdictlog.Fields(line, func(name, value []byte) {
 		switch string(name) {
 		case "schema":
-			ours = string(text(value)) == verdictlog.Schema
+			ours = string(verdictlog.Text(value)) == verdictlog.Schema
 		case "version":
-			b.version = text(value)
+			b.version = verdictlog.Text(value)
 		case "rules":
-			fields(value, func(name, value []byte) {
+			verdictlog.Fields(value, func(name, value []byte) {
 				if string(name) == "digest" {
-					b.digest = text(value)
+					b.digest = verdictlog.Text(value)
 				}
 			})
 		case "verdict":
 			b.readVerdict(value)
 		case "facts":
-			fields(value, b.readFact)
+			verdictlog.Fields(value, b.readFact)
 		case "message":
 			b.whole = true
 		case "session":
@@ -62,14 +61,14 @@ func parse(line []byte) (b brief, ok bool) {
 }
 
 func (b *brief) readVerdict(value []byte) {
-	fields(value, func(name, value []byte) {
+	verdictlog.Fields(value, func(name, value []byte) {
 		switch string(name) {
 		case "action":
-			_ = b.verdict.UnmarshalText(text(value)) // an action of a later version stays a pass, and is none below
+			_ = b.verdict.UnmarshalText(verdictlog.Text(value)) // an action of a later version stays a pass, and is none below
 		case "policy":
-			b.policy = text(value)
+			b.policy = verdictlog.Text(value)
 		case "by":
-			b.by = text(value)
+			b.by = verdictlog.Text(value)
 		case "shadow":
 			b.shadow = string(value) == "true"
 		case "early":
@@ -80,12 +79,12 @@ func (b *brief) readVerdict(value []byte) {
 
 // appendParty appends of the session what policies may ask for.
 func (b *brief) appendParty(key []byte) []byte {
-	fields(b.session, func(name, value []byte) {
+	verdictlog.Fields(b.session, func(name, value []byte) {
 		switch string(name) {
 		case "listener", "user":
 			key = append(append(key, name...), value...)
 		case "client":
-			fields(value, func(name, value []byte) {
+			verdictlog.Fields(value, func(name, value []byte) {
 				if string(name) == "ip" {
 					key = append(key, value...)
 				}
@@ -139,7 +138,7 @@ func Decided(r *verdictlog.Record) rules.Action {
 // only is a JSON object with those fields of object that have one of the names.
 func only(object []byte, names []string) []byte {
 	kept := []byte{'{'}
-	fields(object, func(name, value []byte) {
+	verdictlog.Fields(object, func(name, value []byte) {
 		if !slices.Contains(names, string(name)) {
 			return
 		}
@@ -192,96 +191,4 @@ func (b *brief) open() ([]string, error) {
 		all = append(all, o.Symbols...)
 	}
 	return all, nil
-}
-
-// text is the value of a JSON string, empty if it is none.
-func text(value []byte) []byte {
-	if len(value) < 2 || value[0] != '"' {
-		return nil
-	}
-	inside := value[1 : len(value)-1]
-	if bytes.IndexByte(inside, '\\') < 0 {
-		return inside
-	}
-	var s string
-	if json.Unmarshal(value, &s) != nil {
-		return nil
-	}
-	return []byte(s)
-}
-
-// fields calls each with the fields of a JSON object, their values as they stand. It reports false if the object does
-// not end as one does; what is within values is not checked.
-func fields(object []byte, each func(name, value []byte)) bool {
-	at := blank(object, 0)
-	if at >= len(object) || object[at] != '{' {
-		return false
-	}
-	for at = blank(object, at+1); at < len(object) && object[at] == '"'; {
-		end := skip(object, at)
-		name := object[at:end]
-		at = blank(object, end)
-		if at >= len(object) || object[at] != ':' {
-			return false
-		}
-		at = blank(object, at+1)
-		if end = skip(object, at); end == at || len(name) < 2 {
-			return false
-		}
-		each(name[1:len(name)-1], object[at:end])
-		if at = blank(object, end); at < len(object) && object[at] == ',' {
-			at = blank(object, at+1)
-		}
-	}
-	return at < len(object) && object[at] == '}'
-}
-
-func blank(s []byte, at int) int {
-	for at < len(s) && (s[at] == ' ' || s[at] == '\t' || s[at] == '\r' || s[at] == '\n') {
-		at++
-	}
-	return at
-}
-
-// skip is where the value that begins at ends: the length of s if it does not.
-func skip(s []byte, at int) int {
-	depth := 0
-	for at < len(s) {
-		switch s[at] {
-		case '"':
-			at = skipString(s, at)
-			if depth == 0 {
-				return at
-			}
-			continue
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return at
-			}
-			if depth--; depth == 0 {
-				return at + 1
-			}
-		case ',', ' ', '\t', '\r', '\n', ':':
-			if depth == 0 {
-				return at
-			}
-		}
-		at++
-	}
-	return len(s)
-}
-
-// skipString is the end of the string that begins at. Most are too short to look for their end in any other way.
-func skipString(s []byte, at int) int {
-	for at++; at < len(s); at++ {
-		switch s[at] {
-		case '"':
-			return at + 1
-		case '\\':
-			at++
-		}
-	}
-	return len(s)
 }

@@ -152,7 +152,7 @@ func (k *known) lacking(b *brief) []string {
 		return nil // before the message has come only what is final then is read
 	}
 	found := map[string]bool{}
-	fields(b.features, func(name, value []byte) {
+	verdictlog.Fields(b.features, func(name, value []byte) {
 		// A result, once it was looked for, is never nothing.
 		found[string(name)] = string(name) != authFeature || strings.Contains(string(value), `"dkim":`)
 	})

@@ -173,7 +173,7 @@ func (j *Judge) policy(b *brief) (*rules.Policy, error) {
 	}
 	j.key = append(append(j.key[:0], b.policy...), ' ')
 	all := !j.rules.Set.ByRecipientAlone()
-	fields(b.envelope, func(name, value []byte) {
+	verdictlog.Fields(b.envelope, func(name, value []byte) {
 		if n := string(name); n == "to" || n == "rcpt_rejected" || all && n == "from" {
 			j.key = append(j.key, value...)
 		}

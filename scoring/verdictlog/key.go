@@ -52,7 +52,7 @@ func parseFree(text string) (matcher, error) {
 	}
 	part := fold(text)
 	narrow := holding(part, textSender, textRecipient, textSubject, textOther)
-	return matcher{need: plain(text), narrow: narrow, hashed: hashedAddress(text, parseFree), holds: func(r *Record) bool {
+	return matcher{need: plain(text), reads: inSession | inEnvelope | inMessage, narrow: narrow, hashed: hashedAddress(text, parseFree), holds: func(r *Record) bool {
 		in := []string{r.Envelope.From, r.Session.Helo, r.Session.Client.RDNS, r.Session.Client.IP, r.ID}
 		in = append(in, recipients(r)...)
 		if m := r.Message; m != nil {
@@ -73,7 +73,7 @@ func parseAction(value string) (matcher, error) {
 	}
 	need := fmt.Sprintf(`"action":"%s"`, wanted)
 	narrow := named(nameAction, func(action string) bool { return action == wanted.String() })
-	return matcher{need: need, narrow: narrow, holds: func(r *Record) bool { return r.Verdict.Action == wanted }}, nil
+	return matcher{need: need, reads: inVerdict, narrow: narrow, holds: func(r *Record) bool { return r.Verdict.Action == wanted }}, nil
 }
 
 func parseRule(value string) (matcher, error) {
@@ -110,7 +110,7 @@ func parseError(value string) (matcher, error) {
 func parsePolicy(value string) (matcher, error) {
 	like := glob(value)
 	return matcher{
-		need: plain(longest(value)), narrow: named(namePolicy, like),
+		need: plain(longest(value)), reads: inVerdict, narrow: named(namePolicy, like),
 		holds: func(r *Record) bool { return like(r.Verdict.Policy) },
 	}, nil
 }
@@ -118,19 +118,19 @@ func parsePolicy(value string) (matcher, error) {
 func parseFrom(value string) (matcher, error) {
 	if value == "<>" {
 		return matcher{
-			narrow: named(nameNobody, func(string) bool { return true }),
-			holds:  func(r *Record) bool { return r.Envelope.From == "" },
+			reads: inEnvelope, narrow: named(nameNobody, func(string) bool { return true }),
+			holds: func(r *Record) bool { return r.Envelope.From == "" },
 		}, nil
 	}
 	like := address(value)
-	return matcher{need: plain(strings.Trim(value, "<@>")), narrow: addressed(value, textSender), hashed: hashedAddress(value, parseFrom), holds: func(r *Record) bool {
+	return matcher{need: plain(strings.Trim(value, "<@>")), reads: inEnvelope | inMessage, narrow: addressed(value, textSender), hashed: hashedAddress(value, parseFrom), holds: func(r *Record) bool {
 		return like(r.Envelope.From) || r.Message != nil && like(r.Message.HeaderFrom)
 	}}, nil
 }
 
 func parseTo(value string) (matcher, error) {
 	like := address(value)
-	return matcher{need: plain(strings.Trim(value, "<@>")), narrow: addressed(value, textRecipient), hashed: hashedAddress(value, parseTo), holds: func(r *Record) bool {
+	return matcher{need: plain(strings.Trim(value, "<@>")), reads: inEnvelope, narrow: addressed(value, textRecipient), hashed: hashedAddress(value, parseTo), holds: func(r *Record) bool {
 		return slices.ContainsFunc(recipients(r), like)
 	}}, nil
 }
@@ -139,11 +139,11 @@ func parseSubject(value string) (matcher, error) {
 	part := fold(value)
 	hashed := func(key secret) matcher {
 		whole := key.hash(value)
-		return matcher{need: whole, narrow: holding(whole, textSubject), holds: func(r *Record) bool {
+		return matcher{need: whole, reads: inMessage, narrow: holding(whole, textSubject), holds: func(r *Record) bool {
 			return r.Message != nil && r.Message.Subject == whole
 		}}
 	}
-	return matcher{need: plain(value), narrow: holding(part, textSubject), hashed: hashed, holds: func(r *Record) bool {
+	return matcher{need: plain(value), reads: inMessage, narrow: holding(part, textSubject), hashed: hashed, holds: func(r *Record) bool {
 		return r.Message != nil && strings.Contains(fold(r.Message.Subject), part)
 	}}, nil
 }
@@ -158,7 +158,7 @@ func parseIP(value string) (matcher, error) {
 	}
 	text := ip.Unmap().String()
 	narrow := within(netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()))
-	return matcher{need: text, narrow: narrow, holds: func(r *Record) bool { return r.Session.Client.IP == text }}, nil
+	return matcher{need: text, reads: inSession, narrow: narrow, holds: func(r *Record) bool { return r.Session.Client.IP == text }}, nil
 }
 
 func parseNet(value string) (matcher, error) {
@@ -170,7 +170,7 @@ func parseNet(value string) (matcher, error) {
 		}
 		network = netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen())
 	}
-	return matcher{narrow: within(network), holds: func(r *Record) bool {
+	return matcher{reads: inSession, narrow: within(network), holds: func(r *Record) bool {
 		ip, err := netip.ParseAddr(r.Session.Client.IP)
 		return err == nil && network.Contains(ip)
 	}}, nil
@@ -179,14 +179,14 @@ func parseNet(value string) (matcher, error) {
 func parseID(value string) (matcher, error) {
 	begins := beginning(value)
 	return matcher{
-		need: plain(value), narrow: holding(fold(value), textOther),
+		need: plain(value), reads: inSession, narrow: holding(fold(value), textOther),
 		holds: func(r *Record) bool { return begins(r.ID) || begins(r.Session.ID) },
 	}, nil
 }
 
 func parseCampaign(value string) (matcher, error) {
 	begins := beginning(value)
-	return matcher{need: plain(value), narrow: holding(fold(value), textOther), holds: func(r *Record) bool {
+	return matcher{need: plain(value), reads: inBulk, narrow: holding(fold(value), textOther), holds: func(r *Record) bool {
 		return r.Outcome.Bulk != nil && begins(r.Outcome.Bulk.Campaign)
 	}}, nil
 }
@@ -211,12 +211,12 @@ func parseCandidate(value string) (matcher, error) {
 	switch fold(value) {
 	case "differs":
 		return matcher{
-			need: need, narrow: named(nameTried, func(is string) bool { return is != nameUnknown }),
+			need: need, reads: inCandidate, narrow: named(nameTried, func(is string) bool { return is != nameUnknown }),
 			holds: func(r *Record) bool { return r.Candidate.Differs() },
 		}, nil
 	case "unknown":
 		return matcher{
-			need: need, narrow: named(nameTried, func(is string) bool { return is == nameUnknown }),
+			need: need, reads: inCandidate, narrow: named(nameTried, func(is string) bool { return is == nameUnknown }),
 			holds: func(r *Record) bool { return r.Candidate != nil && !r.Candidate.Differs() },
 		}, nil
 	}
@@ -225,7 +225,7 @@ func parseCandidate(value string) (matcher, error) {
 		return matcher{}, fmt.Errorf("say candidate:differs, candidate:unknown, or an action: pass, tag, subject, defer or reject; not %s", value)
 	}
 	return matcher{
-		need: need, narrow: named(nameTried, func(is string) bool { return is == wanted.String() }),
+		need: need, reads: inCandidate, narrow: named(nameTried, func(is string) bool { return is == wanted.String() }),
 		holds: func(r *Record) bool { return r.Candidate.Differs() && r.Candidate.Action == wanted },
 	}, nil
 }

@@ -37,7 +37,8 @@ type matcher struct {
 	holds func(*Record) bool
 	need  string // what a record's line must hold to match, whatever the case; "" for nothing in particular
 
-	marked bool // only a message of which something was said can match
+	reads  sections // what holds looks at; 0 for everything
+	marked bool     // only a message of which something was said can match
 
 	// narrow finds in an index those that may be meant, and says whether it is those exactly.
 	narrow func(*index.File) (found index.Set, exact bool, err error)
@@ -184,6 +185,7 @@ func parseScore(text string) (matcher, error) {
 				return matcher{}, fmt.Errorf("a score to compare with: %w", err)
 			}
 			return matcher{
+				reads:  inVerdict,
 				holds:  func(r *Record) bool { return o.holds(r.Verdict.Score, limit) },
 				narrow: scored(func(score rules.Points) bool { return o.holds(score, limit) }),
 			}, nil

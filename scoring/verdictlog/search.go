@@ -8,8 +8,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Search calls each with the records of the log in dir that q finds, the newest last. With q.Last it keeps so many in
@@ -69,7 +72,9 @@ func Lines(ctx context.Context, dir string, q Query, each func(line []byte) erro
 	for _, p := range parts {
 		err := s.lines(p, func(line []byte) error {
 			if exact {
-				return s.line(line, func(*Record) error { return each(line) })
+				if found, err := s.finds(line); !found || err != nil {
+					return err
+				}
 			}
 			return each(line)
 		})
@@ -80,25 +85,40 @@ func Lines(ctx context.Context, dir string, q Query, each func(line []byte) erro
 	return nil
 }
 
-// Count is how many records of the log in dir q finds. Where indexes know, nothing else is read.
+// Count is how many records of the log in dir q finds. Where indexes know, nothing else is read; else of each record that
+// may be meant what the words of q read, several files at a time.
 func Count(ctx context.Context, dir string, q Query) (int, error) {
 	parts, err := list(dir)
 	if err != nil {
 		return 0, err
 	}
-	s := newScan(ctx, dir, q)
-	n := 0
-	for _, p := range parts {
-		if !p.mayHold(q.Since, q.Until) {
-			continue
-		}
-		found, err := s.count(p)
-		if err != nil {
-			return 0, err
-		}
-		n += found
+	jobs := make(chan part)
+	var counting sync.WaitGroup
+	var total atomic.Int64
+	var failed atomic.Pointer[error]
+	for range min(len(parts), runtime.GOMAXPROCS(0)) {
+		counting.Go(func() {
+			s := newScan(ctx, dir, q)
+			for p := range jobs {
+				n, err := s.count(p)
+				total.Add(int64(n))
+				if err != nil {
+					failed.CompareAndSwap(nil, &err)
+				}
+			}
+		})
 	}
-	return n, nil
+	for _, p := range parts {
+		if p.mayHold(q.Since, q.Until) && failed.Load() == nil {
+			jobs <- p
+		}
+	}
+	close(jobs)
+	counting.Wait()
+	if err := failed.Load(); err != nil {
+		return 0, *err
+	}
+	return int(total.Load()), nil
 }
 
 // Find returns the record with the given id, or the only one whose id begins with it. It looks only where the time in
@@ -158,12 +178,13 @@ type scan struct {
 	dir   string
 	query Query
 	sieve sieve
-	marks Marks // nil: not read yet
+	reads sections // what tells whether it finds a record
+	marks Marks    // nil: not read yet
 }
 
 func newScan(ctx context.Context, dir string, q Query) scan {
 	q = q.keyed(dir)
-	return scan{ctx: ctx.Err, dir: dir, query: q, sieve: q.sieve()}
+	return scan{ctx: ctx.Err, dir: dir, query: q, sieve: q.sieve(), reads: q.reads()}
 }
 
 // often is how many lines are read between two looks at the context.
@@ -242,7 +263,13 @@ func (s *scan) count(p part) (int, error) {
 		c.close()
 	}
 	n := 0
-	err = s.file(p, func(*Record) error { n++; return nil })
+	err = s.lines(p, func(line []byte) error {
+		found, err := s.finds(line)
+		if found {
+			n++
+		}
+		return err
+	})
 	return n, err
 }
 

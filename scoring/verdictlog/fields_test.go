@@ -1,4 +1,4 @@
-package replay
+package verdictlog
 
 import (
 	"encoding/json"
@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// What fields reads of an object is what a decoder reads of it; of anything else it reads something or nothing, and ends.
+// What Fields reads of an object is what a decoder reads of it; of anything else it reads something or nothing, and ends.
 func FuzzFields(f *testing.F) {
 	for _, seed := range []string{
 		`{}`, `{"a":1}`, ` { "a" : [1,{"b":"]}"}] , "c":"\\\"" } `, `{"a":{"b":null},"d":-1.5e3}`, `{"a"`, `{"a":"`, `{"a":1,}`, `{"a":}`, `[`, `{"":""}`,
@@ -15,7 +15,7 @@ func FuzzFields(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, object []byte) {
 		got := map[string]string{}
-		ok := fields(object, func(name, value []byte) { got[string(text([]byte(`"`+string(name)+`"`)))] = string(value) })
+		ok := Fields(object, func(name, value []byte) { got[string(Text([]byte(`"`+string(name)+`"`)))] = string(value) })
 		var want map[string]json.RawMessage
 		if !utf8.Valid(object) || json.Unmarshal(object, &want) != nil || want == nil {
 			return
