@@ -27,7 +27,7 @@ const rereadBudget = 10 * time.Second
 // reading is how messages are looked at for what was not looked for.
 type reading struct {
 	checks  *filters.Pipeline // nil if they tell nothing of it
-	symbols []string          // of checks
+	symbols []string          // of checks, those that nobody has looked for
 	known   *known            // what is known then
 }
 
@@ -51,6 +51,7 @@ func (j *Judge) reading(k *known) *reading {
 	for i := range checks {
 		r.symbols = append(r.symbols, checks[i].Symbols...)
 	}
+	r.symbols = slices.DeleteFunc(r.symbols, func(name string) bool { return !k.unsought[name] }) // of the others the record tells
 	isContent := func(feature string) bool { return slices.Contains(contentFeatures, feature) }
 	if len(r.symbols) == 0 && !slices.ContainsFunc(k.doubtful, isContent) {
 		return r
@@ -128,7 +129,11 @@ func (j *Judge) judgeMessage(b *brief, how *reading, m filters.Mail) (*Reread, e
 	}
 	seen := scoring.FactsOf(m, results)
 	f.Hits = slices.DeleteFunc(f.Hits, func(h filters.Hit) bool { return slices.Contains(how.symbols, h.Symbol) })
-	f.Hits = append(f.Hits, seen.Hits...)
+	for _, h := range seen.Hits {
+		if slices.Contains(how.symbols, h.Symbol) {
+			f.Hits = append(f.Hits, h)
+		}
+	}
 	f.Features.ContentFeatures, f.Features.FromDomain = seen.Features.ContentFeatures, seen.Features.FromDomain
 	f.Features.Size, f.Features.Parts, f.Features.URLs, f.Features.Hops = seen.Features.Size, seen.Features.Parts, seen.Features.URLs, seen.Features.Hops
 	p, err := j.policy(b)
