@@ -141,6 +141,11 @@ func (l *loading) message(text said[string], fields ...string) *message {
 // replyTexts sets the texts of refusals and deferrals; the last file that says one holds.
 func (l *loading) replyTexts() {
 	for _, doc := range l.files {
+		for _, text := range []said[string]{doc.Reject.Text, doc.Defer.Text} {
+			if text.At.Said() && text.V == "" {
+				l.hintAt(text.At, codeTemplate, "a text for senders says nothing", "drop the key, and there is one")
+			}
+		}
 		if doc.Reject.Text.V != "" {
 			l.set.replies.rejected = l.message(doc.Reject.Text, "reasons", "id")
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -89,11 +90,41 @@ func (r *reader) malformed(err error) {
 		r.fail(0, codeWhen, err.Error(), "")
 		return
 	}
-	text := strings.TrimPrefix(e.Message, "compilation failed: ")
-	if text == "unexpected token EOF" {
-		text = "the condition ends too early"
+	text, hint := plainly(strings.TrimPrefix(e.Message, "compilation failed: "))
+	r.fail(e.From, codeWhen, text, hint)
+}
+
+var (
+	strayToken = regexp.MustCompile(`^unexpected token \w+\("(.*)"\)`)
+	mismatch   = regexp.MustCompile(`^invalid operation: (\S+) \(mismatched types (\S+) and (\S+)\)`)
+	inArray    = regexp.MustCompile(`^cannot use (\S+) as type (\S+) in array`)
+	noBool     = regexp.MustCompile(`(?:expected bool, but got|non-bool expression \(type) ([^)\s]+)`)
+	inWords    = strings.NewReplacer("[]string", "several texts", "[]interface {}", "several values", "float64", "a number", "int64", "a number", "int", "a number",
+		"string", "a text", "bool", "yes or no")
+)
+
+// plainly says what the expression library says in the words of the language, and how to put it right.
+func plainly(text string) (said, hint string) {
+	token, types := strayToken.FindStringSubmatch(text), mismatch.FindStringSubmatch(text)
+	switch {
+	case text == "unexpected token EOF":
+		return "the condition ends too early", ""
+	case strings.HasPrefix(text, "bad number syntax"):
+		return "a number ends in letters", "a unit is a factor: 10*KiB, 2*MiB"
+	case token != nil && token[1] == "=":
+		return "= is no operator", "what is equal is =="
+	case token != nil:
+		return fmt.Sprintf("%s has no place here", token[1]), ""
+	case types != nil:
+		return fmt.Sprintf("%s does not go with %s and %s", types[1], inWords.Replace(types[2]), inWords.Replace(types[3])), ""
 	}
-	r.fail(e.From, codeWhen, text, "")
+	if m := inArray.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("%s is sought where each is %s", inWords.Replace(m[1]), inWords.Replace(m[2])), ""
+	}
+	if m := noBool.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("this is %s, and must be yes or no", inWords.Replace(m[1])), "compare it, as in size > 10*KiB"
+	}
+	return text, ""
 }
 
 // walk checks a node and all below it.

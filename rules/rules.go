@@ -12,6 +12,7 @@
 package rules
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -76,6 +77,9 @@ func (m *Mode) UnmarshalText(b []byte) error {
 			*m = Mode(i)
 			return nil
 		}
+	}
+	if string(b) == "off" {
+		return errors.New("there is no mode off; shadow counts and shows, and scores nothing")
 	}
 	return fmt.Errorf("unknown mode %q; known are weighted, hard, shadow and allow", b)
 }

@@ -258,7 +258,7 @@ func benchStart(b *testing.B, t target, c *exec.Cmd) target {
 		c.Wait()
 	})
 	t.pid = c.Process.Pid
-	for range 250 {
+	for range 3000 { // a minute
 		if listens(t.addr) {
 			return t
 		}

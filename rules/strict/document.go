@@ -31,6 +31,9 @@ func Parse(data []byte, file string) (*Document, Findings) {
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	d := &Document{file: file, lines: strings.Split(strings.ReplaceAll(string(data), "\r\n", "\n"), "\n")}
 	if line, col, what := strangeByte(data); what != "" {
+		if bytes.HasPrefix(data, []byte{0xFF, 0xFE}) || bytes.HasPrefix(data, []byte{0xFE, 0xFF}) {
+			return nil, Findings{{Src: Src{file, 1, 1}, Code: CodeSyntax, Text: "the file is UTF-16", Hint: "save it as UTF-8"}}
+		}
 		return nil, Findings{d.finding(line, col, CodeSyntax, what)}
 	}
 	loader, err := yaml.NewLoader(bytes.NewReader(data))
@@ -99,6 +102,10 @@ func (d *Document) syntax(err error) Finding {
 		f.Hint = "YAML takes no tabs before the text of a line; use blanks"
 	case strings.HasPrefix(e.Message, "mapping values are not allowed"):
 		f.Hint = "a text with a colon and a blank stands in quotes"
+	case strings.HasPrefix(e.Message, "did not find expected ',' or"):
+		f.Hint = "within { } and [ ], a text with one of , [ ] { } stands in 'quotes'"
+	case strings.HasPrefix(e.Message, "found unknown escape character"):
+		f.Hint = "an expression stands in 'single quotes', where a backslash is a backslash"
 	}
 	return f
 }
