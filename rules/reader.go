@@ -87,7 +87,8 @@ func (r *reader) fail(offset int, code, text, hint string) {
 func (r *reader) malformed(err error) {
 	var e *file.Error
 	if !errors.As(err, &e) {
-		r.fail(0, codeWhen, err.Error(), "")
+		text, hint := plainly(err.Error())
+		r.fail(0, codeWhen, text, hint)
 		return
 	}
 	text, hint := plainly(strings.TrimPrefix(e.Message, "compilation failed: "))

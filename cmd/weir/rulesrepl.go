@@ -16,11 +16,16 @@ import (
 	"github.com/spf13/cobra"
 
 	"weir/filters"
+	"weir/filters/attachment"
+	"weir/filters/html"
 	"weir/filters/pattern"
 	"weir/rules"
 	"weir/rules/strict"
 	"weir/scoring"
 )
+
+// typedSymbol is what a line that is typed reports.
+const typedSymbol = "TYPED"
 
 // maxTyped bounds a line that is typed, in bytes.
 const maxTyped = 16 << 10
@@ -29,6 +34,8 @@ const replHelp = `body ~ REGEX            does the visible text match?
 header NAME ~ REGEX     does a header match?
 url ~ REGEX             does a link match?
 host ~ REGEX            does the host of a link match?
+file ~ REGEX            does the name of a file match?
+attachment { type: exe, … }     as a rule says it; likewise html { tag: form, … }, url { … }, header { … } and body { … }
 symbols                 what holds for the message
 features                what conditions read besides, and their values
 any condition           as after when: ZEN_SBL && size < 200*KiB
@@ -190,8 +197,8 @@ func (b *bench) reply(ctx context.Context, typed string) replied {
 		r.Holds, r.Detail = !reflect.ValueOf(value).IsZero(), fmt.Sprintf("%#v", value)
 		return r
 	}
-	text := "version: 1\nrules:\n  - id: TYPED\n    about: typed\n    score: 0\n    mode: shadow\n    " + ruleOf(typed) + "\n"
-	known := rules.Known{"message": slices.DeleteFunc(slices.Clone(b.known), func(name string) bool { return name == "TYPED" })}
+	text := "version: 1\nrules:\n  - id: " + typedSymbol + "\n    about: typed\n    score: 0\n    mode: shadow\n    " + ruleOf(typed) + "\n"
+	known := rules.Known{"message": slices.DeleteFunc(slices.Clone(b.known), func(name string) bool { return name == typedSymbol })}
 	set, findings := rules.Loader{FS: fstest.MapFS{"typed": {Data: []byte(text)}}, Known: known, Now: time.Now()}.Load("typed")
 	if i := slices.IndexFunc(findings, func(f strict.Finding) bool { return f.Severity == strict.Error }); i >= 0 {
 		r.Error, r.Hint = findings[i].Text, findings[i].Hint
@@ -214,19 +221,33 @@ func (b *bench) reply(ctx context.Context, typed string) replied {
 
 // match runs the pattern of set on the message.
 func (b *bench) match(ctx context.Context, set *rules.Set) (holds bool, detail string, err error) {
-	check, err := pattern.New(set.Patterns)
-	if err != nil {
-		return false, "", err
+	var check filters.Check
+	switch {
+	case len(set.Attachments) > 0:
+		check = attachment.New(set.Attachments)
+	case len(set.Elements) > 0:
+		check = html.New(set.Elements)
+	default:
+		if check, err = pattern.New(set.Patterns); err != nil {
+			return false, "", err
+		}
 	}
 	report, err := check.Run(ctx, b.mail)
-	if err != nil || len(report.Hits) == 0 {
-		return false, "", err
+	for _, h := range report.Hits {
+		if h.Symbol == typedSymbol {
+			return true, h.Detail, err
+		}
 	}
-	return true, report.Hits[0].Detail, nil
+	return false, "", err
 }
 
 // ruleOf is what a rule says in place of a line that is typed.
 func ruleOf(typed string) string {
+	for _, key := range []string{"attachment", "html", "url", "header", "body"} {
+		if rest, ok := strings.CutPrefix(typed, key); ok && strings.HasPrefix(strings.TrimSpace(rest), "{") {
+			return key + ": " + strings.TrimSpace(rest)
+		}
+	}
 	quoted := func(text string) string { return "'" + strings.ReplaceAll(strings.TrimSpace(text), "'", "''") + "'" }
 	if where, regex, ok := strings.Cut(typed, "~"); ok {
 		words := strings.Fields(where)
@@ -237,6 +258,8 @@ func ruleOf(typed string) string {
 			return words[0] + ": { regex: " + quoted(regex) + " }"
 		case len(words) == 1 && words[0] == "host":
 			return "url: { host: " + quoted(regex) + " }"
+		case len(words) == 1 && words[0] == "file":
+			return "attachment: { name: " + quoted(regex) + " }"
 		}
 	}
 	return "when: " + quoted(typed)
