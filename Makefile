@@ -19,14 +19,16 @@ parts: exim
 	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	elif [ -n "$$missing" ]; then echo "not installed, tests that need them are skipped:$$missing"; fi
 
-# Exim's package would put Postfix's out, so its program alone is installed, with the libraries and the user that it needs.
+# Exim's package would put Postfix's out, so its program alone is installed, with the libraries and the user that it needs:
+# the one with the PROXY protocol, which Debian's small one does not have.
 EXIM := /usr/local/sbin/exim4
 exim:
-	@[ ! -x $(EXIM) ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
+	@[ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null || exit 0; \
+	! { $(EXIM) -bV 2>/dev/null | grep -w PROXY >/dev/null; } || exit 0; \
 	echo "installing exim4"; dir="$$(mktemp -d)"; trap 'rm -rf "$$dir"' EXIT; cd "$$dir"; \
-	apt-get update -qq >/dev/null; apt-get download -qq exim4-daemon-light 2>/dev/null; dpkg -x exim4-daemon-light_*.deb .; \
+	apt-get update -qq >/dev/null; apt-get download -qq exim4-daemon-heavy 2>/dev/null; dpkg -x exim4-daemon-heavy_*.deb .; \
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-	  $$(dpkg-deb -f exim4-daemon-light_*.deb Depends | tr , '\n' | sed -nE 's/^ *(lib[^ |]*).*/\1/p') >/dev/null; \
+	  $$(dpkg-deb -f exim4-daemon-heavy_*.deb Depends | tr , '\n' | sed -nE 's/^ *(lib[^ |]*).*/\1/p') >/dev/null; \
 	id -u Debian-exim >/dev/null 2>&1 || useradd --system --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin Debian-exim; \
 	install usr/sbin/exim4 $(EXIM)
 

@@ -145,3 +145,31 @@ func files(t *testing.T, pattern string) []string {
 	}
 	return all
 }
+
+// By the PROXY protocol, which is all that Exim has for it, Exim knows the client; from weir without it, it takes nothing.
+func TestEximLearnsTheClient(t *testing.T) {
+	t.Parallel()
+	if !strings.Contains(command(t, needs(t, "exim4"), "-bV"), " PROXY ") {
+		lacks(t, "this Exim has no PROXY protocol")
+	}
+	behind := startExim(t, "\nbegin acl\n", "\nhosts_proxy = 127.0.0.1\nbegin acl\n")
+	for _, c := range []struct {
+		pass, from string
+		taken      bool
+	}{{"proxy", "127.0.0.3", true}, {"none", "127.0.0.4", false}} {
+		t.Run(c.pass, func(t *testing.T) {
+			w := serve(t, behind.addr, "127.0.0.1:9", noScores, "backend.pass_client: "+c.pass)
+			err := sendMail(client(t, w.addr, c.from), "ann@client.example.net", "bob@example.org", plainMail)
+			if (err == nil) != c.taken || err != nil && codeOf(err)/100 != 4 {
+				t.Errorf("the answer is %v", err)
+			}
+			if !c.taken {
+				return
+			}
+			eventually(t, "the message", func() bool { return len(behind.delivered(t)) == 1 })
+			if arrived := behind.delivered(t)[0]; !strings.Contains(arrived, "Received: from ["+c.from+"] (helo=mx1.example.org)") {
+				t.Errorf("arrived:\n%s", arrived)
+			}
+		})
+	}
+}
