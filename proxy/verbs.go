@@ -13,7 +13,7 @@ const (
 	junkLimit = 100 // commands that lead nowhere before they count as errors
 	tarpit    = time.Second
 	stressed  = 10 * time.Second // between commands, when few sessions are left
-	maxPutOff = 1000 // recipients of a message that are put off before each counts as an error
+	maxPutOff = 1000             // recipients of a message that are put off before each counts as an error
 	maxHello  = 255
 	maxEnvid  = 100 // RFC 3461 4.4
 )
