@@ -79,7 +79,7 @@ func TestCampaignsInRedis(t *testing.T) {
 func TestCampaignsOfARunningWeir(t *testing.T) {
 	w := serve(t, startSink(t).Addr(), "127.0.0.1:9", sharedRules, adminAnywhere)
 	alternate(t, 6, w)
-	w.records(t, 6)
+	first := w.records(t, 6)[0].ID
 	text, err := os.ReadFile(filepath.Join(w.dir, "weir.yaml"))
 	if err != nil {
 		t.Fatal(err)
@@ -91,6 +91,15 @@ func TestCampaignsOfARunningWeir(t *testing.T) {
 		_, out, _ := verb("--json", "bulk", "list", "-c", conf)
 		return strings.Contains(out, `"pass":5,"tag":1,`)
 	})
+	for _, said := range []struct{ word, want string }{{"spam", `"complaints":1,`}, {"ham", `"complaints":0,`}} {
+		if code, _, errs := verb("learn", said.word, "-c", conf, first); code != exitOK {
+			t.Fatalf("learn %s: exit %d, %s", said.word, code, errs)
+		}
+		eventually(t, "the complaint to be counted", func() bool {
+			_, out, _ := verb("--json", "bulk", "list", "-c", conf)
+			return strings.Contains(out, said.want)
+		})
+	}
 	campaignsSeen(t, conf, 6, w)
 	if status, _ := w.get(t, "/bulk/nothing"); status != 400 {
 		t.Errorf("a name that is none: %d", status)

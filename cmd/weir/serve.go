@@ -180,6 +180,7 @@ func (r *reloadable) listen(ctx context.Context, w *watched) error {
 	}
 	defer r.watchCertificate()()
 	defer r.watchListFiles()()
+	defer heedComplaints(c.Verdicts.Dir, w.memory, r.log)()
 	defer r.feedWatchdog()()
 	r.log.Info("serving", say...)
 	return r.run(ctx, w.listeners)

@@ -114,3 +114,34 @@ func TestRefusedEarnsNothing(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Whose mail people call spam, or goes to traps, is not spared: one may err, and one message in a hundred.
+func TestUnwantedMailEarnsNothing(t *testing.T) {
+	s := subscribed(t, issue)
+	n := 40
+	next := func(want string) {
+		t.Helper()
+		if got := symbolsOf(s.see(issue(n))); got != want {
+			t.Errorf("number %d: %q, want %q", n, got, want)
+		}
+		s.at = s.at.Add(12 * time.Hour)
+		n++
+	}
+	complain := func(message string, spam bool) {
+		t.Helper()
+		if err := Complain(context.Background(), s.memory, s.at, Complaint{message, "", []string{"paper.example"}, spam}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	complain("a", true)
+	complain("a", true) // the same, told again
+	next("BULK_EARNED")
+	complain("b", true)
+	next("")
+	complain("b taken back", false)
+	next("BULK_EARNED")
+	m := issue(n)
+	m.to = "trap1@corp.example"
+	s.see(m)
+	next("")
+}

@@ -1,0 +1,58 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"weir/filters/bulk"
+	"weir/filters/store"
+	"weir/scoring/verdictlog"
+)
+
+// heedComplaints counts, until stop is called, what people say with `weir learn` of messages in the log: each time for the
+// campaign and the proven sender of the message. Without a log there is nothing to heed.
+func heedComplaints(dir string, s store.Store, log *slog.Logger) (stop func()) {
+	if dir == "" {
+		return func() {}
+	}
+	return inBackground(func(ctx context.Context) {
+		c := verdictlog.Complaints{Dir: dir}
+		tick := time.NewTicker(listsEvery)
+		defer tick.Stop()
+		for {
+			all, err := c.Next()
+			if err != nil {
+				log.Warn("complaints are not counted", "err", err)
+			}
+			for _, one := range all {
+				if err := heed(ctx, dir, s, one); err != nil {
+					log.Warn("a complaint is not counted", "id", one.ID, "err", err)
+				}
+			}
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+}
+
+func heed(ctx context.Context, dir string, s store.Store, c verdictlog.Complaint) error {
+	r, err := verdictlog.Find(dir, c.ID)
+	if err != nil {
+		return err
+	}
+	said := bulk.Complaint{Message: c.ID + c.Time.Format(time.RFC3339Nano), Spam: c.Spam}
+	if !c.Spam {
+		said.Message = c.ID + " not " + c.Time.Format(time.RFC3339Nano)
+	}
+	if r.Bulk != nil {
+		said.Campaign = r.Bulk.Campaign
+	}
+	if r.Auth != nil {
+		said.Proven = r.Auth.Domains
+	}
+	return bulk.Complain(ctx, s, time.Now(), said)
+}
