@@ -48,12 +48,17 @@ type stream struct {
 
 func newStream(t testing.TB, memory *store.Memory) *stream {
 	t.Helper()
+	return &stream{t, New(bulkRules(t), memory), memory, start}
+}
+
+func bulkRules(t testing.TB) rules.Bulk {
+	t.Helper()
 	known := rules.Known{"bulk": nil}
 	set, findings := rules.Load(fstest.MapFS{"rules.yaml": {Data: []byte(windows)}}, "rules.yaml", known)
 	if err := findings.Err(); err != nil {
 		t.Fatal(err)
 	}
-	return &stream{t, New(set.Bulk, memory), memory, start}
+	return set.Bulk
 }
 
 func seeded() *store.Memory { return store.NewSeeded(16<<20, [16]byte{7}) }
