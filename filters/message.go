@@ -2,7 +2,6 @@ package filters
 
 import (
 	"net/mail"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -117,15 +116,4 @@ func (m *Message) Skeleton() []string { return m.visible().Skeleton }
 // Oddities are what is wrong or ambiguous in structure, encodings and HTML, each name once.
 func (m *Message) Oddities() []mime.Oddity {
 	return slices.Concat(m.document().Oddities(), m.visible().Oddities)
-}
-
-// shownLink is a link's text that is itself an address of the web.
-var shownLink = regexp.MustCompile(`^\s*https?://([A-Za-z0-9.-]+\.[A-Za-z]{2,24})(?:[/:?#\s]|$)`)
-
-// ShownHost is the host in the text of a link, in lower case, if that text is an address of the web; "" for other texts.
-func ShownHost(text string) string {
-	if says := shownLink.FindStringSubmatch(text); says != nil {
-		return strings.ToLower(says[1])
-	}
-	return ""
 }

@@ -50,7 +50,7 @@ var owners = map[string][]string{
 	"github.com/jhillyerd/enmime/v2":      {"filters/mime"},
 	"golang.org/x/net/html":               {"filters/mime/page"},
 	"golang.org/x/net/idna":               {"filters/mime/page", "filters/auth", "proxy", "rules"},
-	"golang.org/x/net/publicsuffix":       {"filters/auth", "filters/bulk", "filters/dnsbl"},
+	"golang.org/x/net/publicsuffix":       {"filters"},
 	"golang.org/x/text":                   {"filters/mime", "filters/bulk", "filters/pattern", "filters/structure"},
 	"github.com/miekg/dns":                {"filters/lookup"},
 	"github.com/hashicorp/golang-lru/v2":  {"filters/lookup", "filters/store", "filters/bulk", "filters/dnsbl"},

@@ -11,7 +11,6 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/net/idna"
-	"golang.org/x/net/publicsuffix"
 
 	"weir/filters"
 	"weir/filters/lookup"
@@ -31,21 +30,12 @@ func aligned(author string, proven []string) []string {
 	var out []string
 	seen := map[string]bool{}
 	for _, d := range proven {
-		if d != "" && !seen[d] && organisation(d) == organisation(author) {
+		if d != "" && !seen[d] && filters.Organisation(d) == filters.Organisation(author) {
 			seen[d] = true
 			out = append(out, d)
 		}
 	}
 	return out
-}
-
-// organisation is the part of a domain that somebody has registered: the public suffix and one label (RFC 7489 §3.2).
-// A domain that is itself a public suffix is an organisation of its own.
-func organisation(domain string) string {
-	if d, err := publicsuffix.EffectiveTLDPlusOne(domain); err == nil {
-		return d
-	}
-	return domain
 }
 
 // fold writes a domain as it is compared and asked for: lower case, without final dot, an international one in ASCII

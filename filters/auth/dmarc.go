@@ -90,7 +90,7 @@ func (c *dmarc) pardon(m *filters.Message, found filters.DMARC) (symbol, by stri
 		}
 	}
 	if list := mailingList(m); list != "" && slices.ContainsFunc(c.auth.DKIM, func(s filters.Signature) bool {
-		return s.Result == resultPass && organisation(s.Domain) == organisation(list)
+		return s.Result == resultPass && filters.Organisation(s.Domain) == filters.Organisation(list)
 	}) {
 		return DMARCList, ""
 	}
@@ -235,7 +235,7 @@ func (w witness) rank(author string) int {
 // make all its customers one.
 func (w witness) relative(author string) bool {
 	return w.domain != author && !w.strict && (w.result == resultPass || w.result == resultTemperror) &&
-		organisation(w.domain) == organisation(author)
+		filters.Organisation(w.domain) == filters.Organisation(author)
 }
 
 // aligned reports whether w belongs to the author (RFC 9989 §4.4). walk is the author's.

@@ -143,7 +143,7 @@ func (l ledger) deltas(m filters.Mail) []store.Delta {
 	out := []store.Delta{{Key: l.sent, N: 1, Member: clientNetwork(m), Life: history}}
 	var seen []string
 	for _, u := range m.Message.URLs() {
-		if o := organisation(u.Host); u.Host != "" && len(seen) < mostPayload && !slices.Contains(seen, o) {
+		if o := filters.Organisation(u.Host); u.Host != "" && len(seen) < mostPayload && !slices.Contains(seen, o) {
 			seen = append(seen, o)
 			out = append(out, store.Delta{Key: l.hosts, Member: o, Life: history})
 		}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/net/publicsuffix"
-
 	"weir/filters"
 	"weir/filters/store"
 )
@@ -50,16 +48,16 @@ func senderOf(m filters.Mail) sender {
 		return sender{"report:" + strings.ToLower(strings.Join(m.Envelope.To, " ")), "reports:" + network}
 	}
 	if m.Auth != nil && len(m.Auth.Domains) > 0 {
-		name := "domain:" + organisation(m.Auth.Domains[0])
+		name := "domain:" + filters.Organisation(m.Auth.Domains[0])
 		return sender{name, name}
 	}
 	for _, field := range []string{"List-Id", "List-Post", "List-Unsubscribe"} {
 		for _, value := range m.Message.Header(field) {
-			return sender{"list:" + organisation(listDomain(value)) + "@" + network, network}
+			return sender{"list:" + filters.Organisation(listDomain(value)) + "@" + network, network}
 		}
 	}
 	if d := m.Message.FromDomain(); d != "" {
-		return sender{"from:" + organisation(d) + "@" + network, network}
+		return sender{"from:" + filters.Organisation(d) + "@" + network, network}
 	}
 	return sender{}
 }
@@ -75,13 +73,6 @@ func listDomain(value string) string {
 		value = value[:end]
 	}
 	return value
-}
-
-func organisation(domain string) string {
-	if d, err := publicsuffix.EffectiveTLDPlusOne(domain); err == nil {
-		return d
-	}
-	return domain
 }
 
 // spare takes out of p what its sender has said before: his footers, disclaimers and forms are no evidence that two of

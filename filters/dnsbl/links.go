@@ -82,7 +82,7 @@ func (s *search) serversOfLinks(ctx context.Context, m filters.Mail) []subject {
 		if !isDomain(d) {
 			continue
 		}
-		d = registered(d)
+		d = filters.Organisation(d)
 		if one := (subject{d, d}); !slices.Contains(domains, one) {
 			domains = append(domains, one)
 		}

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
 	"weir/filters"
 	"weir/filters/lookup"
 	"weir/filters/mime"
@@ -69,20 +67,12 @@ func (z zone) domain(d string, a rules.Ask) subject {
 		return subject{}
 	}
 	if z.Host == rules.RegisteredHost || z.Host == "" && (a == rules.AskURLHost || a == rules.AskURLNS) {
-		d = registered(d)
+		d = filters.Organisation(d)
 	}
 	if z.Hash != "" {
 		return z.hashed(d)
 	}
 	return subject{d, d}
-}
-
-// registered is the domain that somebody has registered, of which d is a part; d itself if there is none.
-func registered(d string) string {
-	if r, err := publicsuffix.EffectiveTLDPlusOne(d); err == nil {
-		return r
-	}
-	return d
 }
 
 // hashed asks for the hexadecimal digits of a text's hash.

@@ -76,8 +76,8 @@ func holds(r *rules.Element, e *mime.Element, left *int) (evidence string, ok bo
 		return "", false
 	}
 	if r.Differs {
-		shown := filters.ShownHost(e.Text)
-		if shown == "" || e.Host == "" || isUnder(shown, e.Host) || isUnder(e.Host, shown) {
+		shown := filters.Misleads(e.Text, e.Host)
+		if shown == "" {
 			return "", false
 		}
 		evidence = shown + " goes to " + e.Host
@@ -99,12 +99,6 @@ func holds(r *rules.Element, e *mime.Element, left *int) (evidence string, ok bo
 		evidence = e.Tag + " " + r.Attr + "=" + value
 	}
 	return evidence, true
-}
-
-// isUnder reports whether host is domain or lies under it. A "www." does not count.
-func isUnder(host, domain string) bool {
-	domain = strings.TrimPrefix(domain, "www.")
-	return host == domain || strings.HasSuffix(host, "."+domain)
 }
 
 func shorten(s string) string {

@@ -88,7 +88,7 @@ func senders(m filters.Mail) []filters.Hit {
 	name, _, _ := cutLast(value, "<")
 	for _, other := range addressInText.FindAllString(name, 2) {
 		_, otherDomain, _ := strings.Cut(strings.ToLower(other), "@")
-		if !related(otherDomain, domain) && !strings.Contains(strings.ToLower(name), " via ") {
+		if filters.Organisation(otherDomain) != filters.Organisation(domain) && !strings.Contains(strings.ToLower(name), " via ") {
 			found = append(found, filters.Hit{Symbol: fromNameAddress, Detail: fmt.Sprintf("%s is from %s", shorten(name), address)})
 			break
 		}
@@ -130,20 +130,6 @@ func recipients(m filters.Mail) []string {
 		all = append(all, addressInText.FindAllString(to, 20)...)
 	}
 	return all
-}
-
-// related reports whether two domains are of one organisation as far as their last labels say.
-func related(a, b string) bool { return organisation(a) == organisation(b) }
-
-// organisation is the last two labels of a domain, or three under an ending like co.uk. A list of endings would say
-// it better; here a mistake costs a little evidence.
-func organisation(domain string) string {
-	labels := strings.Split(strings.ToLower(domain), ".")
-	n := 2
-	if last := len(labels) - 1; last >= 2 && len(labels[last]) == 2 && len(labels[last-1]) <= 3 {
-		n = 3
-	}
-	return strings.Join(labels[max(0, len(labels)-n):], ".")
 }
 
 func cutLast(text, separator string) (before, after string, found bool) {

@@ -148,12 +148,11 @@ func links(m filters.Mail) []filters.Hit {
 	hosts := map[string][]string{}
 	misleads, many := false, false
 	for _, u := range m.Message.URLs() {
-		says := filters.ShownHost(u.Text)
-		if !misleads && says != "" && u.Host != "" && !related(says, u.Host) {
+		if says := filters.Misleads(u.Text, u.Host); !misleads && says != "" {
 			misleads = true
 			found = append(found, filters.Hit{Symbol: linkMisleads, Detail: fmt.Sprintf("%s goes to %s", shorten(says), u.Host)})
 		}
-		house := organisation(u.Host)
+		house := filters.Organisation(u.Host)
 		if isNumbered(u.Host, house) && !slices.Contains(hosts[house], u.Host) {
 			hosts[house] = append(hosts[house], u.Host)
 		}
