@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"weir/filters"
 	"weir/filters/store"
 )
 
@@ -31,7 +32,7 @@ func Complain(ctx context.Context, memory store.Store, at time.Time, c Complaint
 		deltas = append(deltas, store.Delta{Key: id(memory.Merged(at, uint32(name))).key(of), Member: c.Message, Life: life})
 	}
 	if len(c.Proven) > 0 {
-		l := ledgerNamed("domain:"+organisation(c.Proven[0]), memory.Hasher())
+		l := ledgerNamed("domain:"+filters.Organisation(c.Proven[0]), memory.Hasher())
 		of := l.withdrawn
 		if c.Spam {
 			of = l.unwanted
