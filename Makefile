@@ -4,7 +4,7 @@ GO ?= go
 REPORT ?=
 SHARED ?= ../shared
 
-.PHONY: build check test parts exim bench fuzz demo torture campaign suites
+.PHONY: build check test parts exim bench fuzz demo clock torture campaign suites
 
 build:
 	$(GO) build -trimpath -o weir ./cmd/weir
@@ -53,6 +53,10 @@ demo:
 # What the whole program costs, into docs/performance.md.
 bench:
 	$(GO) test -run '^$$' -bench Program -benchtime 4000x ./cmd/weir | tee /dev/stderr | $(GO) run ./.ci/performance docs/performance.md
+
+# Whether all holds when the clock is set while weir runs: weir is built with another time package, and Go's library with it.
+clock:
+	$(GO) test -v -count=1 -timeout 30m -tags clock -run TestTheClockIsSet ./cmd/weir
 
 # What runs against $(SHARED): never part of `make test`.
 campaign: build

@@ -60,15 +60,15 @@ func serve(t *testing.T, backend, dns, rules string, more ...string) *served {
 	write(t, filepath.Join(s.dir, "rules.yaml"), rules)
 	group := map[string]string{}
 	for i, line := range more {
-		for _, name := range []string{"listen", "backend", "verdicts"} {
+		for _, name := range []string{"listen", "backend", "verdicts", "limits"} {
 			if setting, ok := strings.CutPrefix(line, name+"."); ok {
 				group[name], more[i] = group[name]+", "+setting, ""
 			}
 		}
 	}
 	write(t, filepath.Join(s.dir, "weir.yaml"), fmt.Sprintf("version: 1\nhostname: mx1.example.org\nlisten: [{ addr: \"127.0.0.1:0\"%s }]\n"+
-		"backend: { addrs: [%q], timeout: 20s%s }\ndns: { servers: [%q] }\nlimits: { sessions_per_ip: 1000 }\nrules: rules.yaml\nverdicts: { dir: %s }\n%s",
-		group["listen"], backend, group["backend"], dns, cmp.Or(strings.TrimPrefix(group["verdicts"], ", dir: "), "verdicts"), strings.Join(more, "\n")))
+		"backend: { addrs: [%q], timeout: 20s%s }\ndns: { servers: [%q] }\nlimits: { sessions_per_ip: 1000%s }\nrules: rules.yaml\nverdicts: { dir: %s }\n%s",
+		group["listen"], backend, group["backend"], dns, group["limits"], cmp.Or(strings.TrimPrefix(group["verdicts"], ", dir: "), "verdicts"), strings.Join(more, "\n")))
 	c := exec.Command(binary, "serve", "-c", filepath.Join(s.dir, "weir.yaml"))
 	c.Stderr = s.log
 	if err := c.Start(); err != nil {
