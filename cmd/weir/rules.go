@@ -32,7 +32,7 @@ func (a *app) rulesListCommand() *cobra.Command {
 			table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 			for _, s := range sortedSymbols(set) {
 				if a.json {
-					if err := a.printJSON(symbolView(s)); err != nil {
+					if err := a.printJSON(symbolView(set, s)); err != nil {
 						return err
 					}
 					continue
@@ -44,19 +44,33 @@ func (a *app) rulesListCommand() *cobra.Command {
 	}
 }
 
-// symbolJSON is a symbol as `rules list --json` prints it.
+// symbolJSON is a symbol as `rules list --json` and `rules show --json` print it.
 type symbolJSON struct {
-	Rule   string       `json:"rule"`
+	Rule     string        `json:"rule"`
+	Score    rules.Points  `json:"score"` // under policies that say no other
+	Mode     string        `json:"mode"`
+	Family   string        `json:"family,omitempty"`
+	Public   string        `json:"public,omitempty"`
+	About    string        `json:"about,omitempty"`
+	Src      string        `json:"src"`
+	Policies []policyScore `json:"policies,omitempty"` // in the order in which they are asked
+}
+
+// policyScore is what a symbol is worth under a policy that says so.
+type policyScore struct {
+	Policy string       `json:"policy"`
 	Score  rules.Points `json:"score"`
-	Mode   string       `json:"mode"`
-	Family string       `json:"family,omitempty"`
-	Public string       `json:"public,omitempty"`
-	About  string       `json:"about,omitempty"`
 	Src    string       `json:"src"`
 }
 
-func symbolView(s *rules.Symbol) symbolJSON {
-	return symbolJSON{s.Name, s.Points, s.Mode.String(), s.Family, s.Public, s.About, s.Src.String()}
+func symbolView(set *rules.Set, s *rules.Symbol) symbolJSON {
+	v := symbolJSON{Rule: s.Name, Score: s.Points, Mode: s.Mode.String(), Family: s.Family, Public: s.Public, About: s.About, Src: s.Src.String()}
+	for _, p := range set.Policies {
+		if own, ok := p.Scores[s.Name]; ok {
+			v.Policies = append(v.Policies, policyScore{p.ID, own.Points, own.Src.String()})
+		}
+	}
+	return v
 }
 
 func sortedSymbols(set *rules.Set) []*rules.Symbol {
@@ -93,7 +107,7 @@ func (a *app) showSymbol(name string) error {
 		return exit{exitNoInput, fmt.Errorf("no symbol %s; `weir rules list` prints them all", name)}
 	}
 	if a.json {
-		return a.printJSON(symbolView(s))
+		return a.printJSON(symbolView(set, s))
 	}
 	fmt.Fprintf(a.out, "%s  %s points, %s\n  %s\n  %s\n", s.Name, s.Points, s.Mode, s.About, s.Src)
 	if s.Family != "" {
@@ -105,10 +119,8 @@ func (a *app) showSymbol(name string) error {
 	for _, o := range s.Changed {
 		fmt.Fprintf(a.out, "  was %s until %s: %s\n", o.Was, o.Src, o.Why)
 	}
-	for _, p := range set.Policies {
-		if own, ok := p.Scores[name]; ok {
-			fmt.Fprintf(a.out, "  %s under the policy %s, at %s\n", own.Points, p.ID, own.Src)
-		}
+	for _, own := range symbolView(set, s).Policies {
+		fmt.Fprintf(a.out, "  %s under the policy %s, at %s\n", own.Score, own.Policy, own.Src)
 	}
 	for _, p := range set.Proofs {
 		if p.Rule == name {
