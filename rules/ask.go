@@ -150,7 +150,7 @@ func (l *loading) asks(doc oneOrMany[string], allowed []Ask) []Ask {
 
 // asking reads how a zone is asked.
 func (l *loading) asking(z *Zone, doc zoneDoc) {
-	if len(doc.Ask) == 0 && doc.Self.Said() {
+	if len(doc.Ask) == 0 && doc.Self.Said() && !doc.Self.Meant("ask") {
 		l.hintAt(doc.Self, codeMissing, `the key "ask" is missing`, "a zone can be asked for: "+strings.Join(askNames, ", "))
 	}
 	z.Ask = l.asks(doc.Ask, nil)

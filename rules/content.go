@@ -105,7 +105,7 @@ func (l *loading) attachment(symbol string, doc *attachmentDoc) Attachment {
 		a.Types = append(a.Types, kind.V)
 	}
 	switch sizes := doc.Size; {
-	case !doc.Self.Said():
+	case !doc.Self.Said() || doc.Self.Meant("name", "declared", "member", "type", "size"):
 	case !doc.Name.At.Said() && !doc.Declared.At.Said() && !doc.Member.At.Said() && len(doc.Type) == 0 && !sizes.Self.Said():
 		l.hintAt(doc.Self, codeMatcher, "this holds for every file", "say something of it: name, declared, member, type or size")
 	case sizes.Below.At.Said() && sizes.Below.V <= sizes.From.V:
@@ -127,7 +127,7 @@ func (l *loading) element(symbol string, doc *elementDoc) Element {
 		e.AtLeast = doc.AtLeast.V
 	}
 	switch {
-	case !doc.Self.Said():
+	case !doc.Self.Said() || doc.Self.Meant("tag", "attr", "text_differs"):
 	case len(doc.Tag) == 0 && !doc.Attr.At.Said() && !doc.Differs.V:
 		l.hintAt(doc.Self, codeMatcher, "this does not say which elements are meant", "name them by `tag:`, or an attribute that they have by `attr:`")
 	case doc.Regex.At.Said() && !doc.Attr.At.Said():

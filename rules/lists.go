@@ -234,7 +234,7 @@ func (l *loading) list(name string, at strict.Value, doc *listDoc) *List {
 		l.hintAt(doc.Type.At, codeList, fmt.Sprintf("a list of type %s is not known", doc.Type.At.Quoted()), strict.DidYouMean(doc.Type.V, listTypeNames))
 		return list
 	}
-	if doc.Inline == nil && !doc.File.At.Said() && doc.Self.Said() {
+	if doc.Inline == nil && !doc.File.At.Said() && doc.Self.Said() && !doc.Self.Meant("inline", "file") {
 		l.hintAt(doc.Self, codeMissing, fmt.Sprintf("the list %s has no entries", name), "give it `inline:` or `file:`")
 	}
 	for _, entry := range doc.Inline {

@@ -20,7 +20,7 @@ func (l *loading) rules(doc *fileDoc) {
 }
 
 func (l *loading) rule(r *ruleDoc) {
-	if r.About.V == "" && !r.About.At.Said() {
+	if !r.About.At.Said() && !r.Self.Meant("about") {
 		l.hintAt(r.ID.At, codeMissing, fmt.Sprintf("the rule %s does not say what it is about", r.ID.V), "give it `about:` with one sentence for humans")
 	}
 	l.scored(r.Self, r.Score, r.Mode.V)
@@ -49,6 +49,9 @@ func (l *loading) rule(r *ruleDoc) {
 // matcher reads what a rule looks for into m. It reports false if the rule does not say exactly one thing.
 func (l *loading) matcher(r *ruleDoc, m *Matchers) bool {
 	found := r.matcherDoc.said()
+	if len(found) == 0 && r.Self.Meant("attachment", "body", "check", "header", "html", "url", "when", "who") {
+		return false
+	}
 	if len(found) != 1 {
 		text := fmt.Sprintf("the rule %s does not say what to look for", r.ID.V)
 		if len(found) > 1 {
@@ -120,14 +123,15 @@ func (l *loading) urlPattern(p *Pattern, u *urlDoc) {
 
 // expressions reads one expression, or several and how many of them must match.
 func (l *loading) expressions(p *Pattern, self strict.Value, e expressionsDoc) {
-	if !self.Said() {
+	one, several := e.Regex.At.Said(), e.Any.At.Said()
+	if !self.Said() || !one && !several && self.Meant("regex", "any", "host") {
 		return
 	}
 	switch {
-	case e.Regex.At.Said() == e.Any.At.Said():
+	case one == several:
 		l.hintAt(self, codeMatcher, "this must say one expression or several", "give it either `regex:` or `any:`")
 		return
-	case e.Regex.At.Said():
+	case one:
 		p.Any = l.several([]said[string]{e.Regex})
 	case e.Any.List.At.Said() && !strings.HasPrefix(e.Any.List.V, "list."):
 		l.hintAt(e.Any.List.At, codeMatcher, "this must be several expressions, or the name of a list", "write [ … ] around them, or list.NAME")

@@ -95,7 +95,7 @@ func (l *loading) userWindow(doc userWindowDoc) {
 			l.errorAt(n.At, codeWindow, "a number is at least 1")
 		}
 	}
-	if w.Messages+w.Recipients+w.Refused+w.Networks == 0 {
+	if w.Messages+w.Recipients+w.Refused+w.Networks == 0 && !doc.Self.Meant("messages", "recipients", "refused", "networks") {
 		l.hintAt(doc.ID.At, codeWindow, fmt.Sprintf("%s counts nothing", doc.ID.V), "say messages:, recipients:, refused: or networks:")
 	}
 	l.against(doc.Mode, "a window of what a user sends")

@@ -73,7 +73,7 @@ func (l *loading) policies() {
 			p.Mark = l.mark(d.Subject, general.Mark)
 			l.marksNothing(d.Subject, " under the policy "+d.ID.V, p)
 			l.worth(p, d)
-			if !d.Whose.all().forSomebody() {
+			if !d.Whose.all().forSomebody() && !d.Self.Meant("rcpt", "sender", "user", "listener", "net") {
 				l.hintAt(d.ID.At, codePolicy, fmt.Sprintf("the policy %s is for nobody", d.ID.V),
 					"give it `rcpt:` with addresses, *@example.org or list.NAME, or sender:, user:, listener: or net:")
 			}

@@ -17,9 +17,10 @@ var (
 	lowerName  = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,63}$`)
 )
 
-// missing reports that a needed key is not in the mapping v. If v itself could not be read, that is reported already.
+// missing reports that a needed key is not in the mapping v. If v itself could not be read, or says the key in other letters,
+// that is reported already.
 func (l *loading) missing(v strict.Value, key string) {
-	if v.Said() {
+	if v.Said() && !v.Meant(key) {
 		l.errorAt(v, codeMissing, "the key %q is missing", key)
 	}
 }

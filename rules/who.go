@@ -59,7 +59,7 @@ func (l *loading) who(symbol string, doc *whoDoc) Who {
 		return w
 	}
 	w.whose, _ = l.audience(doc.Whose)
-	if !append(doc.Whose.all(), doc.Proven).forSomebody() {
+	if !append(doc.Whose.all(), doc.Proven).forSomebody() && !doc.Self.Meant("rcpt", "sender", "user", "listener", "net", "proven") {
 		l.hintAt(doc.Self, codePolicy, fmt.Sprintf("the rule %s is about nobody", symbol), "give it sender:, net:, rcpt:, user:, listener: or proven:")
 	}
 	w.proven = l.proven(doc.Proven)

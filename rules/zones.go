@@ -192,7 +192,7 @@ func (l *loading) match(self strict.Value, doc matchDoc) AddrMatch {
 			m.Bits = byte(doc.Bits.V)
 		}
 	}
-	if !limited && self.Said() {
+	if !limited && self.Said() && !self.Meant("is", "bits", "octet1", "octet2", "octet3", "octet4") {
 		l.hintAt(self, codeMissing, "this does not say which addresses it means", "give it `is:`, `bits:` or `octet1:` to `octet4:`")
 	}
 	return m

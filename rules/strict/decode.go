@@ -33,7 +33,7 @@ func Decode(data []byte, file string, into any) Findings {
 
 // Decode is like the function Decode.
 func (d *Document) Decode(into any) Findings {
-	d.findings, d.aliased = nil, 0
+	d.findings, d.meant, d.aliased = nil, map[*yaml.Node][]string{}, 0
 	Value{d, d.root}.Decode(into)
 	return d.findings
 }
@@ -248,6 +248,10 @@ func (v Value) decodeStruct(into reflect.Value) {
 			f.Hint = "YAML merge keys are not read; repeat the keys"
 		}
 		v.doc.report(f)
+		if near := Nearest(name, names); near != "" {
+			group := resolve(v.node)
+			v.doc.meant[group] = append(v.doc.meant[group], near)
+		}
 	})
 }
 

@@ -22,8 +22,9 @@ type Document struct {
 	root     *yaml.Node
 	literal  bool // a secret stands only where a SecretText is read
 	findings Findings
-	aliased  int // values decoded through aliases
-	depth    int // of aliases being decoded
+	meant    map[*yaml.Node][]string // by groups of keys, what unknown ones were perhaps meant to be
+	aliased  int                     // values decoded through aliases
+	depth    int                     // of aliases being decoded
 }
 
 // Parse reads data, the contents of file, as exactly one YAML document. The Document is nil if that is not possible.

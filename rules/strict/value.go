@@ -2,6 +2,7 @@ package strict
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v4"
@@ -16,6 +17,12 @@ type Value struct {
 
 // Said reports whether there is such a value in the file.
 func (v Value) Said() bool { return v.node != nil }
+
+// Meant reports whether v is a group of keys, already read into a struct, in which an unknown one was perhaps meant to be one
+// of keys. The finding at it says so, and that it is missing need not be said again.
+func (v Value) Meant(keys ...string) bool {
+	return v.node != nil && slices.ContainsFunc(v.doc.meant[resolve(v.node)], func(key string) bool { return slices.Contains(keys, key) })
+}
 
 // Src is where the value begins.
 func (v Value) Src() Src {
