@@ -10,7 +10,7 @@ build:
 	$(GO) build -trimpath -o weir ./cmd/weir
 
 # What the integration tests need. Installed when we may; a test whose part is missing says so and is skipped.
-PARTS := redis-server:/usr/bin/redis-server postfix:/usr/sbin/postfix rbldnsd:/usr/sbin/rbldnsd unbound:/usr/sbin/unbound swaks:/usr/bin/swaks haproxy:/usr/sbin/haproxy dovecot-lmtpd:/usr/sbin/dovecot dovecot-submissiond:/usr/lib/dovecot/submission openssl:/usr/bin/openssl \
+PARTS := redis-server:/usr/bin/redis-server postfix:/usr/sbin/postfix rbldnsd:/usr/sbin/rbldnsd unbound:/usr/sbin/unbound swaks:/usr/bin/swaks haproxy:/usr/sbin/haproxy dovecot-lmtpd:/usr/sbin/dovecot dovecot-submissiond:/usr/lib/dovecot/submission dovecot-imapd:/usr/lib/dovecot/imap dovecot-sieve:/usr/bin/sievec openssl:/usr/bin/openssl \
 	msmtp:/usr/bin/msmtp python3:/usr/bin/python3 libnet-ssleay-perl:/usr/share/doc/libnet-ssleay-perl
 parts: exim
 	@missing=; for p in $(PARTS); do [ -x "$${p#*:}" ] || missing="$$missing $${p%%:*}"; done; \
