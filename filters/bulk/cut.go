@@ -147,11 +147,17 @@ const (
 		"enviada em assunto verzonden aan onderwerp wysłano wysłane do temat gönderilen tarih kime konu дата отправлено кому тема копия надіслано "
 )
 
+// longestName is the bytes of a name of a field, with what may stand around it.
+const longestName = 40
+
 // isField reports whether line is a header field whose name is one of names.
 func isField(line, names string) bool {
-	name, _, found := strings.Cut(strings.ReplaceAll(line, "*", ""), ":")
-	name = strings.ToLower(strings.TrimSpace(name))
-	return found && name != "" && !strings.Contains(name, " ") && strings.Contains(names, " "+name+" ")
+	name, _, found := strings.Cut(line, ":")
+	if !found || len(name) > longestName {
+		return false
+	}
+	name = strings.ToLower(strings.TrimSpace(strings.ReplaceAll(name, "*", "")))
+	return name != "" && !strings.Contains(name, " ") && strings.Contains(names, " "+name+" ")
 }
 
 // startsHeader reports whether the first line that is not empty looks like one of an included message.

@@ -62,3 +62,15 @@ func TestLift(t *testing.T) {
 		}
 	}
 }
+
+// Whatever has the first stem of a disclaimer, as people write it, is looked at.
+func TestNoDisclaimerIsOverlooked(t *testing.T) {
+	for _, stems := range disclaimers {
+		first := []rune(stems[0])
+		for _, stem := range []string{stems[0], strings.ToUpper(stems[0]), strings.ToUpper(string(first[:1])) + string(first[1:])} {
+			if !mayDisclaim("a text with " + stem + " in it") {
+				t.Errorf("%q is overlooked", stem)
+			}
+		}
+	}
+}

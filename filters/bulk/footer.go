@@ -57,10 +57,11 @@ const disclaimerStems = 4
 // disclaims reports whether a paragraph is a company's disclaimer: the same in many words below all that it sends, and
 // below what others send, for its words are copied.
 func disclaims(paragraph []string) bool {
-	text := strings.ToLower(strings.Join(paragraph, " "))
-	if len(text) > 4*longestLine {
+	text := strings.Join(paragraph, " ")
+	if len(text) > 4*longestLine || !mayDisclaim(text) {
 		return false
 	}
+	text = strings.ToLower(text)
 	for _, stems := range disclaimers {
 		if !strings.Contains(text, stems[0]) {
 			continue
@@ -76,6 +77,12 @@ func disclaims(paragraph []string) bool {
 		}
 	}
 	return false
+}
+
+// mayDisclaim reports whether text has a piece of the first stem of a disclaimer, in small letters or in capitals. It is
+// asked first because most paragraphs are none.
+func mayDisclaim(text string) bool {
+	return containsAny(text, "fiden", "FIDEN", "ulich", "ULICH", "фиденц", "ФИДЕНЦ", "welijk", "WELIJK", "ufn", "UFN")
 }
 
 // absences are the stems of which people's notes are made that they are away, a language a line.
