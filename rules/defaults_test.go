@@ -9,6 +9,8 @@ import (
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"weir/rules/strict"
 )
 
 // digests are the released rules. A file that was released never changes: rules that pin it would change their verdicts.
@@ -54,6 +56,40 @@ func TestPinnedDefaults(t *testing.T) {
 		}
 		if set, from := load(true); from != builtinName || set.Pinned() != "" {
 			t.Errorf("the newest of %q is %s", text, from)
+		}
+	}
+}
+
+// A release loads by itself: whatever becomes of the newest rules changes nothing of it, and takes no name from a file that pins
+// it. What is written over here can not even be read.
+func TestPinnedDefaultsAreOfTheirOwnFileAlone(t *testing.T) {
+	const own = "version: 1\ninclude: [builtin:defaults]\ndefaults: 2026.1\nthresholds: { tag: 6, reject: 15 }\n" +
+		"rules: [{ id: HTML_FORM, about: a form, body: { regex: form }, score: 1 }, { id: TEXT_SLOW, about: slow, check: pattern, score: 1 }]\n"
+	known := Loader{Known: testKnown(), Now: now}
+	load := func(text string) (*Set, strict.Findings) {
+		known.FS = fstest.MapFS{"rules.yaml": {Data: []byte(text)}}
+		return known.Load("rules.yaml")
+	}
+	if _, findings := load(strings.Replace(own, "defaults: 2026.1\n", "", 1)); len(findings) != 2 {
+		t.Fatalf("the newest rules have not these two names, so nothing is shown: %v", findings)
+	}
+	before, findings := load(own)
+	if len(findings) > 0 {
+		t.Fatal(findings)
+	}
+	newest := builtinText
+	defer func() { builtinText = newest }()
+	builtinText = "rules: nothing"
+	after, findings := load(own)
+	if len(findings) > 0 {
+		t.Fatal(findings)
+	}
+	if before.Digest != after.Digest || len(before.Symbols) != len(after.Symbols) {
+		t.Errorf("%s with %d symbols became %s with %d", before.Digest, len(before.Symbols), after.Digest, len(after.Symbols))
+	}
+	for name, s := range after.Symbols {
+		if file := s.Src.File; file != atRelease+"2026.1" && file != "rules.yaml" {
+			t.Errorf("%s is of %s", name, file)
 		}
 	}
 }
