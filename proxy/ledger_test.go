@@ -69,8 +69,9 @@ func (c stuckConn) RemoteAddr() net.Addr {
 func TestAListenerThatIsStuckIsNotAlive(t *testing.T) {
 	until := make(chan struct{})
 	f := newFront(t, func(f *front) { f.listener.Net = &stuck{f.listener.Net, until} })
-	if err := f.Alive(0); err != nil || f.Listening() != 1 {
-		t.Errorf("before: %v, %d listeners", err, f.Listening())
+	f.until("the listener is open", func() bool { return f.Listening() == 1 })
+	if err := f.Alive(0); err != nil {
+		t.Errorf("before: %v", err)
 	}
 	c := f.connect()
 	f.until("the listener is stuck", func() bool { return f.Alive(time.Millisecond) != nil })
