@@ -52,8 +52,8 @@ not list 127.0.0.1 or "invalid".
   wrong     it answers with an error code, lists everybody, or its answers are rewritten; serve does not ask it
 
 If there is a verdict log, it says too how often each list was asked in the last week, had listed something or gave no
-answer, how long it took, what went wrong last, and what losing it would cost: the verdicts are judged again without it,
-under the rules as they are now.
+answer, how long it took, what people called ham and spam (weir learn) of what it listed, what went wrong last, and what
+losing it would cost: the verdicts are judged again without it, under the rules as they are now.
 
 The exit code is 1 if a list is wrong, 69 if none answers.`,
 		Args: cobra.MaximumNArgs(1),

@@ -28,6 +28,8 @@ const healthSince = "7d"
 type listLog struct {
 	Asked   int            `json:"asked"` // verdicts for which it was asked, or its answers known from before
 	Listed  int            `json:"listed"`
+	Ham     int            `json:"ham"`     // of Listed, those that people call ham
+	Spam    int            `json:"spam"`    // of Listed, those that people call spam
 	Unknown map[string]int `json:"unknown"` // by kind of problem
 	P50US   int64          `json:"p50_us"`  // of those for which it had to be asked
 	P99US   int64          `json:"p99_us"`
@@ -91,8 +93,7 @@ func (b *dnsBench) readLists(ctx context.Context, dir string, q verdictlog.Query
 		}
 		for _, id := range zonesListing(b.set, r) {
 			if l := lists[id]; l != nil {
-				l.Listed++
-				l.Loss.add(b.set, r, id)
+				l.list(b.set, r, id)
 			}
 		}
 		return nil
@@ -153,6 +154,18 @@ func (l *listLog) add(id string, r *verdictlog.Record) {
 	}
 }
 
+// list counts r, which the list had listed.
+func (l *listLog) list(set *rules.Set, r *verdictlog.Record, id string) {
+	l.Listed++
+	switch r.Learned {
+	case verdictlog.Ham:
+		l.Ham++
+	case verdictlog.Spam:
+		l.Spam++
+	}
+	l.Loss.add(set, r, id)
+}
+
 func (l *listLog) percentile(p int) int64 {
 	if len(l.times) == 0 {
 		return 0
@@ -186,8 +199,8 @@ func (l *listLoss) add(set *rules.Set, r *verdictlog.Record, id string) {
 // printListLogs prints what the log says, a line a list, and below what went wrong last.
 func (a *app) printListLogs(all []listHealth, since time.Time) error {
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(a.out, "\nin the verdict log since %s; the columns from refusals on are what would be otherwise without the list\n", since.UTC().Format("2006-01-02 15:04"))
-	fmt.Fprintln(table, "asked\tlisted\tunknown\tp50\tp99\trefusals\tunseen\tdeferred\ttags\tworse\t list")
+	fmt.Fprintf(a.out, "\nin the verdict log since %s; ham and spam are those of listed that people call so; the columns from refusals on are what would be otherwise without the list\n", since.UTC().Format("2006-01-02 15:04"))
+	fmt.Fprintln(table, "asked\tlisted\tham\tspam\tunknown\tp50\tp99\trefusals\tunseen\tdeferred\ttags\tworse\t list")
 	for _, h := range all {
 		l := h.Log
 		unknown := 0
@@ -198,7 +211,7 @@ func (a *app) printListLogs(all []listHealth, since time.Time) error {
 		if l.Asked < l.Listed {
 			asked = "-" // older records do not say
 		}
-		fmt.Fprintf(table, "%s\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t %s\n", asked, l.Listed, unknown, usText(l.P50US), usText(l.P99US),
+		fmt.Fprintf(table, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%d\t%d\t%d\t%d\t%d\t %s\n", asked, l.Listed, l.Ham, l.Spam, unknown, usText(l.P50US), usText(l.P99US),
 			-l.Loss.Refusals, -l.Loss.Unseen, -l.Loss.Deferred, -l.Loss.Tags, l.Loss.Worse, h.Zone)
 	}
 	if err := table.Flush(); err != nil {

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"weir/filters"
 	"weir/scoring/verdictlog"
@@ -71,6 +72,21 @@ func health(t *testing.T, args ...string) (code int, out string) {
 
 func TestDNSHealthOfTheLog(t *testing.T) {
 	dir := keepRecords(t, healthLog())
+	ids := idsOf(t, dir)
+	for at, said := range map[int]string{
+		0: verdictlog.Ham, 1: verdictlog.Spam, // that no list had listed
+		100: verdictlog.Spam, 101: verdictlog.Spam, 108: verdictlog.Ham, // BIG and SMALL twice, OTHER
+		110: verdictlog.Ham, 111: verdictlog.Ham, 112: verdictlog.Spam, // BIG, SMALL and GOOD
+	} {
+		if err := verdictlog.Learn(dir, verdictlog.Mark{Time: time.Now(), Learned: said, ID: ids[at]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, said := range []string{verdictlog.Ham, verdictlog.Unlearn} { // what is taken back does not count
+		if err := verdictlog.Learn(dir, verdictlog.Mark{Time: time.Now(), Learned: said, ID: ids[102]}); err != nil {
+			t.Fatal(err)
+		}
+	}
 	code, out := health(t, "--dir", dir)
 	if code != exitOK {
 		t.Fatalf("exit %d\n%s", code, out)
@@ -87,7 +103,7 @@ func TestDNSHealthOfTheLog(t *testing.T) {
 		t.Fatalf("%v in %s", err, out)
 	}
 	l := got.Log
-	if l == nil || l.Asked != 101 || l.P50US != 50_000 || l.P99US != 99_000 || l.Unknown["timeout"] != 2 || l.Parked || l.Error.Kind != "sentinel" {
+	if l == nil || l.Asked != 101 || l.Ham != 2 || l.Spam != 3 || l.P50US != 50_000 || l.P99US != 99_000 || l.Unknown["timeout"] != 2 || l.Parked || l.Error.Kind != "sentinel" {
 		t.Errorf("got %s", out)
 	}
 	if _, out = health(t, "--dir", dir, "--since", "2099-01-01"); !strings.Contains(out, "since 2099-01-01 00:00") {
