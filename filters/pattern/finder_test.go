@@ -282,6 +282,34 @@ func BenchmarkBody10KB(b *testing.B) {
 	}
 }
 
+// manyLiterals are n texts without an operator, each another, of the words of manyExpressions.
+func manyLiterals(n int) []string {
+	word := regexp.MustCompile(`[a-z]{4,}`)
+	all := manyExpressions(n)
+	for i, e := range all {
+		words := word.FindAllString(strings.ReplaceAll(e, `\b`, ""), -1)
+		all[i] = fmt.Sprintf("(?i)%s no%d", strings.Join(words, " "), i)
+	}
+	return all
+}
+
+// BenchmarkLiterals is what 3,000 rules of plain words cost beside as many of expressions.
+func BenchmarkLiterals(b *testing.B) {
+	texts := []string{benchText(10 << 10)}
+	for kind, expressions := range map[string][]string{"expressions": manyExpressions(3000), "literals": manyLiterals(3000)} {
+		b.Run(kind, func(b *testing.B) {
+			f := mustFind(b, expressions, true)
+			mustSearch(b, f, texts)
+			began := cpu(b)
+			for b.Loop() {
+				mustSearch(b, f, texts)
+			}
+			b.ReportMetric(float64((cpu(b)-began).Nanoseconds())/1000/float64(b.N), "cpu-µs/op")
+			b.ReportMetric(float64(len(mustSearch(b, f, texts))), "hits")
+		})
+	}
+}
+
 func BenchmarkHeader(b *testing.B) {
 	texts := []string{"Re: the delivery of your order 12345 is on its way"}
 	for _, n := range []int{1, 2, 4, 6, 8, 12, 16, 32, 100} {
