@@ -80,7 +80,8 @@ func (w *watched) state() console.State {
 		Version: release, Host: w.running.Hostname, Started: w.started, Shadow: w.flags.shadow,
 		Rules:    console.Rules{Generation: g.Number, Digest: g.Rules.Digest, Reloaded: true},
 		Sessions: console.Sessions{Active: w.server.Active(), Ended: []console.Outcome{}}, Backends: w.ways.Load().health(), Lists: w.lists(),
-		Limits: []console.Limit{}, Memory: console.Memory{Counters: counters, Bytes: bytes, Max: int64(w.running.Store.Memory.Max)},
+		Limits: []console.Limit{}, Memory: console.Memory{Counters: counters, Bytes: bytes, Max: int64(w.running.Store.Memory.Max), Shared: sharing(w.memory)},
+		Bulk: console.Compared(w.loader.tally.Totals()),
 	}
 	if last := w.last.Load(); last != nil {
 		s.Rules.Reloaded, s.Rules.At = last.OK, last.at

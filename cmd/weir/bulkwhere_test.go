@@ -58,7 +58,7 @@ func TestCampaignsInRedis(t *testing.T) {
 	r := storetest.NewRedis(t)
 	setting := fmt.Sprintf("store: { redis: { addrs: [%q], timeout: 1s } }", r.Addr)
 	behind := startSink(t).Addr()
-	one, other := serve(t, behind, "127.0.0.1:9", sharedRules, setting), serve(t, behind, "127.0.0.1:9", sharedRules, setting)
+	one, other := serve(t, behind, "127.0.0.1:9", sharedRules, setting+"\n"+adminAnywhere), serve(t, behind, "127.0.0.1:9", sharedRules, setting)
 	conf := filepath.Join(one.dir, "weir.yaml")
 	if code, _, errs := verb("bulk", "list", "-c", conf); code != exitOK {
 		t.Errorf("list of nothing: exit %d, %s", code, errs)
@@ -68,6 +68,15 @@ func TestCampaignsInRedis(t *testing.T) {
 		_, out, _ := verb("--json", "bulk", "list", "-c", conf)
 		return strings.Contains(out, `"alike":6,`) && strings.Contains(out, `"pass":5,"tag":1,`)
 	})
+	_, metrics := one.get(t, "/metrics")
+	for _, want := range []string{`weir_bulk_messages_total{grade="strict"} `, `weir_bulk_senders_total{standing="exempted"} 0`, "weir_store_away 0", "weir_store_lost_total 0"} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("no %s in the metrics", want)
+		}
+	}
+	if strings.Contains(metrics, `weir_bulk_messages_total{grade="strict"} 0`) || strings.Contains(metrics, "weir_store_round_trips_total 0") {
+		t.Error("nothing was counted, or told to Redis")
+	}
 	campaignsSeen(t, conf, 6, one, other)
 	r.Stop()
 	if code, _, errs := verb("bulk", "list", "-c", conf); code != exitUnavailable || !strings.Contains(errs, "store.redis") {

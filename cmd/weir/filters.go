@@ -28,6 +28,7 @@ type parts struct {
 	resolver  *lookup.Resolver
 	guards    *dnsbl.Guards // nil: no list is ever parked
 	store     store.Store
+	tally     *bulk.Tally   // nil: nobody asks
 	dnsBudget time.Duration // for all that one check asks DNS
 }
 
@@ -52,7 +53,7 @@ func checks(set *rules.Set, patterns filters.Check, p parts) []filters.Check {
 		bounded(p.dnsBudget, auth.NewDKIM(p.resolver)),
 		bounded(p.dnsBudget, auth.NewARC(p.resolver)),
 		bounded(p.dnsBudget, auth.NewDMARC(set.Sealers, p.resolver)),
-		bulk.New(set.Bulk, p.store),
+		bulk.New(set.Bulk, p.store, p.tally),
 		greylist.New(set.Greylist, p.store),
 	)
 }

@@ -11,6 +11,7 @@ import (
 
 	"weir/filters/store"
 	"weir/filters/store/redisstore"
+	"weir/proxy/console"
 )
 
 // redisConfig is where counts are shared with other proxies; without addresses they are not.
@@ -76,6 +77,16 @@ func unshared(s store.Store) error {
 		return shared.Status().Away
 	}
 	return nil
+}
+
+// sharing is how the sharing of s goes; nil if it is not meant to be shared.
+func sharing(s store.Store) *console.Shared {
+	shared, ok := s.(*redisstore.Store)
+	if !ok {
+		return nil
+	}
+	x := shared.Status()
+	return &console.Shared{Away: x.Away != nil, Trips: x.Trips, Waiting: x.Waiting, Lost: x.Lost}
 }
 
 // share makes a store of m that is shared through Redis. saved is when m was last written, zero if it is new. m is used

@@ -16,6 +16,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
+	"weir/filters/bulk"
 	"weir/proxy"
 )
 
@@ -130,7 +131,7 @@ func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
 	guards.Store = memory
 	current := &reloadable{app: a, flags: f, running: c, log: log, level: level}
 	current.loader = c.loader(resolver, memory)
-	current.loader.guards = guards
+	current.loader.guards, current.loader.tally = guards, &bulk.Tally{}
 	if _, err := current.load(ctx, c); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@
 //	merge.go               and whether two campaigns are one
 //	bulk.go figures.go     counted, and reported
 //	earned.go              whether its sender is trusted with bulk mail
+//	tally.go               how many of each there were
 //
 // All memory is in the store, as marks, points and counters that expire, so that a new generation of rules goes on with
 // it. docs/bulk.md says how well it does and how it can be fooled.
@@ -39,10 +40,13 @@ var Readme string
 
 // New makes the check "bulk". It counts each message once, in memory, and reports how many alike messages there were,
 // itself included: Facts.Bulk, the symbols of the windows that are reached, and of the exemptions that hold. A message
-// with nothing to compare is not counted.
-func New(cfg rules.Bulk, memory store.Store) filters.Check {
+// with nothing to compare is not counted. The tally may be nil.
+func New(cfg rules.Bulk, memory store.Store, tally *Tally) filters.Check {
+	if tally == nil {
+		tally = &Tally{}
+	}
 	folder := newFolder()
-	b := &bulk{cfg: cfg, campaigns: campaigns{memory: memory, votes: map[id]float64{}}}
+	b := &bulk{cfg: cfg, tally: tally, campaigns: campaigns{memory: memory, votes: map[id]float64{}}}
 	b.readers.New = func() any { return &reader{lexer: lexer{folder: folder}} }
 	return filters.Check{
 		Name:    "bulk",
@@ -73,6 +77,7 @@ func symbols(cfg rules.Bulk) []string {
 
 type bulk struct {
 	cfg     rules.Bulk
+	tally   *Tally
 	readers sync.Pool // of *reader
 
 	mu        sync.Mutex // messages are counted one after the other: two first copies at once do not make two campaigns
@@ -199,6 +204,7 @@ func (b *bulk) count(ctx context.Context, m letter, p *print) (counted, error) {
 	if err := b.campaigns.remember(ctx, m.At, p, c.id); err != nil {
 		return counted{}, err
 	}
+	b.tally.graded[sure].Add(1)
 	return c.id.read(ctx, b.campaigns.memory, m.At, 0, b.own(m, c.id))
 }
 
@@ -239,6 +245,9 @@ func (b *bulk) report(ctx context.Context, m letter, c counted) (filters.Report,
 			r.Facts.Bulk.Exempt = d
 		}
 	}
+	if r.Facts.Bulk.Exempt != "" {
+		b.tally.exempted.Add(1)
+	}
 	return r, nil
 }
 
@@ -248,7 +257,11 @@ func (b *bulk) merged(ctx context.Context, m letter, p *print, c *candidate) (id
 	if twin == nil || err != nil {
 		return c.id, err
 	}
-	return b.campaigns.merge(ctx, m.At, c, twin, func(c id) string { return b.own(m, c) })
+	one, err := b.campaigns.merge(ctx, m.At, c, twin, func(c id) string { return b.own(m, c) })
+	if err == nil {
+		b.tally.merges.Add(1)
+	}
+	return one, err
 }
 
 // own names the counter of what the message's user has sent of campaign c; "" for strangers.

@@ -90,10 +90,13 @@ func (b *bulk) earned(ctx context.Context, m letter, r *filters.Report) error {
 	}
 	switch {
 	case old[3].N > 0:
+		b.tally.broken.Add(1)
 		r.Hits = append(r.Hits, filters.Hit{Symbol: e.Broken, Detail: "unusual since " + old[3].Since.Format(time.RFC3339)})
 	case trusted && what != "":
+		b.tally.broken.Add(1)
 		r.Hits = append(r.Hits, filters.Hit{Symbol: e.Broken, Detail: what})
 	case trusted:
+		b.tally.earned.Add(1)
 		r.Hits = append(r.Hits, filters.Hit{Symbol: e.Symbol, Detail: fmt.Sprintf("%d messages since %s", sent.N, sent.Since.Format(time.DateOnly))})
 		r.Facts.Bulk.Exempt = m.Auth.Domains[0]
 	}

@@ -43,9 +43,13 @@ func TestEarned(t *testing.T) {
 		m.header = "List-Unsubscribe: <https://news.example/leave>\r\n"
 		return m
 	})
-	r := subscribed(t, issue).see(issue(40))
+	s := subscribed(t, issue)
+	r := s.see(issue(40))
 	if symbolsOf(r) != "BULK_EARNED" || r.Facts.Bulk.Exempt != "paper.example" || r.Facts.Bulk.Alike < 1 || r.Hits[0].Detail != "40 messages since 2026-11-22" {
 		t.Errorf("%+v %+v", r.Hits, r.Facts.Bulk)
+	}
+	if got := s.tally.Totals(); got.Earned != 11 || got.Broken+got.Exempted != 0 {
+		t.Errorf("%+v, want 11 spared as earned", got)
 	}
 }
 
@@ -75,6 +79,9 @@ func TestBreak(t *testing.T) {
 			}
 			if got := symbolsOf(s.see(issue(41))); c.want != "" && c.want != "none" && got != "BULK_BREAK" {
 				t.Errorf("the next: %q", got)
+			}
+			if got := s.tally.Totals(); got.Broken != 2 || got.Earned != 10 {
+				t.Errorf("%+v, want 2 broken", got)
 			}
 			s.at = s.at.Add(quiet)
 			if got := symbolsOf(s.see(issue(42))); got != "BULK_EARNED" {

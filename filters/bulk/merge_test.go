@@ -74,6 +74,10 @@ func TestCampaignsMerge(t *testing.T) {
 	if all, err := Campaigns(context.Background(), s.memory, s.at, 2); err != nil || len(all) != 1 {
 		t.Errorf("%+v %v", all, err)
 	}
+	s.see(mail{body: texts(t, "letters")["storage.txt"]})
+	if got, want := s.tally.Totals(), (Totals{Unlike: 1, Strict: 2, Merges: 1}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
+	}
 }
 
 // Campaigns that share less, or that nobody has seen enough of, stay two.

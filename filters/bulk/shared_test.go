@@ -19,7 +19,7 @@ func TestEarnedWithRedis(t *testing.T) {
 		s := redisstore.New(redisstore.Options{Addrs: []string{r.Addr}, Prefix: "earned", Timeout: 10 * time.Second}, store.NewMemory(16<<20))
 		t.Cleanup(s.Close)
 		shared[i] = s
-		proxies[i] = &stream{t, New(bulkRules(t), s), nil, start}
+		proxies[i] = &stream{t, New(bulkRules(t), s, nil), nil, nil, start}
 	}
 	at := start
 	next := func(n int, m mail) string {

@@ -43,12 +43,14 @@ type stream struct {
 	t      testing.TB
 	check  filters.Check
 	memory *store.Memory
+	tally  *Tally
 	at     time.Time
 }
 
 func newStream(t testing.TB, memory *store.Memory) *stream {
 	t.Helper()
-	return &stream{t, New(bulkRules(t), memory), memory, start}
+	tally := &Tally{}
+	return &stream{t, New(bulkRules(t), memory, tally), memory, tally, start}
 }
 
 func bulkRules(t testing.TB) rules.Bulk {
@@ -322,6 +324,9 @@ func TestNewsletterOfAListedSignerIsCountedAndExempt(t *testing.T) {
 	}
 	if r := s.see(mail{body: letter, auth: "news.example.evil.example"}); r.Facts.Bulk.Exempt != "" {
 		t.Error("another signer is exempt")
+	}
+	if got, want := s.tally.Totals(), (Totals{Unlike: 1, Strict: 20, Exempted: 20}); got != want {
+		t.Errorf("%+v, want %+v", got, want)
 	}
 }
 

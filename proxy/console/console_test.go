@@ -34,7 +34,8 @@ func healthy() State {
 			{Rule: "KEYED", Zone: "zen.example.org", Asked: 1, Parked: true, Why: "it lists everybody", Took: Times{1, time.Second, map[float64]uint64{.1: 0, 1: 1}}},
 		},
 		VerdictLog: &Log{Waiting: 1, Room: 4096, Dropped: 7},
-		Memory:     Memory{Counters: 9, Bytes: 1234, Max: 1 << 20},
+		Memory:     Memory{Counters: 9, Bytes: 1234, Max: 1 << 20, Shared: &Shared{Trips: 31, Waiting: 32, Lost: 33}},
+		Bulk:       Compared{Unlike: 11, Loose: 12, Strict: 13, Exempted: 14, Earned: 15, Broken: 16, Merges: 17},
 	}
 }
 
@@ -172,7 +173,11 @@ func TestMetrics(t *testing.T) {
 		`weir_scan_duration_seconds_bucket{stage="dns",le="0.025"} 4`, `weir_message_size_bytes_count 3`, `weir_score_bucket{le="8"} 3`,
 		`weir_score_bucket{le="6"} 0`, `weir_rule_hits_total{rule="ZEN_SBL"} 3`, `weir_dns_queries_total{result="not_listed",zone="zen.example.org"} 6`,
 		`weir_dns_queries_total{result="unknown",zone="zen.example.org"} 2`, `weir_dns_duration_seconds_bucket{zone="zen.example.org",le="1"} 6`,
-		`weir_dns_parked{zone="zen.example.org"} 1`, `weir_bulk_campaigns 0`, `weir_bulk_memory_bytes 1234`, `weir_backend_up{backend="backend.addrs[1]"} 0`,
+		`weir_dns_parked{zone="zen.example.org"} 1`, `weir_bulk_campaigns 0`, `weir_bulk_memory_bytes 1234`,
+		`weir_bulk_messages_total{grade="none"} 11`, `weir_bulk_messages_total{grade="loose"} 12`, `weir_bulk_messages_total{grade="strict"} 13`,
+		`weir_bulk_senders_total{standing="exempted"} 14`, `weir_bulk_senders_total{standing="earned"} 15`, `weir_bulk_senders_total{standing="broken"} 16`,
+		`weir_bulk_merges_total 17`, `weir_store_away 0`, `weir_store_round_trips_total 31`, `weir_store_waiting 32`, `weir_store_lost_total 33`,
+		`weir_backend_up{backend="backend.addrs[1]"} 0`,
 		`weir_config_reload_successful 1`, `weir_verdict_log_dropped_total 7`, `weir_limited_total{limit="sessions_per_ip"} 4`,
 		`weir_alarm{alarm="disk"} 1`, `weir_alarm{alarm="reload"} 0`, `version="1.0.0"} 1`, "process_open_fds",
 	} {
@@ -185,8 +190,8 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%s is in the metrics", odd)
 		}
 	}
-	if n := strings.Count(got, "# TYPE weir_"); n != 19 {
-		t.Errorf("%d metrics, want those of the contract, limits and alarms: 19", n)
+	if n := strings.Count(got, "# TYPE weir_"); n != 26 {
+		t.Errorf("%d metrics, want those of the contract, limits and alarms: 26", n)
 	}
 }
 

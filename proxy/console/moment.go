@@ -28,6 +28,13 @@ var described = []struct {
 	{"weir_dns_parked", "1 while a DNS list is not asked.", []string{"zone"}},
 	{"weir_bulk_campaigns", "Campaigns that had mail within the last half or whole day.", nil},
 	{"weir_bulk_memory_bytes", "Memory used for what is remembered of earlier mail.", nil},
+	{"weir_bulk_messages_total", "Messages compared with earlier ones, by how surely they belong to a campaign: none, loose, strict.", []string{"grade"}},
+	{"weir_bulk_senders_total", "Messages whose sender is exempted by a list, has earned to be, or has broken with what he earned it by.", []string{"standing"}},
+	{"weir_bulk_merges_total", "Campaigns that became one with another.", nil},
+	{"weir_store_away", "1 while what is counted is not shared.", nil},
+	{"weir_store_round_trips_total", "Round trips to Redis.", nil},
+	{"weir_store_waiting", "Additions that wait to be told to Redis.", nil},
+	{"weir_store_lost_total", "Additions that were never told to Redis, or perhaps not.", nil},
 	{"weir_backend_up", "1 if mail goes to the server first; its name is the key of weir.yaml that says its address.", []string{"backend"}},
 	{"weir_config_reload_successful", "1 unless the last reload was refused.", nil},
 	{"weir_verdict_log_dropped_total", "Records that the verdict log has lost.", nil},
@@ -77,6 +84,19 @@ func (m *moment) Collect(to chan<- prometheus.Metric) {
 	}
 	gauge("weir_bulk_campaigns", float64(m.seen.count(time.Now())))
 	gauge("weir_bulk_memory_bytes", float64(s.Memory.Bytes))
+	count("weir_bulk_messages_total", float64(s.Bulk.Unlike), "none")
+	count("weir_bulk_messages_total", float64(s.Bulk.Loose), "loose")
+	count("weir_bulk_messages_total", float64(s.Bulk.Strict), "strict")
+	count("weir_bulk_senders_total", float64(s.Bulk.Exempted), "exempted")
+	count("weir_bulk_senders_total", float64(s.Bulk.Earned), "earned")
+	count("weir_bulk_senders_total", float64(s.Bulk.Broken), "broken")
+	count("weir_bulk_merges_total", float64(s.Bulk.Merges))
+	if shared := s.Memory.Shared; shared != nil {
+		gauge("weir_store_away", number(shared.Away))
+		count("weir_store_round_trips_total", float64(shared.Trips))
+		gauge("weir_store_waiting", float64(shared.Waiting))
+		count("weir_store_lost_total", float64(shared.Lost))
+	}
 	for _, b := range s.Backends {
 		gauge("weir_backend_up", number(b.Up), b.Name)
 	}

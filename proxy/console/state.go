@@ -18,6 +18,7 @@ type State struct {
 	Lists      []List     `json:"lists"`
 	VerdictLog *Log       `json:"verdict_log,omitempty"` // nil without one
 	Memory     Memory     `json:"memory"`
+	Bulk       Compared   `json:"bulk"`
 }
 
 // Names of alarms.
@@ -133,6 +134,27 @@ type Memory struct {
 	Counters int   `json:"counters"`
 	Bytes    int64 `json:"bytes"`
 	Max      int64 `json:"max"`
+
+	Shared *Shared `json:"shared,omitempty"` // nil if it is this process's alone
+}
+
+// Shared is how the sharing of what is remembered goes.
+type Shared struct {
+	Away    bool  `json:"away"`    // nothing is shared now
+	Trips   int64 `json:"trips"`   // round trips made
+	Waiting int   `json:"waiting"` // additions that wait to be told
+	Lost    int64 `json:"lost"`    // additions that were never told, or perhaps not
+}
+
+// Compared is what became of the messages that were compared with others.
+type Compared struct {
+	Unlike   uint64 `json:"unlike"` // like none before
+	Loose    uint64 `json:"loose"`
+	Strict   uint64 `json:"strict"`
+	Exempted uint64 `json:"exempted"` // spared by a list
+	Earned   uint64 `json:"earned"`   // spared, as their senders have earned
+	Broken   uint64 `json:"broken"`   // not as was earned
+	Merges   uint64 `json:"merges"`   // of two campaigns
 }
 
 // Ready reports whether mail can be taken and handed on.
