@@ -2,16 +2,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"net/netip"
 	"time"
 
+	"weir/filters"
 	"weir/filters/bulk"
+	"weir/filters/greylist"
 	"weir/filters/store"
 	"weir/scoring/verdictlog"
 )
 
 // heedComplaints counts, until stop is called, what people say with `weir learn` of messages in the log: each time for the
-// campaign and the proven sender of the message. Without a log there is nothing to heed.
+// campaign and the sender of the message. Without a log there is nothing to heed.
 func heedComplaints(dir string, s store.Store, log *slog.Logger) (stop func()) {
 	if dir == "" {
 		return func() {}
@@ -44,15 +48,21 @@ func heed(ctx context.Context, dir string, s store.Store, c verdictlog.Complaint
 	if err != nil {
 		return err
 	}
-	said := bulk.Complaint{Message: c.ID + c.Time.Format(time.RFC3339Nano), Spam: c.Spam}
+	message := c.ID + c.Time.Format(time.RFC3339Nano)
 	if !c.Spam {
-		said.Message = c.ID + " not " + c.Time.Format(time.RFC3339Nano)
+		message = c.ID + " not " + c.Time.Format(time.RFC3339Nano)
 	}
+	said := bulk.Complaint{Message: message, Spam: c.Spam}
 	if r.Bulk != nil {
 		said.Campaign = r.Bulk.Campaign
 	}
 	if r.Auth != nil {
 		said.Proven = r.Auth.Domains
 	}
-	return bulk.Complain(ctx, s, time.Now(), said)
+	grey := greylist.Complaint{Message: message, From: r.Envelope.From, To: r.Envelope.To, Spam: c.Spam}
+	if client, err := netip.ParseAddr(r.Session.Client.IP); err == nil {
+		grey.Client = (&filters.Session{Addr: netip.AddrPortFrom(client, 0)}).Network()
+	}
+	now := time.Now()
+	return errors.Join(bulk.Complain(ctx, s, now, said), greylist.Complain(ctx, s, now, grey))
 }

@@ -24,10 +24,11 @@ func (a *app) learnCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "learn", Short: "Say of messages that they are spam or ham",
 		Long: `Keeps beside the verdict log what people say of messages. It changes no verdict that was given: weir replay, rules
-stats, explain and log show where the rules were wrong. A weir that runs counts what is called spam for the message's
-campaign and for its proven sender (docs/bulk.md). ID is that of a verdict; its first ten letters are enough if they are
-unique. FILE is a message or an mbox, as it was delivered or as it came; it is found in the log by the X-Weir-Verdict that
-weir wrote, or by Message-ID and digest. One that the log does not have is kept by its digest.`,
+stats, dns health, explain and log show where the rules were wrong. A weir that runs counts what is called spam for the
+message's campaign and for its proven sender (docs/bulk.md), and the sender is a stranger to the greylist again. ID is that
+of a verdict; its first ten letters are enough if they are unique. FILE is a message or an mbox, as it was delivered or as
+it came; it is found in the log by the X-Weir-Verdict that weir wrote, or by Message-ID and digest. One that the log does
+not have is kept by its digest.`,
 	}
 	for _, verb := range []struct{ said, short string }{
 		{verdictlog.Spam, "They are spam"}, {verdictlog.Ham, "They are ham: wanted"}, {verdictlog.Unlearn, "Take back what was said"},

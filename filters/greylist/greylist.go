@@ -50,20 +50,13 @@ func (g *greylist) run(ctx context.Context, m filters.Mail) (filters.Report, err
 	if !client.IsValid() {
 		return filters.Report{}, nil
 	}
-	var deltas []store.Delta
-	var keys []string
-	for _, domain := range domains(m.Envelope.To) {
-		key := g.key(client, m.Envelope.From, domain)
-		keys = append(keys, key)
-		deltas = append(deltas, store.Delta{Key: key, N: 1, Life: g.Expire})
-	}
 	var report filters.Report
-	if err := g.store.Sync(ctx, m.At, func() []string { return keys }); err != nil {
-		report.Problems = append(report.Problems, filters.Problem{Kind: filters.KindFailed, Detail: "known to this process alone: " + err.Error()})
-	}
-	seen, err := g.store.Add(ctx, m.At, deltas...)
+	seen, problem, err := g.count(ctx, m, client)
 	if err != nil {
 		return filters.Report{}, fmt.Errorf("greylisting: %w", err)
+	}
+	if problem != nil {
+		report.Problems = append(report.Problems, filters.Problem{Kind: filters.KindFailed, Detail: "known to this process alone: " + problem.Error()})
 	}
 	var longest time.Duration
 	for _, c := range seen {
@@ -75,6 +68,32 @@ func (g *greylist) run(ctx context.Context, m filters.Mail) (filters.Report, err
 	detail := fmt.Sprintf("%s has sent for this sender and recipient for %s, wanted is %s", client, longest.Round(time.Second), g.Wait)
 	report.Hits = []filters.Hit{{Symbol: rules.GreylistNew, Detail: detail}}
 	return report, nil
+}
+
+// count counts m and returns what is known of its sender, for each of the recipients' domains. A problem is that others
+// may know more.
+func (g *greylist) count(ctx context.Context, m filters.Mail, client netip.Prefix) (seen []store.Counter, problem, err error) {
+	hasher := g.store.Hasher()
+	var keys, wanted []string
+	for _, domain := range domains(m.Envelope.To) {
+		key := triple(hasher, client, m.Envelope.From, domain)
+		s := saidOf(key)
+		keys, wanted = append(keys, key), append(wanted, key, s.spam, s.withdrawn)
+	}
+	problem = g.store.Sync(ctx, m.At, func() []string { return wanted })
+	now, err := g.lives(ctx, m.At, keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.Equal(now, keys) && problem == nil {
+		problem = g.store.Sync(ctx, m.At, func() []string { return now })
+	}
+	var deltas []store.Delta
+	for _, key := range now {
+		deltas = append(deltas, store.Delta{Key: key, N: 1, Life: g.Expire})
+	}
+	seen, err = g.store.Add(ctx, m.At, deltas...)
+	return seen, problem, err
 }
 
 // trusted reports whether the sender need not wait: he has logged in, or is proven. A pool of servers that the sender's
@@ -95,8 +114,8 @@ func domains(to []string) []string {
 	return all
 }
 
-// key is the counter's name. It holds a hash, so that who writes to whom is not kept.
-func (g *greylist) key(client netip.Prefix, from, domain string) string {
+// triple is the counter's name. It holds a hash, so that who writes to whom is not kept.
+func triple(hasher store.Hasher, client netip.Prefix, from, domain string) string {
 	text := client.String() + "\x00" + strings.ToLower(from) + "\x00" + domain
-	return fmt.Sprintf("greylist:%016x", g.store.Hasher().Sum([]byte(text)))
+	return fmt.Sprintf("greylist:%016x", hasher.Sum([]byte(text)))
 }

@@ -81,6 +81,54 @@ func TestWhoWaits(t *testing.T) {
 	}
 }
 
+// Whose mail people call spam is a stranger again, and waits once for each complaint.
+func TestWhomPeopleComplainOfWaitsAnew(t *testing.T) {
+	for name, shared := range map[string]bool{"his own": true, "of another network, sender or domain": false} {
+		memory := store.NewMemory(1 << 20)
+		check := New(&config, memory)
+		at := time.Duration(0)
+		try := func(want string) {
+			t.Helper()
+			if !shared {
+				want = map[bool]string{true: "w", false: "p"}[at == 0]
+			}
+			r, err := check.Run(t.Context(), mail(at, "192.0.2.7", "a@b.example", "bob@example.org"))
+			if got := map[bool]string{true: "w", false: "p"}[len(r.Hits) > 0]; err != nil || got != want {
+				t.Errorf("%s, after %s: %s, want %s (%v)", name, at, got, want, err)
+			}
+			at += time.Hour
+		}
+		complain := func(message string, spam bool) {
+			t.Helper()
+			client, other := netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("192.0.3.0/24")
+			all := []Complaint{{message, client, "A@b.example", []string{"carol@example.org"}, spam}}
+			if !shared {
+				all = []Complaint{{message, other, "a@b.example", []string{"bob@example.org"}, spam},
+					{message, client, "", []string{"bob@example.org"}, spam}, {message, client, "a@b.example", []string{"bob@example.net"}, spam}, {Message: message, Spam: spam}}
+			}
+			for _, c := range all {
+				if err := Complain(t.Context(), memory, mail(at, "192.0.2.7", "").At, c); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		try("w")
+		try("p")
+		complain("1", true)
+		complain("1", true) // the same, told again
+		try("w")
+		try("p")
+		complain("2", true)
+		try("w")
+		complain("not 2", false)
+		try("p")
+		complain("not 1", false)
+		try("p")
+		complain("none", false) // more was taken back than is known to have been said
+		try("p")
+	}
+}
+
 func TestSwitchedOff(t *testing.T) {
 	c := New(nil, store.NewMemory(1<<20))
 	if r, err := c.Run(t.Context(), mail(0, "192.0.2.7", "a@b.example", "bob@example.org")); err != nil || r.Hits != nil || c.Symbols != nil {
