@@ -47,7 +47,7 @@ func TestMessagesAreKeptAsTheyCame(t *testing.T) {
 		w := serve(t, startSink(t).Addr(), "127.0.0.1:9", prizeRules, "verdicts.dir: verdicts, bodies: { of: "+of+" }")
 		good := "Subject: good\r\nX-Odd: \x80\xff\r\n\r\n.\r\nA dot, and 8 bits: \xfe\r\n"
 		bad := "Subject: bad\r\n\r\n" + strings.Repeat("A large prize\r\n", 100_000)
-		if err := sendMail(client(t, w.addr, ""), "a@ok.example", "bob@example.org", good); err != nil {
+		if err := sendMail(client(t, w.addr, ""), "ann@ok.example", "bob@example.org", good); err != nil {
 			t.Fatal(err)
 		}
 		if err := sendMail(client(t, w.addr, ""), "a@ok.example", "bob@example.org", bad); codeOf(err) != 550 {
@@ -60,6 +60,12 @@ func TestMessagesAreKeptAsTheyCame(t *testing.T) {
 		}
 		if of == "all" {
 			keptMessagesAreShown(t, filepath.Join(w.dir, "weir.yaml"), good)
+			if out, err := weirVerb(t, "log", "forget", "ann@ok.example", "-c", filepath.Join(w.dir, "weir.yaml")); out != "forgotten in 1 verdict, and 1 kept message erased\n" {
+				t.Errorf("forget: %v: %s", err, out)
+			}
+			if got := w.keptBy(t); len(got) != 1 || got["bad"] != bad {
+				t.Errorf("kept after one sender is forgotten: %.100q", got)
+			}
 		}
 	}
 }
