@@ -101,6 +101,11 @@ func keptMessagesAreShown(t *testing.T, conf, good string) {
 	if out := verb("check", "--offline", bad); !strings.HasPrefix(out, bad+": reject 20.") {
 		t.Errorf("checked: %s", out)
 	}
+	var out, errs strings.Builder
+	ask := strings.NewReader("body ~ large prize\nPRIZE\nrecipients\n")
+	if code := run(t.Context(), []string{"rules", "repl", bad, "-c", conf}, streams{ask, &out, &errs}); code != exitOK || !strings.HasPrefix(out.String(), "yes  A large prize") || !strings.HasSuffix(out.String(), "\nyes\nyes  1\n") {
+		t.Errorf("asked: %d, %s%s", code, out.String(), errs.String())
+	}
 	if out, err := weirVerb(t, "log", "show", "01ZZZZZZZZZZ", "--body", "-c", conf); exitCodeOf(err) != exitNoInput {
 		t.Errorf("%v: %s", err, out)
 	}

@@ -44,11 +44,12 @@ quit`
 func (a *app) rulesReplCommand() *cobra.Command {
 	var f checkFlags
 	c := &cobra.Command{
-		Use: "repl MESSAGE", Short: "Try conditions and patterns on a message, line by line", Args: cobra.ExactArgs(1),
+		Use: "repl FILE|ID", Short: "Try conditions and patterns on a message, line by line", Args: cobra.ExactArgs(1),
 		Long: `Judges a message as ` + "`weir check`" + ` does, and then answers what is typed, or comes in by a pipe, a line each:
 
 ` + replHelp + `
 
+ID is that of a verdict whose message is kept: it is judged now, with the clock, the client, the sender and the recipients of then.
 It asks no DNS, unless --dns says whom to ask, or --offline=false the servers of the configuration.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			if f.zone != "" && !c.Flags().Changed("offline") {
@@ -64,16 +65,8 @@ It asks no DNS, unless --dns says whom to ask, or --offline=false the servers of
 }
 
 func (a *app) repl(ctx context.Context, f checkFlags, path string) error {
-	s, err := f.submission()
+	s, err := a.submitted(f, path)
 	if err != nil {
-		return exit{exitUsage, err}
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return exit{exitNoInput, err}
-	}
-	defer file.Close()
-	if s.raw, err = readMessage(path, file); err != nil {
 		return err
 	}
 	g, done, err := a.workbench(ctx, f.workbench)
@@ -105,6 +98,28 @@ func (a *app) repl(ctx context.Context, f checkFlags, path string) error {
 		return exit{exitData, fmt.Errorf("reading what is typed: %w", err)}
 	}
 	return nil
+}
+
+// submitted is the message in a file, in circumstances as f says them, or a kept one with its id in place of path, as it came.
+func (a *app) submitted(f checkFlags, path string) (submission, error) {
+	s, err := f.submission()
+	if err != nil {
+		return s, exit{exitUsage, err}
+	}
+	if kept, _ := keptAmong([]string{path}); len(kept) > 0 {
+		err := a.eachKept(kept, func(_ string, recorded submission) error {
+			s = recorded
+			return nil
+		})
+		return s, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return s, exit{exitNoInput, err}
+	}
+	defer file.Close()
+	s.raw, err = readMessage(path, file)
+	return s, err
 }
 
 // bench is a message that has been judged, for questions.
