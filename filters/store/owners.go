@@ -55,13 +55,9 @@ func (a *aliases) resolve(owner, now uint32) uint32 {
 	return owner
 }
 
-// set makes from stand for to. Of two that would each stand for the other, in whatever order that is learned, it is the
-// one with the greater number that does.
+// set makes from stand for to. If to would stand for from in the end, it does not any more: what is said last holds.
 func (a *aliases) set(from, to, until, now uint32) {
 	if a.resolve(to, now) == from {
-		if from <= to {
-			return
-		}
 		a.of.Remove(to)
 	}
 	a.of.Add(from, alias{to, until})
@@ -131,6 +127,15 @@ func (m *Memory) Stand(at time.Time, life time.Duration, from, to uint32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.aliases.set(from, to, Seconds(at.Add(life)), Seconds(at))
+}
+
+// Part makes from stand for to no more.
+func (m *Memory) Part(from, to uint32) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if x, found := m.aliases.of.Peek(from); found && x.to == to {
+		m.aliases.of.Remove(from)
+	}
 }
 
 // Merged returns who owner is: itself, unless it was merged.

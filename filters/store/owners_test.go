@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Owners that each stand for the other, in whatever order that is learned, are one: the same one.
+// Owners that each stand for the other are one, as was said last.
 func TestMergedInACircle(t *testing.T) {
 	for _, order := range [][]uint32{{1, 2, 3}, {2, 3, 1}, {3, 1, 2}} {
 		m := NewMemory(1 << 16)
@@ -19,15 +19,19 @@ func TestMergedInACircle(t *testing.T) {
 			t.Errorf("%v: %d %d %d", order, a, b, c)
 		}
 	}
-	one, other := NewMemory(1<<16), NewMemory(1<<16)
-	one.Stand(noon, time.Hour, 1, 2)
-	one.Stand(noon, time.Hour, 2, 1)
-	other.Stand(noon, time.Hour, 2, 1)
-	other.Stand(noon, time.Hour, 1, 2)
-	for _, m := range []*Memory{one, other} {
-		if a, b := m.Merged(noon, 1), m.Merged(noon, 2); a != 1 || b != 1 {
-			t.Errorf("1 is %d, 2 is %d", a, b)
+	m := NewMemory(1 << 16)
+	for _, x := range [][2]uint32{{1, 2}, {2, 1}, {1, 2}} {
+		m.Stand(noon, time.Hour, x[0], x[1])
+		if a, b := m.Merged(noon, 1), m.Merged(noon, 2); a != x[1] || b != x[1] {
+			t.Errorf("%d stands for %d: 1 is %d, 2 is %d", x[0], x[1], a, b)
 		}
+	}
+	m.Part(2, 1)
+	if m.Merged(noon, 1) != 2 {
+		t.Error("who did not stand for another was parted")
+	}
+	if m.Part(1, 2); m.Merged(noon, 1) != 1 {
+		t.Error("1 was parted from 2, and stands for it")
 	}
 }
 

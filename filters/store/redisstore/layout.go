@@ -16,6 +16,7 @@ import (
 //
 //	secret            of the keyed hash
 //	posts             a stream: marks and points, as posts.go writes them
+//	{merged}:OWNER    who stands for it
 //	{counter}         a hash: the life, the first and the last addition, sums by slot, the newest members
 //	{counter}:LEVEL…  a HyperLogLog for each slot, once there are many members
 //

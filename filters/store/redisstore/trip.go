@@ -113,7 +113,9 @@ func (s *Store) attempt(told journal, asked []*question) (read int, err error) {
 	if err := s.agree(replies[1]); err != nil {
 		return 0, err
 	}
-	s.won(told.claims, replies[l.claims:])
+	if err := s.settle(ctx, told.claims, replies[l.claims:]); err != nil {
+		return 0, err
+	}
 	if read, err = s.hear(replies[l.posts]); err != nil {
 		return read, err
 	}

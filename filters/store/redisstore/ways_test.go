@@ -25,7 +25,7 @@ func TestCluster(t *testing.T) {
 	r := storetest.NewRedis(t, "--cluster-enabled", "yes")
 	command(t, r.Addr, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
 	storetest.Run(t, func(t *testing.T) store.Store {
-		s := open(t, Options{Addrs: []string{r.Addr}})
+		s := openSeeded(t, Options{Addrs: []string{r.Addr}})
 		synced(t, s)
 		return s
 	})
