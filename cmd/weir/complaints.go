@@ -9,6 +9,7 @@ import (
 
 	"weir/filters"
 	"weir/filters/bulk"
+	"weir/filters/dnsbl"
 	"weir/filters/greylist"
 	"weir/filters/store"
 	"weir/scoring/verdictlog"
@@ -59,10 +60,11 @@ func heed(ctx context.Context, dir string, s store.Store, c verdictlog.Complaint
 	if r.Auth != nil {
 		said.Proven = r.Auth.Domains
 	}
-	grey := greylist.Complaint{Message: message, From: r.Envelope.From, To: r.Envelope.To, Spam: c.Spam}
+	m := filters.Mail{At: time.Now(), Session: &filters.Session{User: r.Session.User}, Envelope: &filters.Envelope{From: r.Envelope.From, To: r.Envelope.To},
+		Auth: &filters.Auth{Domains: said.Proven}}
 	if client, err := netip.ParseAddr(r.Session.Client.IP); err == nil {
-		grey.Client = (&filters.Session{Addr: netip.AddrPortFrom(client, 0)}).Network()
+		m.Session.Addr = netip.AddrPortFrom(client, r.Session.Client.Port)
 	}
-	now := time.Now()
-	return errors.Join(bulk.Complain(ctx, s, now, said), greylist.Complain(ctx, s, now, grey))
+	grey := greylist.Complaint{Message: message, Client: m.Session.Network(), From: m.Envelope.From, To: m.Envelope.To, Spam: c.Spam}
+	return errors.Join(bulk.Complain(ctx, s, m.At, said), greylist.Complain(ctx, s, m.At, grey), dnsbl.Complain(ctx, s, m, message, c.Spam))
 }

@@ -46,3 +46,21 @@ func TestComplaintsReachTheGreylist(t *testing.T) {
 	learn(ids[0], false)
 	waits(false)
 }
+
+// A complaint counts for the campaign, for the proven sender, for the two who are known by it, and for the greylist.
+func TestWhatAComplaintCountsFor(t *testing.T) {
+	sent := judgedRecord()
+	sent.Session.Client.IP, sent.Envelope.From = "203.0.113.9", "a@b.example"
+	sent.Auth = &verdictlog.Auth{Domains: []string{"b.example"}}
+	sent.Bulk = &filters.Bulk{Campaign: "c0000002a"}
+	dir := keepRecords(t, []verdictlog.Record{sent})
+	memory := store.NewMemory(1 << 20)
+	for range 2 {
+		if err := heed(t.Context(), dir, memory, verdictlog.Complaint{ID: idsOf(t, dir)[0], Spam: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if counters, _ := memory.Usage(); counters != 5 {
+		t.Errorf("%d counters", counters)
+	}
+}

@@ -12,12 +12,15 @@ import (
 )
 
 // Who is familiar: an address or a domain whose proven mail was delivered without a mark, or to which users have written,
-// several times over some days.
+// several times over some days; and of whose mail people have called at most one message in a hundred spam, and one more.
 const (
 	familiarAfter = 3 * 24 * time.Hour
 	familiarTimes = 3
 	familiarLife  = 60 * 24 * time.Hour
 	maxPartners   = 8 // that one message tells of
+
+	unwantedKey = ":spam"      // the messages that people have called so
+	wantedKey   = ":withdrawn" // those of them that they did not mean
 )
 
 // learn remembers with whom mail is exchanged. A list that begins to list many of those is not what it was.
@@ -27,10 +30,33 @@ func (g *Guards) learn(ctx context.Context, m filters.Mail, o filters.Outcome) e
 	}
 	var deltas []store.Delta
 	for _, who := range partners(m) {
-		deltas = append(deltas, store.Delta{Key: g.partnerKey(who), N: 1, Life: familiarLife})
+		deltas = append(deltas, store.Delta{Key: partnerKey(g.Store, who), N: 1, Life: familiarLife})
 	}
 	if _, err := g.Store.Add(ctx, m.At, deltas...); err != nil {
 		return fmt.Errorf("remembering with whom mail is exchanged: %w", err)
+	}
+	return nil
+}
+
+// Complain remembers that people have called m spam, or, unless spam, have taken that back. message names it, and when
+// that was said; the same one counts once.
+func Complain(ctx context.Context, memory store.Store, m filters.Mail, message string, spam bool) error {
+	if m.Session.User != "" {
+		return nil // it was not those to whom he wrote
+	}
+	var deltas []store.Delta
+	for _, who := range partners(m) {
+		key := unwantedKey
+		if !spam {
+			key = wantedKey
+		}
+		deltas = append(deltas, store.Delta{Key: partnerKey(memory, who) + key, Member: message, Life: familiarLife})
+	}
+	if len(deltas) == 0 {
+		return nil
+	}
+	if _, err := memory.Add(ctx, m.At, deltas...); err != nil {
+		return fmt.Errorf("counting a complaint: %w", err)
 	}
 	return nil
 }
@@ -59,11 +85,16 @@ func (g *Guards) familiar(ctx context.Context, subject string) bool {
 		return false
 	}
 	now := time.Now()
-	found, err := g.Store.Within(ctx, now, 0, g.partnerKey(subject))
-	return err == nil && found[0].N >= familiarTimes && now.Sub(found[0].Since) >= familiarAfter
+	key := partnerKey(g.Store, subject)
+	found, err := g.Store.Within(ctx, now, 0, key, key+unwantedKey, key+wantedKey)
+	if err != nil {
+		return false
+	}
+	known, unwanted := found[0], found[1].Distinct-found[2].Distinct
+	return known.N >= familiarTimes && now.Sub(known.Since) >= familiarAfter && unwanted <= 1+known.N/100
 }
 
 // partnerKey is the counter's name. It holds a hash, so that who writes to whom is not kept.
-func (g *Guards) partnerKey(who string) string {
-	return fmt.Sprintf("familiar:%016x", g.Store.Hasher().Sum([]byte(who)))
+func partnerKey(memory store.Store, who string) string {
+	return fmt.Sprintf("familiar:%016x", memory.Hasher().Sum([]byte(who)))
 }

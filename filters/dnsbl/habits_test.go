@@ -212,3 +212,40 @@ func TestWhoIsFamiliar(t *testing.T) {
 		}
 	}
 }
+
+// Whose mail people call spam is not familiar, though his mail was delivered: one may err.
+func TestUnwantedMailIsNotFamiliar(t *testing.T) {
+	const day = 24 * time.Hour
+	g := NewGuards(lookup.Offline())
+	g.Store = store.NewMemory(1 << 20)
+	m := mailOf(netip.MustParseAddr("203.0.113.7"))
+	m.Auth, m.Envelope = &filters.Auth{Domains: []string{"b.example"}}, &filters.Envelope{From: "a@b.example", To: []string{"bob@c.example"}}
+	for i := range 5 {
+		m.At = time.Now().Add(time.Duration(i-9) * day)
+		if err := g.learn(t.Context(), m, filters.Outcome{Delivered: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.At = time.Now()
+	users := m
+	users.Session = &filters.Session{User: "ann"}
+	users.Envelope = &filters.Envelope{From: "ann@c.example", To: []string{"a@b.example"}}
+	for _, c := range []struct {
+		m       filters.Mail
+		message string
+		spam    bool
+		want    bool
+	}{
+		{m, "1", true, true}, {m, "1", true, true}, // the same, told again
+		{users, "2", true, true}, {m, "3", true, false}, {m, "not 3", false, true},
+	} {
+		if err := Complain(t.Context(), g.Store, c.m, c.message, c.spam); err != nil {
+			t.Fatal(err)
+		}
+		for _, who := range []string{"203.0.113.7", "b.example"} {
+			if got := g.familiar(t.Context(), who); got != c.want {
+				t.Errorf("after %q, %s: familiar %t, want %t", c.message, who, got, c.want)
+			}
+		}
+	}
+}

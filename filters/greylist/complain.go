@@ -38,6 +38,9 @@ func Complain(ctx context.Context, memory store.Store, at time.Time, c Complaint
 		}
 		deltas = append(deltas, store.Delta{Key: of, Member: c.Message, Life: complaintLife})
 	}
+	if len(deltas) == 0 {
+		return nil
+	}
 	if _, err := memory.Add(ctx, at, deltas...); err != nil {
 		return fmt.Errorf("counting a complaint: %w", err)
 	}
