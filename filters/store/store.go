@@ -36,7 +36,7 @@ type Delta struct {
 // Counter is what a counter holds within a window.
 type Counter struct {
 	N        int64     // the sum of what was added
-	Distinct int64     // different members: exact up to 128, then within about a tenth
+	Distinct int64     // different members: exact up to 128, then an estimate: docs/bulk.md says how good
 	Since    time.Time // the oldest addition that still counts; zero if there is none
 	Last     time.Time // the newest addition
 }
