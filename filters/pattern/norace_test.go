@@ -4,5 +4,3 @@ package pattern
 
 // rounds is how many random texts are compared.
 const rounds = 300
-
-const underRace = false
