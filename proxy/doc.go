@@ -32,7 +32,7 @@
 //	finaldot_linux.go what the kernel knows of the bytes that the client has taken
 //	finaldot_other.go where it does not say
 //	strip.go        fields that only we may write, cut out
-//	namesus.go      among them results in our name, however it is written
+//	ourname.go      among them results in our name, however it is written
 //	headers.go      those that we write
 //	subject.go      a mark before the subject, where the rules ask for one
 //	authresults.go  one of them: what was found out about the sender
