@@ -15,11 +15,17 @@ type flight struct {
 	err    error
 }
 
-// join returns the flight of q, starting one if there is none.
-func (r *Resolver) join(q question) (*flight, error) {
+// join returns the flight of q, starting one if there is none. One that has landed since its asker looked into the cache
+// is found there, unless the answer must be fresh.
+func (r *Resolver) join(q question, fresh bool) (*flight, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if f := r.flights[q]; f != nil {
+		return f, nil
+	}
+	if e, ok := r.cached(q, time.Now()); ok && !fresh {
+		f := &flight{landed: make(chan struct{}), answer: e.answer, err: e.err}
+		close(f.landed)
 		return f, nil
 	}
 	if r.ended {

@@ -108,23 +108,23 @@ func (r *Resolver) Lookup(ctx context.Context, name string, k Kind) (Answer, err
 			return e.answer, e.err
 		}
 	}
-	return r.find(ctx, q)
+	return r.find(ctx, q, false)
 }
 
 // Fresh is Lookup without what was found out before. The cache takes what it finds.
 func (r *Resolver) Fresh(ctx context.Context, name string, k Kind) (Answer, error) {
-	return r.find(ctx, question{canonical(name), k})
+	return r.find(ctx, question{canonical(name), k}, true)
 }
 
 // find searches for the records of q, or joins who searches for them already.
-func (r *Resolver) find(ctx context.Context, q question) (Answer, error) {
+func (r *Resolver) find(ctx context.Context, q question, fresh bool) (Answer, error) {
 	if r.direct != nil {
 		return r.direct(q)
 	}
 	if err := ctx.Err(); err != nil {
 		return Answer{}, &Failure{Kind: Timeout, Name: q.name, Err: fmt.Errorf("%w: %w", errNoAnswer, err)}
 	}
-	f, err := r.join(q)
+	f, err := r.join(q, fresh)
 	if err != nil {
 		return Answer{}, &Failure{Kind: Failed, Name: q.name, Err: err}
 	}
