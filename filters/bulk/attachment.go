@@ -1,12 +1,11 @@
 package bulk
 
 import (
+	"archive/zip"
 	"bytes"
 	"cmp"
 	"slices"
 	"strings"
-
-	"archive/zip"
 
 	"weir/filters"
 	"weir/filters/mime"
@@ -29,7 +28,7 @@ func (x *reader) attachments(m filters.Mail, p *print) {
 			continue
 		}
 		data := part.Decoded()
-		digest := x.digest(data)
+		digest := x.digest(part)
 		p.files = append(p.files, digest)
 		switch {
 		case !isPicture && len(data) >= leastFile:
@@ -60,12 +59,11 @@ func isPaper(p *mime.Part) bool {
 
 // digest is the hash of a file without what programs write anew into each copy: of an archive, which most office
 // documents are, its members; of a PDF, all but its dates and identifiers.
-func (x *reader) digest(data []byte) uint64 {
-	if bytes.HasPrefix(data, []byte("PK\x03\x04")) {
-		if r, err := zip.NewReader(bytes.NewReader(data), int64(len(data))); err == nil && len(r.File) > 0 && len(r.File) <= mostZip {
-			return x.members(r.File)
-		}
+func (x *reader) digest(p *mime.Part) uint64 {
+	if r, ok := p.Archive(); ok && len(r.File) > 0 && len(r.File) <= mostZip {
+		return x.members(r.File)
 	}
+	data := p.Decoded()
 	data = data[:min(len(data), mostSum)]
 	if bytes.HasPrefix(data, []byte("%PDF-")) {
 		data = lasting(data)

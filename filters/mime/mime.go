@@ -11,6 +11,8 @@
 package mime
 
 import (
+	"archive/zip"
+	"bytes"
 	"sync"
 
 	"weir/filters/mime/file"
@@ -91,6 +93,15 @@ func (p *Part) Decoded() []byte { return p.decoded() }
 
 // Content is what Decoded is, whatever it is called and declared; looked at once.
 func (p *Part) Content() Content { return p.content() }
+
+// Archive is the directory of p if it is a zip, as most office documents are too; false for others, and for one whose
+// directory is out of measure.
+func (p *Part) Archive() (*zip.Reader, bool) {
+	if !bytes.HasPrefix(p.Decoded(), []byte("PK\x03\x04")) {
+		return nil, false
+	}
+	return file.OpenZip(p.Decoded())
+}
 
 // IsFile reports whether p is offered as a file, by its name or its disposition.
 func (p *Part) IsFile() bool { return p.Disposition == "attachment" || p.Filename != "" }

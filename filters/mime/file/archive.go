@@ -18,14 +18,20 @@ var (
 	centralHeader = []byte("PK\x01\x02")
 )
 
+// OpenZip reads the directory of a zip, whatever its members are called; false for what is none, and for one whose directory
+// would take much more memory than itself.
+func OpenZip(data []byte) (*zip.Reader, bool) {
+	if bytes.Count(data, centralHeader) > maxDirEntry {
+		return nil, false
+	}
+	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	return r, err == nil || errors.Is(err, zip.ErrInsecurePath)
+}
+
 // zip reads the names in a zip, and of each member the first bytes.
 func (l *look) zip(data []byte, prefix string, depth int) {
-	var r *zip.Reader
-	err := zip.ErrFormat
-	if bytes.Count(data, centralHeader) <= maxDirEntry {
-		r, err = zip.NewReader(bytes.NewReader(data), int64(len(data)))
-	}
-	if err != nil && !errors.Is(err, zip.ErrInsecurePath) {
+	r, ok := OpenZip(data)
+	if !ok {
 		l.More = true
 		l.localHeaders(data, prefix)
 		return

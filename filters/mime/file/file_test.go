@@ -208,3 +208,29 @@ func BenchmarkLook(b *testing.B) {
 		Look(data)
 	}
 }
+
+func TestOpenZip(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		members int
+		want    bool
+	}{{"a.txt", 3, true}, {"../a.txt", 3, true}, {"a.txt", maxDirEntry, true}, {"a.txt", maxDirEntry + 1, false}} {
+		var b bytes.Buffer
+		w := zip.NewWriter(&b)
+		for range c.members {
+			if _, err := w.Create(c.name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		r, ok := OpenZip(b.Bytes())
+		if ok != c.want || ok && len(r.File) != c.members {
+			t.Errorf("%d members called %s: %v", c.members, c.name, ok)
+		}
+	}
+	if _, ok := OpenZip([]byte("no zip")); ok {
+		t.Error("opened what is none")
+	}
+}
