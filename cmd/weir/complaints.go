@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/netip"
 	"time"
 
 	"weir/filters"
@@ -60,10 +59,9 @@ func heed(ctx context.Context, dir string, s store.Store, c verdictlog.Complaint
 	if r.Auth != nil {
 		said.Proven = r.Auth.Domains
 	}
-	m := filters.Mail{At: time.Now(), Session: &filters.Session{User: r.Session.User}, Envelope: &filters.Envelope{From: r.Envelope.From, To: r.Envelope.To},
-		Auth: &filters.Auth{Domains: said.Proven}}
-	if client, err := netip.ParseAddr(r.Session.Client.IP); err == nil {
-		m.Session.Addr = netip.AddrPortFrom(client, r.Session.Client.Port)
+	session := r.Told()
+	m := filters.Mail{
+		At: time.Now(), Session: &session, Envelope: &filters.Envelope{From: r.Envelope.From, To: r.Envelope.To}, Auth: &filters.Auth{Domains: said.Proven},
 	}
 	grey := greylist.Complaint{Message: message, Client: m.Session.Network(), From: m.Envelope.From, To: m.Envelope.To, Spam: c.Spam}
 	return errors.Join(bulk.Complain(ctx, s, m.At, said), greylist.Complain(ctx, s, m.At, grey), dnsbl.Complain(ctx, s, m, message, c.Spam))

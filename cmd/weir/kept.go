@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"weir/filters"
 	"weir/rules"
 	"weir/rules/strict"
 	"weir/scoring/verdictlog"
@@ -149,13 +148,9 @@ func (a *app) eachKept(ids []string, each func(path string, s submission) error)
 
 // recordedSubmission is a message as it came, as far as its record tells.
 func recordedSubmission(r *verdictlog.Record, raw []byte) submission {
-	s := submission{at: r.Time, client: netip.IPv4Unspecified(), from: r.Envelope.From, to: r.Envelope.To, raw: raw}
-	if client, err := netip.ParseAddr(r.Session.Client.IP); err == nil {
+	s := submission{at: r.Time, client: netip.IPv4Unspecified(), session: r.Told(), from: r.Envelope.From, to: r.Envelope.To, raw: raw}
+	if client := s.session.Addr.Addr(); client.IsValid() {
 		s.client = client
-	}
-	s.session = filters.Session{
-		Listener: r.Session.Listener, Hello: r.Session.Helo, Proto: r.Session.Proto, TLS: r.Session.TLS, User: r.Session.User,
-		ReverseName: r.Session.Client.RDNS, ReverseOK: r.Session.Client.RDNSOK, ReverseKnown: r.Session.Client.RDNS != "",
 	}
 	return s
 }

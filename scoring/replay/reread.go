@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"maps"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -153,15 +152,10 @@ func (j *Judge) judgeMessage(b *brief, how *reading, m filters.Mail) (*Reread, e
 
 // mailOf is a message as it was judged, as far as its record tells: with its clock, and whom it was from and to.
 func mailOf(r *verdictlog.Record, raw []byte) filters.Mail {
-	s := r.Session
-	addr, _ := netip.ParseAddr(s.Client.IP) // of none it stays none
-	looked := !slices.ContainsFunc(r.Errors, func(p filters.Problem) bool { return p.Check == "reverse" })
+	session := r.Told()
 	return filters.Mail{
-		At: r.Time,
-		Session: &filters.Session{
-			ID: s.ID, Listener: s.Listener, Addr: netip.AddrPortFrom(addr, s.Client.Port), Hello: s.Helo, Proto: s.Proto, TLS: s.TLS, User: s.User,
-			ReverseName: s.Client.RDNS, ReverseOK: s.Client.RDNSOK, ReverseKnown: looked,
-		},
+		At:       r.Time,
+		Session:  &session,
 		Envelope: &filters.Envelope{From: r.Envelope.From, To: r.Envelope.To},
 		Message:  filters.ParseMessage(raw),
 	}

@@ -3,6 +3,7 @@ package verdictlog
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -176,4 +177,15 @@ func orEmpty[T any](s []T) []T {
 		return []T{}
 	}
 	return s
+}
+
+// Told is the session, as far as the record tells: what Compose made of it, back.
+func (r *Record) Told() filters.Session {
+	s := r.Session
+	addr, _ := netip.ParseAddr(s.Client.IP) // of none it stays none
+	looked := !slices.ContainsFunc(r.Errors, func(p filters.Problem) bool { return p.Check == "reverse" })
+	return filters.Session{
+		ID: s.ID, Listener: s.Listener, Addr: netip.AddrPortFrom(addr, s.Client.Port), Hello: s.Helo, Proto: s.Proto, TLS: s.TLS, User: s.User,
+		ReverseName: s.Client.RDNS, ReverseOK: s.Client.RDNSOK, ReverseKnown: looked,
+	}
 }
