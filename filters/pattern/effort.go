@@ -17,10 +17,11 @@ const (
 	overlap = 1 << 10
 
 	// effort is how much CPU a set may take to read a text by pieces, several times of what an ordinary text of the largest
-	// size takes. A set that has read less than warm bytes does not know its states yet, and may take coldEffort.
-	effort     = 75 * time.Millisecond
-	coldEffort = 4 * effort
-	warm       = 1 << 20
+	// size takes. A set that has read less than warm bytes does not know its states yet, and may take cold times as much: most
+	// of what it does then it never does again.
+	effort = 75 * time.Millisecond
+	cold   = 4
+	warm   = 1 << 20
 )
 
 // tooSlow says that of a text some expressions were looked for in its beginning alone: it is made so that a set needs
@@ -51,9 +52,9 @@ func (s *set) pieces(ctx context.Context, text string) (found []int, read int, f
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	seen := map[int]bool{}
-	most := effort
+	most := s.effort
 	if s.read.Load() < warm {
-		most = coldEffort
+		most *= cold
 	}
 	began := threadTime()
 	for read < len(text) {

@@ -41,7 +41,7 @@ func TestAShortTextIsReadWhole(t *testing.T) {
 // What lies across pieces, or at the ends of a long text, is found as in a short one, and nothing else.
 func TestLongTextsAreReadAsShortOnes(t *testing.T) {
 	expressions := append(slices.Clone(oddExpressions), `needle{3}`, `(?s)needle.*needleeend`, `^needle`, `needle$`, `я{40}`)
-	f := mustFind(t, expressions, true)
+	f := patient(mustFind(t, expressions, true))
 	r := rand.New(rand.NewPCG(9, 10))
 	filler := strings.ReplaceAll(benchText(3*probe), "e", "é")
 	for range 6 {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode/utf8"
 
 	"github.com/wasilibs/go-re2"
@@ -50,7 +51,8 @@ type searcher interface{ FindStringIndex(text string) []int }
 type set struct {
 	members  []int
 	compiled *experimental.Set
-	read     atomic.Int64 // bytes, of all texts
+	effort   time.Duration // of CPU, for a text by pieces
+	read     atomic.Int64  // bytes, of all texts
 }
 
 // match is one expression that matches in at least one text.
@@ -112,7 +114,7 @@ func (f *finder) gather(members []int) {
 		_, err = compiled.FindAllStringWithError("", -1) // a set without room for its states says so only now
 	}
 	if err == nil {
-		f.sets = append(f.sets, set{members: members, compiled: compiled})
+		f.sets = append(f.sets, set{members: members, compiled: compiled, effort: effort})
 		return
 	}
 	if len(members) == 1 {

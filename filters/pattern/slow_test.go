@@ -21,21 +21,20 @@ func TestASlowTextIsSaidToBeSo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for kind, text := range map[string]string{
-		"hostile": hostile(rand.New(rand.NewPCG(7, 8)), 480<<10), "ordinary": benchText(480 << 10),
-	} {
+	ordinary := benchText(480 << 10)
+	for i, text := range []string{ordinary, ordinary, ordinary, hostile(rand.New(rand.NewPCG(7, 8)), 480<<10)} { // the sets are warm then
 		m := filters.Mail{Message: filters.ParseMessage([]byte("Subject: prize\r\n\r\nnext of kin " + text + "\r\n"))}
 		report, err := check.Run(t.Context(), m)
 		var symbols []string
 		for _, h := range report.Hits {
 			symbols = append(symbols, h.Symbol)
 		}
-		slow := kind == "hostile"
+		slow := i == 3
 		if slices.Contains(symbols, Slow) != slow || (len(report.Problems) == 1) != slow || err != nil {
-			t.Errorf("%s: %v, %v, %v", kind, symbols, report.Problems, err)
+			t.Errorf("text %d: %v, %v, %v", i, symbols, report.Problems, err)
 		}
 		if !slices.Contains(symbols, "KIN") || !slices.Contains(symbols, "PRIZE") {
-			t.Errorf("%s: %v", kind, symbols)
+			t.Errorf("text %d: %v", i, symbols)
 		}
 	}
 }
