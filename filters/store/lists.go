@@ -64,6 +64,9 @@ func (m *Memory) Marked(ctx context.Context, at time.Time, out []Postings, keys 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := Seconds(at)
+	if !m.lists.fetch(keys) {
+		return append(out, make([]Postings, len(keys))...), nil
+	}
 	for _, key := range keys {
 		out = append(out, m.aliases.fold(m.lists.find(key, now), now))
 	}
@@ -100,12 +103,18 @@ const (
 	placeBytes = 32
 )
 
-// row holds the lists of the keys with one low half. What a look-up reads first is in one line of the processor's cache.
+// row holds the lists of the keys with one low half. What a look-up reads first is in one line of the processor's cache,
+// and each list in one more.
 type row struct {
-	tags   [places]uint32 // the keys' high halves
-	until  [places]uint32 // when they expire; 0 for a place never used
-	owners [places][4]uint32
-	counts [places][4]uint16
+	tags  [places]uint32 // the keys' high halves
+	until [places]uint32 // when they expire; 0 for a place never used
+	lists [places]list
+}
+
+// list is Postings in less room.
+type list struct {
+	owners [4]uint32
+	counts [4]uint16
 }
 
 // newLists makes a table of at most maxBytes bytes, and of at least one row.
@@ -127,22 +136,31 @@ func (l *lists) row(key uint64) *row {
 	return &l.rows[uint64(uint32(key))*uint64(len(l.rows))>>32]
 }
 
+// fetch reads the beginnings of the rows of keys, so that the processor gets them from memory at once, where look-ups
+// would wait for them one by one. It reports whether any of the rows was ever used: then its first place was.
+func (l *lists) fetch(keys []uint64) bool {
+	if l.rows == nil {
+		return false
+	}
+	used := uint32(0)
+	for _, key := range keys {
+		used |= l.row(key).until[0]
+	}
+	return used != 0
+}
+
 // find returns the live list of key, the empty one if there is none.
 func (l *lists) find(key uint64, now uint32) Postings {
-	var out Postings
 	if l.rows == nil {
-		return out
+		return Postings{}
 	}
 	r := l.row(key)
 	for i, tag := range r.tags {
 		if tag == uint32(key>>32) && r.until[i] > now {
-			for j := range out {
-				out[j] = Posting{r.owners[i][j], r.counts[i][j]}
-			}
-			break
+			return r.lists[i].postings()
 		}
 	}
-	return out
+	return Postings{}
 }
 
 // hand makes the list of key name to in the place of from.
@@ -155,9 +173,10 @@ func (l *lists) hand(key uint64, from, to, now uint32) {
 		if tag != uint32(key>>32) || r.until[i] <= now {
 			continue
 		}
-		for j, o := range r.owners[i] {
+		owners := &r.lists[i].owners
+		for j, o := range owners {
 			if o != 0 && l.aliases.resolve(o, now) == from {
-				r.owners[i][j] = to
+				owners[j] = to
 			}
 		}
 		return
@@ -172,8 +191,8 @@ func (l *lists) mark(key uint64, owner, now, until uint32) {
 	for i := range r.tags {
 		if r.tags[i] == tag && r.until[i] > now {
 			r.until[i] = max(r.until[i], until)
-			r.tidy(i, l.aliases, now)
-			r.add(i, owner)
+			r.lists[i].tidy(l.aliases, now)
+			r.lists[i].add(owner)
 			return
 		}
 		if r.until[i] < r.until[place] {
@@ -184,34 +203,37 @@ func (l *lists) mark(key uint64, owner, now, until uint32) {
 		l.used++
 	}
 	r.tags[place], r.until[place] = tag, max(until, 1)
-	r.owners[place], r.counts[place] = [4]uint32{owner}, [4]uint16{1}
+	r.lists[place] = list{[4]uint32{owner}, [4]uint16{1}}
+}
+
+func (l *list) postings() Postings {
+	var out Postings
+	for i := range out {
+		out[i] = Posting{l.owners[i], l.counts[i]}
+	}
+	return out
 }
 
 // tidy puts those in place of owners for whom they stand.
-func (r *row) tidy(place int, a *aliases, now uint32) {
+func (l *list) tidy(a *aliases, now uint32) {
 	if a.of.Len() == 0 {
 		return
 	}
-	var p Postings
-	for i := range p {
-		p[i] = Posting{r.owners[place][i], r.counts[place][i]}
-	}
-	for i, x := range a.fold(p, now) {
-		r.owners[place][i], r.counts[place][i] = x.Owner, x.N
+	for i, x := range a.fold(l.postings(), now) {
+		l.owners[i], l.counts[i] = x.Owner, x.N
 	}
 }
 
-func (r *row) add(place int, owner uint32) {
-	owners, counts := &r.owners[place], &r.counts[place]
+func (l *list) add(owner uint32) {
 	least := 0
-	for i, o := range owners {
+	for i, o := range l.owners {
 		if o == owner {
-			counts[i] += min(1, math.MaxUint16-counts[i])
+			l.counts[i] += min(1, math.MaxUint16-l.counts[i])
 			return
 		}
-		if counts[i] <= counts[least] {
+		if l.counts[i] <= l.counts[least] {
 			least = i
 		}
 	}
-	owners[least], counts[least] = owner, 1
+	l.owners[least], l.counts[least] = owner, 1
 }

@@ -129,10 +129,10 @@ func (m *Memory) appendRows(b []byte, from int) ([]byte, bool) {
 				continue
 			}
 			b = le.AppendUint32(le.AppendUint32(b, r.tags[p]), r.until[p])
-			for _, owner := range r.owners[p] {
+			for _, owner := range r.lists[p].owners {
 				b = le.AppendUint32(b, owner)
 			}
-			for _, n := range r.counts[p] {
+			for _, n := range r.lists[p].counts {
 				b = le.AppendUint16(b, n)
 			}
 		}
@@ -342,11 +342,12 @@ func (d *decoder) row(l *lists) {
 			continue
 		}
 		r.tags[p], r.until[p] = d.number(), max(d.number(), 1)
-		for j := range r.owners[p] {
-			r.owners[p][j] = d.number()
+		list := &r.lists[p]
+		for j := range list.owners {
+			list.owners[j] = d.number()
 		}
-		for j := range r.counts[p] {
-			r.counts[p][j] = uint16(d.short())
+		for j := range list.counts {
+			list.counts[j] = uint16(d.short())
 		}
 		l.used++
 	}
