@@ -16,49 +16,50 @@ func NewHasher(secret [16]byte) Hasher {
 
 type sip struct{ v0, v1, v2, v3 uint64 }
 
-func (s *sip) round() {
-	s.v0 += s.v1
-	s.v2 += s.v3
-	s.v1 = bits.RotateLeft64(s.v1, 13) ^ s.v0
-	s.v3 = bits.RotateLeft64(s.v3, 16) ^ s.v2
-	s.v0 = bits.RotateLeft64(s.v0, 32)
-	s.v2 += s.v1
-	s.v0 += s.v3
-	s.v1 = bits.RotateLeft64(s.v1, 17) ^ s.v2
-	s.v3 = bits.RotateLeft64(s.v3, 21) ^ s.v0
-	s.v2 = bits.RotateLeft64(s.v2, 32)
+func (s sip) round() sip {
+	v0, v2 := s.v0+s.v1, s.v2+s.v3
+	v1, v3 := bits.RotateLeft64(s.v1, 13)^v0, bits.RotateLeft64(s.v3, 16)^v2
+	v0, v2 = bits.RotateLeft64(v0, 32)+v3, v2+v1
+	return sip{v0, bits.RotateLeft64(v1, 17) ^ v2, bits.RotateLeft64(v2, 32), bits.RotateLeft64(v3, 21) ^ v0}
 }
 
-func (s *sip) block(b uint64) {
+func (s sip) block(b uint64) sip {
 	s.v3 ^= b
-	s.round()
+	s = s.round()
 	s.v0 ^= b
+	return s
 }
 
 func (h Hasher) begin() sip {
 	return sip{h.k0 ^ 0x736f6d6570736575, h.k1 ^ 0x646f72616e646f6d, h.k0 ^ 0x6c7967656e657261, h.k1 ^ 0x7465646279746573}
 }
 
-func (s *sip) end() uint64 {
+func (s sip) end() uint64 {
 	s.v2 ^= 0xff
-	s.round()
-	s.round()
-	s.round()
+	s = s.round().round().round()
 	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3
 }
 
 // Sum returns the hash of b.
 func (h Hasher) Sum(b []byte) uint64 {
 	s := h.begin()
-	last := uint64(len(b)) << 56
+	length := uint64(len(b)) << 56
 	for ; len(b) >= 8; b = b[8:] {
-		s.block(binary.LittleEndian.Uint64(b))
+		s = s.block(binary.LittleEndian.Uint64(b))
 	}
-	for i, c := range b {
-		last |= uint64(c) << (8 * i)
+	return s.block(length | short(b)).end()
+}
+
+// short is the number that fewer than 8 bytes make, the first of them the least. Where parts of it overlap they are equal.
+func short(b []byte) uint64 {
+	n := len(b)
+	switch {
+	case n >= 4:
+		return uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<(8*(n-4))
+	case n > 0:
+		return uint64(b[0]) | uint64(b[n/2])<<(8*(n/2)) | uint64(b[n-1])<<(8*(n-1))
 	}
-	s.block(last)
-	return s.end()
+	return 0
 }
 
 // Member returns the hash by which a member of a set is known.
