@@ -7,7 +7,7 @@
 //	words.go fold.go       its canonical words, look-alike letters folded
 //	picture.go             the look of a picture
 //	attachment.go          digests of files
-//	print.go               the fingerprint: hashes of words, pairs of words, addresses, looks
+//	print.go sample.go     the fingerprint: hashes of words, pairs of words, addresses, looks
 //	sender.go              less what its sender has said before
 //	campaign.go            which campaigns have these hashes, and what is known of them
 //	evidence.go            whether the message belongs to one, and how surely

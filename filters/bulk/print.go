@@ -1,8 +1,6 @@
 package bulk
 
 import (
-	"cmp"
-	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -74,11 +72,12 @@ func (p *print) features(keys []uint64) []uint64 {
 
 // reader makes fingerprints. One goroutine may use it; its buffers are used again for each message.
 type reader struct {
-	lexer  lexer
-	hasher store.Hasher
-	words  []uint64
-	terms  []uint64
-	pairs  []uint64
+	lexer   lexer
+	hasher  store.Hasher
+	words   []uint64
+	terms   []uint64
+	pairs   []uint64
+	sampler sampler
 }
 
 // read makes the fingerprint of m.
@@ -86,8 +85,8 @@ func (x *reader) read(m filters.Mail) print {
 	t, lifted := x.text(m)
 	p := print{words: len(t.words), exact: x.hasher.Sum(t.buf), personal: isPersonal(m), automatic: isAutomatic(m)}
 	x.features(t)
-	p.terms, _ = sample(x.terms, mostTerms)
-	p.pairs, p.share = sample(x.pairs, mostPairs)
+	p.terms, _ = x.sampler.sample(x.terms, mostTerms)
+	p.pairs, p.share = x.sampler.sample(x.pairs, mostPairs)
 	for _, n := range t.numbers[:min(len(t.numbers), mostNumbers)] {
 		p.numbers = append(p.numbers, x.hasher.Sum(x.lexer.buf[n.start:n.end]))
 	}
@@ -216,43 +215,6 @@ func (x *reader) features(t text) {
 			x.pairs = append(x.pairs, x.hasher.Pair(min(a, b), max(a, b)))
 		}
 	}
-}
-
-// sample returns the k smallest different values of all, in the order of all, and which share of all values they stand
-// for. Two messages keep the same of what they have in common, however much else one of them holds.
-func sample(all []uint64, k int) ([]uint64, float64) {
-	kept := smallest(all, math.MaxUint64/uint64(max(1, len(all)/(2*k))))
-	if len(kept) < k {
-		kept = smallest(all, math.MaxUint64)
-	}
-	share := 1.0
-	if len(kept) >= k {
-		kept = kept[:k]
-		share = float64(kept[k-1].value) / math.MaxUint64
-	}
-	slices.SortFunc(kept, func(a, b place) int { return cmp.Compare(a.at, b.at) })
-	values := make([]uint64, len(kept))
-	for i, p := range kept {
-		values[i] = p.value
-	}
-	return values, share
-}
-
-// smallest returns the different values of all up to most in their order, each where it stands first.
-func smallest(all []uint64, most uint64) []place {
-	kept := make([]place, 0, 256)
-	for at, v := range all {
-		if v <= most {
-			kept = append(kept, place{v, at})
-		}
-	}
-	slices.SortFunc(kept, func(a, b place) int { return cmp.Or(cmp.Compare(a.value, b.value), cmp.Compare(a.at, b.at)) })
-	return slices.CompactFunc(kept, func(a, b place) bool { return a.value == b.value })
-}
-
-type place struct {
-	value uint64
-	at    int
 }
 
 // addresses are the comparable forms of all that the sender wants to be reached by.
