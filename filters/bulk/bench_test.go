@@ -63,11 +63,19 @@ func markAll(b *testing.B, memory *store.Memory, at time.Time, from, to int) {
 	}
 }
 
-// letterOf is a parsed message with a text of so many bytes.
+// letterOf is a parsed message with a text of so many bytes, in lines and paragraphs.
 func letterOf(r *rand.Rand, size int) filters.Mail {
 	var text strings.Builder
-	for text.Len() < size {
-		text.WriteString(junk(r) + []string{" ", " ", " ", "\n"}[r.IntN(4)])
+	for words := 1; text.Len() < size; words++ {
+		text.WriteString(junk(r))
+		switch {
+		case words%60 == 0:
+			text.WriteString("\n\n")
+		case words%10 == 0:
+			text.WriteString("\n")
+		default:
+			text.WriteString(" ")
+		}
 	}
 	m := mail{body: text.String()}.parsed(start)
 	m.Message.Text()

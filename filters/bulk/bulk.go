@@ -3,7 +3,8 @@
 // A message goes through the files in this order:
 //
 //	report.go              of a delivery report, what it returns
-//	cut.go payload.go      what the author wrote himself; the addresses in it
+//	cut.go footer.go       what the author wrote himself
+//	phrases.go payload.go  by the words of the rest; the addresses in it
 //	words.go fold.go       its canonical words, look-alike letters folded
 //	picture.go             the look of a picture
 //	attachment.go          digests of files
@@ -45,9 +46,9 @@ func New(cfg rules.Bulk, memory store.Store, tally *Tally) filters.Check {
 	if tally == nil {
 		tally = &Tally{}
 	}
-	folder := newFolder()
+	folder, cutter := newFolder(), newCutter()
 	b := &bulk{cfg: cfg, tally: tally, campaigns: campaigns{memory: memory, votes: map[id]float64{}}}
-	b.readers.New = func() any { return &reader{lexer: lexer{folder: folder}} }
+	b.readers.New = func() any { return &reader{lexer: lexer{folder: folder}, cutter: cutter} }
 	return filters.Check{
 		Name:    "bulk",
 		Doc:     "Counts alike messages in the proxy's own stream, and how widely each campaign is dispersed.",

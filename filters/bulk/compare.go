@@ -24,7 +24,7 @@ type Likeness struct {
 // Compare judges the second message as if it came after the first into an empty memory. Who sent them does not matter.
 func Compare(ctx context.Context, first, second filters.Mail) (Likeness, error) {
 	memory := store.NewSeeded(1<<20, [16]byte{})
-	x := reader{lexer: lexer{folder: newFolder()}, hasher: memory.Hasher()}
+	x := reader{lexer: lexer{folder: newFolder()}, cutter: newCutter(), hasher: memory.Hasher()}
 	all := campaigns{memory: memory, votes: map[id]float64{}}
 	a, b := x.read(first), x.read(second)
 	c, err := all.against(ctx, first, &a, &b)

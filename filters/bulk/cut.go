@@ -5,26 +5,27 @@ import "strings"
 // ownWords returns what the author of s wrote himself: without quoted lines, the forwarded or answered message below,
 // the signature, the footer of a mailing list and what companies and mail programs put below each message. s is the
 // visible text, a line or paragraph a line.
-func ownWords(s string) string {
+func (c *cutter) ownWords(s string) string {
 	s = unsigned(strings.TrimRight(s, "\n"))
+	may := c.mayDisclaim(s)
 	lines := strings.Split(s, "\n")
 	kept := lines[:0] // what is read of lines lies ahead
 	leaving := false  // in a paragraph on how to leave the list
 	next, own := 0, 0 // the paragraph after this one, and the first line after the last disclaimer
 	for i, line := range lines {
 		trimmed := strings.TrimSpace(line)
-		if endsOwn(trimmed, lines[i+1:]) {
+		if c.endsOwn(trimmed, lines[i+1:]) {
 			break
 		}
-		if i == next {
+		if may && i == next {
 			next += paragraph(lines[i:])
-			if disclaims(lines[i:next]) {
+			if c.disclaims(lines[i:next]) {
 				own = next
 			}
 		}
 		last := len(lines)-i <= footerLines
-		leaving = trimmed != "" && (leaving || last && tellsToLeave(trimmed))
-		if i < own || leaving || (last || i < headLines) && isOfProgram(trimmed) || isQuoted(trimmed) || introducesQuote(trimmed, lines[i+1:]) {
+		leaving = trimmed != "" && (leaving || last && c.tellsToLeave(trimmed))
+		if i < own || leaving || (last || i < headLines) && c.isOfProgram(trimmed) || isQuoted(trimmed) || introducesQuote(trimmed, lines[i+1:]) {
 			continue
 		}
 		kept = append(kept, line)
@@ -84,13 +85,13 @@ func introducesQuote(line string, rest []string) bool {
 
 // endsOwn reports whether nothing of the author's follows: line begins a signature (RFC 3676 section 4.3), a message
 // that is answered or forwarded, or the footer of a mailing list, which is short and the last.
-func endsOwn(line string, rest []string) bool {
-	return line == "--" && isSignature(rest) || endsOwnHere(line, rest)
+func (c *cutter) endsOwn(line string, rest []string) bool {
+	return line == "--" && c.isSignature(rest) || endsOwnHere(line, rest)
 }
 
 // endsOwnHere is endsOwn without signatures.
 func endsOwnHere(line string, rest []string) bool {
-	if rule := strings.Trim(line, "_-= "); len(line)-len(rule) >= 10 {
+	if rule := strings.TrimFunc(line, isOfRule); len(line)-len(rule) >= 10 {
 		if isRule := rule == ""; isRule {
 			return len(rest) <= footerLines || startsHeader(rest)
 		}
@@ -98,6 +99,8 @@ func endsOwnHere(line string, rest []string) bool {
 	}
 	return isField(line, authorFields) && len(rest) > 1 && isField(rest[0], otherFields) && isField(rest[1], otherFields)
 }
+
+func isOfRule(r rune) bool { return r == '_' || r == '-' || r == '=' || r == ' ' }
 
 // The most that a signature has, without the message that is answered below it.
 const (
@@ -107,7 +110,7 @@ const (
 
 // isSignature reports whether lines, up to what is quoted, are short enough for a signature. With more, they are a text
 // that somebody wants to have overlooked. Disclaimers below it do not count.
-func isSignature(lines []string) bool {
+func (c *cutter) isSignature(lines []string) bool {
 	count, size := 0, 0
 	for i := 0; i < len(lines); {
 		line := strings.TrimSpace(lines[i])
@@ -115,7 +118,7 @@ func isSignature(lines []string) bool {
 			break
 		}
 		n := paragraph(lines[i:])
-		if disclaims(lines[i : i+n]) {
+		if c.disclaims(lines[i : i+n]) {
 			i += n
 			continue
 		}

@@ -37,7 +37,7 @@ func TestOwnWords(t *testing.T) {
 		{"how to leave", "one\n\nTo unsubscribe from this list\nfollow the link\n\nlast", "one\n\n\nlast"},
 		{"how to leave, far above the end", "You may unsubscribe\n" + strings.Repeat("x\n", 9), "You may unsubscribe\n" + strings.TrimSpace(strings.Repeat("x\n", 9))},
 	} {
-		if got := ownWords(c.text); got != c.want {
+		if got := newCutter().ownWords(c.text); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -68,7 +68,7 @@ func TestNoDisclaimerIsOverlooked(t *testing.T) {
 	for _, stems := range disclaimers {
 		first := []rune(stems[0])
 		for _, stem := range []string{stems[0], strings.ToUpper(stems[0]), strings.ToUpper(string(first[:1])) + string(first[1:])} {
-			if !mayDisclaim("a text with " + stem + " in it") {
+			if !newCutter().mayDisclaim("a text with " + stem + " in it") {
 				t.Errorf("%q is overlooked", stem)
 			}
 		}

@@ -2,6 +2,7 @@ package bulk
 
 import (
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
 )
@@ -52,7 +53,8 @@ const (
 
 // folder maps runes to one skeleton alphabet: what looks alike becomes one small letter.
 type folder struct {
-	common [0x2000]rune // ready answers for the scripts of most mail
+	plain  [256]byte    // ready answers for the letters of ASCII; 0 for all else
+	common [0x2000]rune // and for the scripts of most mail
 	alike  map[rune]rune
 }
 
@@ -67,6 +69,11 @@ func newFolder() *folder {
 	}
 	for r := range f.common {
 		f.common[r] = f.slow(rune(r))
+	}
+	for c := range utf8.RuneSelf {
+		if letter := f.common[c]; letter >= 'a' {
+			f.plain[c] = byte(letter)
+		}
 	}
 	return f
 }

@@ -1,6 +1,7 @@
 package bulk
 
 import (
+	"slices"
 	"strings"
 
 	"weir/filters"
@@ -15,28 +16,39 @@ const headLines = 4
 // longestLine is the bytes of a line that may be one of a footer.
 const longestLine = 800
 
-// tellsToLeave reports whether line is of the kind that ends most bulk mail, wanted or not, in the same words.
-func tellsToLeave(line string) bool {
-	if len(line) > longestLine {
-		return false
+// cutter tells what the author of a text wrote from what others did, and programs. Any number of goroutines may use it.
+type cutter struct {
+	leaving     *phrases // how to leave a list
+	ofPrograms  *phrases // what programs put above or below all that they send
+	disclaiming *phrases // pieces of the first stems of disclaimers
+}
+
+func newCutter() *cutter {
+	return &cutter{
+		leaving: newPhrases(
+			"unsubscri", "opt out", "opt-out", "opted in", "stop receiving", "you are receiving this", "you received this", "how you receive", "our mailing address", "all rights reserved",
+			"update your preferences", "manage your preferences", "email preferences", "no longer wish to receive", "be removed from", "mailing list",
+			"отписат", "отказаться от рассылки", "получать рассылк", "получать письма",
+			"darse de baja", "darte de baja", "no desea recibir", "no deseas recibir", "dejar de recibir",
+			"abmelden", "abbestellen", "désabonner", "désinscri", "disiscri", "cancelar a inscrição"),
+		ofPrograms: newPhrases(
+			"sent from my ", "sent from outlook", "get outlook for", "sent with ", "virus-free", "before printing", "before you print",
+			"in your browser", "view online", "im browser", "dans votre navigateur", "en su navegador", "en tu navegador", "no seu navegador", "в браузере",
+			"gesendet von", "von meinem iphone", "virenfrei", "envoyé de mon", "envoyé depuis", "enviado desde mi", "enviado do meu",
+			"inviato da", "verzonden vanaf", "wysłane z", "отправлено с ", "отправлено из ", "вирусов"),
+		disclaiming: newPhrases("fiden", "FIDEN", "ulich", "ULICH", "фиденц", "ФИДЕНЦ", "welijk", "WELIJK", "ufn", "UFN"),
 	}
-	line = strings.ToLower(line)
-	return containsAny(line,
-		"unsubscri", "opt out", "opt-out", "opted in", "stop receiving", "you are receiving this", "you received this", "how you receive", "our mailing address", "all rights reserved",
-		"update your preferences", "manage your preferences", "email preferences", "no longer wish to receive", "be removed from", "mailing list",
-		"отписат", "отказаться от рассылки", "получать рассылк", "получать письма",
-		"darse de baja", "darte de baja", "no desea recibir", "no deseas recibir", "dejar de recibir",
-		"abmelden", "abbestellen", "désabonner", "désinscri", "disiscri", "cancelar a inscrição")
+}
+
+// tellsToLeave reports whether line is of the kind that ends most bulk mail, wanted or not, in the same words.
+func (c *cutter) tellsToLeave(line string) bool {
+	return len(line) <= longestLine && c.leaving.in(strings.ToLower(line))
 }
 
 // isOfProgram reports whether line is what programs put above or below all that they send.
-func isOfProgram(line string) bool {
+func (c *cutter) isOfProgram(line string) bool {
 	line = strings.ToLower(line)
-	return len(line) <= 160 && containsAny(line,
-		"sent from my ", "sent from outlook", "get outlook for", "sent with ", "virus-free", "before printing", "before you print",
-		"in your browser", "view online", "im browser", "dans votre navigateur", "en su navegador", "en tu navegador", "no seu navegador", "в браузере",
-		"gesendet von", "von meinem iphone", "virenfrei", "envoyé de mon", "envoyé depuis", "enviado desde mi", "enviado do meu",
-		"inviato da", "verzonden vanaf", "wysłane z", "отправлено с ", "отправлено из ", "вирусов")
+	return len(line) <= 160 && c.ofPrograms.in(line)
 }
 
 // disclaimers are the stems of which the disclaimers of companies are made, a language a line. The first is in each.
@@ -56,12 +68,15 @@ const disclaimerStems = 4
 
 // disclaims reports whether a paragraph is a company's disclaimer: the same in many words below all that it sends, and
 // below what others send, for its words are copied.
-func disclaims(paragraph []string) bool {
-	text := strings.Join(paragraph, " ")
-	if len(text) > 4*longestLine || !mayDisclaim(text) {
+func (c *cutter) disclaims(paragraph []string) bool {
+	size := len(paragraph) - 1
+	for _, line := range paragraph {
+		size += len(line)
+	}
+	if size > 4*longestLine || !slices.ContainsFunc(paragraph, c.mayDisclaim) {
 		return false
 	}
-	text = strings.ToLower(text)
+	text := strings.ToLower(strings.Join(paragraph, " "))
 	for _, stems := range disclaimers {
 		if !strings.Contains(text, stems[0]) {
 			continue
@@ -80,10 +95,8 @@ func disclaims(paragraph []string) bool {
 }
 
 // mayDisclaim reports whether text has a piece of the first stem of a disclaimer, in small letters or in capitals. It is
-// asked first because most paragraphs are none.
-func mayDisclaim(text string) bool {
-	return containsAny(text, "fiden", "FIDEN", "ulich", "ULICH", "фиденц", "ФИДЕНЦ", "welijk", "WELIJK", "ufn", "UFN")
-}
+// asked first, of whole texts too, because most have none.
+func (c *cutter) mayDisclaim(text string) bool { return c.disclaiming.in(text) }
 
 // absences are the stems of which people's notes are made that they are away, a language a line.
 var absences = [...][]string{
@@ -137,13 +150,4 @@ func paragraph(lines []string) int {
 		}
 	}
 	return len(lines)
-}
-
-func containsAny(s string, parts ...string) bool {
-	for _, p := range parts {
-		if strings.Contains(s, p) {
-			return true
-		}
-	}
-	return false
 }

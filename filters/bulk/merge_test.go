@@ -30,7 +30,7 @@ func halves(common string) (a, b string) {
 func apart(t *testing.T, s *stream, a, b string, n int) (first, second id) {
 	t.Helper()
 	ctx := context.Background()
-	x := reader{lexer: lexer{folder: newFolder()}, hasher: s.memory.Hasher()}
+	x := reader{lexer: lexer{folder: newFolder()}, cutter: newCutter(), hasher: s.memory.Hasher()}
 	all := campaigns{memory: s.memory, votes: map[id]float64{}}
 	for i := range 2 * n {
 		s.at = s.at.Add(time.Second)

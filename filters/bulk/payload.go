@@ -38,6 +38,8 @@ func chunk(s string) (end, gap int, marked bool) {
 	for end < len(s) {
 		c := s[end]
 		switch {
+		case isLetter(c): // most are
+			end++
 		case c > ' ' && c < utf8.RuneSelf:
 			marked = marked || c == '.' || c == ':'
 			end++
@@ -53,6 +55,10 @@ func chunk(s string) (end, gap int, marked bool) {
 	}
 	return end, 0, marked
 }
+
+func isLetter(c byte) bool { return c|('a'-'A')-'a' < 26 }
+
+func isDigit(c byte) bool { return c-'0' < 10 }
 
 // Bounds of an address in a text.
 const (
@@ -119,25 +125,32 @@ const (
 func numbers(s string) []string {
 	var found []string
 	var digits []byte
-	gap := 0
-	flush := func() {
+	for at := 0; at < len(s); at++ {
+		if !isDigit(s[at]) {
+			continue
+		}
+		var size int
+		digits, size = digitRow(digits[:0], s[at:])
 		if n := len(digits); n >= phoneDigits && n <= accountDigits {
 			found = append(found, "number:"+string(digits[n-phoneDigits:]))
 		}
-		digits, gap = digits[:0], 0
+		at += size
 	}
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		switch isDigit := c-'0' <= 9; {
-		case isDigit:
+	return found
+}
+
+// digitRow appends the row of digits that s begins with, and returns how many bytes of s it takes with the marks in it.
+func digitRow(digits []byte, s string) (_ []byte, size int) {
+	gap := 0
+	for ; size < len(s); size++ {
+		switch c := s[size]; {
+		case isDigit(c):
 			digits, gap = append(digits, c), 0
-		case len(digits) == 0:
 		case gap < 2 && strings.IndexByte(" -.()+/", c) >= 0:
 			gap++
 		default:
-			flush()
+			return digits, size
 		}
 	}
-	flush()
-	return found
+	return digits, size
 }

@@ -73,6 +73,7 @@ func (p *print) features(keys []uint64) []uint64 {
 // reader makes fingerprints. One goroutine may use it; its buffers are used again for each message.
 type reader struct {
 	lexer   lexer
+	cutter  *cutter
 	hasher  store.Hasher
 	words   []uint64
 	terms   []uint64
@@ -123,13 +124,13 @@ func (x *reader) text(m filters.Mail) (t text, lifted []string) {
 	skip := x.recipientWords(m)
 	if quoted, is := report(m); is {
 		rest, lifted := lift(bounded(quoted))
-		return x.lexer.canonical(ownWords(rest), skip), lifted
+		return x.lexer.canonical(x.cutter.ownWords(rest), skip), lifted
 	}
 	whole, lifted := lift(bounded(m.Message.Text()))
 	if summary, is := invitation(m); is {
 		return x.lexer.canonical(summary, skip), lifted
 	}
-	own := ownWords(whole)
+	own := x.cutter.ownWords(whole)
 	if isAbsence(m, own) {
 		return x.lexer.canonical("", skip), lifted
 	}

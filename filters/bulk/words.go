@@ -141,14 +141,15 @@ func (x *lexer) scan(s string) {
 // plain adds the ASCII letters that s begins with to the token being read, and returns how many they are. It is scan's
 // short way through most of most texts.
 func (x *lexer) plain(s string) int {
-	n := 0
-	for ; n < len(s) && s[n] < utf8.RuneSelf; n++ {
-		f := x.folder.common[s[n]]
-		if f < 'a' {
+	n, buf := 0, x.buf
+	for ; n < len(s); n++ {
+		f := x.folder.plain[s[n]]
+		if f == 0 {
 			break
 		}
-		x.buf = append(x.buf, byte(f))
+		buf = append(buf, f)
 	}
+	x.buf = buf
 	k := &x.tokens[len(x.tokens)-1]
 	k.end = int32(len(x.buf))
 	k.runes = uint8(min(int(k.runes)+n, 255))

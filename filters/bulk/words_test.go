@@ -99,7 +99,7 @@ func FuzzCanonical(f *testing.F) {
 	for _, s := range []string{"", "Hello world", "f-r-e-e m.o.n.e.y", "п\u0440и\u200bвет 0тлично", "ﬁne ㎏ Ⅻ", "日本語 テキスト", "\xff\xfe a\xc3", "a'b c@n $ave", strings.Repeat("a ", 40)} {
 		f.Add(s)
 	}
-	x := lexer{folder: newFolder()}
+	x, cutter := lexer{folder: newFolder()}, newCutter()
 	f.Fuzz(func(t *testing.T, s string) {
 		out := x.canonical(s, nil)
 		if !utf8.Valid(out.buf) && utf8.ValidString(s) {
@@ -118,7 +118,7 @@ func FuzzCanonical(f *testing.F) {
 		if int(end) != len(out.buf) {
 			t.Fatalf("%q: %d bytes of words in %q", s, end, out.buf)
 		}
-		ownWords(s)
+		cutter.ownWords(s)
 		lift(s)
 	})
 }
