@@ -10,6 +10,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if os.Getenv("GORACE") == "" { // else each verb of a script sleeps for a second before it ends
+		os.Setenv("GORACE", "atexit_sleep_ms=20")
+	}
 	testscript.Main(m, map[string]func(){
 		"weir": func() {
 			os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,14 +24,14 @@ import (
 	"weir/scoring/verdictlog"
 )
 
-// weirBinary is the program built with the race detector, once for all tests.
+// weirBinary is the program, built once for all tests, with the race detector if they are.
 var weirBinary = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "weir-binary-")
 	if err != nil {
 		return "", err
 	}
 	binary := filepath.Join(dir, "weir")
-	out, err := exec.Command("go", "build", "-race", "-o", binary, ".").CombinedOutput()
+	out, err := exec.Command("go", "build", "-race="+strconv.FormatBool(raced), "-o", binary, ".").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building weir: %w\n%s", err, out)
 	}
