@@ -6,11 +6,11 @@ import (
 	"log/slog"
 	"maps"
 	"net"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"weir/cmd/weir/config"
 	"weir/filters/dnsbl"
 	"weir/filters/lookup"
 	"weir/filters/store"
@@ -20,36 +20,10 @@ import (
 	"weir/scoring/verdictlog"
 )
 
-// This file is the operator's listener: what weir.yaml says of it, and the state that is seen there.
-
-// adminConfig is where operators look. Without an address there is no such place.
-type adminConfig struct {
-	Addr  string         `yaml:"addr"`
-	Allow []netip.Prefix `yaml:"allow"` // who may ask besides this machine
-}
+// This file is the operator's listener, and the state that is seen there.
 
 // alarmFor is how long an alarm stays raised that nothing tells the end of.
 const alarmFor = 5 * time.Minute
-
-func (c config) findInAdmin(f *finder) {
-	a := c.Admin
-	if a.Addr == "" {
-		f.want(len(a.Allow) == 0, "admin.allow", "nobody reads this: there is no admin.addr")
-		return
-	}
-	f.want(isAddress(a.Addr), "admin.addr", "%q is not ADDRESS:PORT", a.Addr)
-	f.want(!isAddress(a.Addr) || isLoopback(a.Addr) || len(a.Allow) > 0, "admin.addr",
-		"is not on the loopback: say who may ask with admin: { allow: [NETWORK] }")
-	f.want(!slices.ContainsFunc(c.Listen, func(l listen) bool { return l.Addr == a.Addr && !strings.HasSuffix(l.Addr, ":0") }),
-		"admin.addr", "a listener is at %s", a.Addr)
-}
-
-// isLoopback reports whether only this machine can reach an address.
-func isLoopback(addr string) bool {
-	host, _, _ := net.SplitHostPort(addr)
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
-}
 
 // watched is what the operator sees of a running weir. Its fields are set before the console is asked.
 type watched struct {
@@ -180,17 +154,17 @@ func (w *watched) alarms(s console.State, counts proxy.Counts) []console.Alarm {
 type ways struct {
 	usual  *backend.Backend
 	routes proxy.Routes
-	from   behindConfig
+	from   config.Behind
 }
 
 // health says of each address of weir.yaml whether mail goes there.
 func (w *ways) health() []console.Backend {
 	all := []console.Backend{}
-	add := func(key string, said backendConfig, b *backend.Backend) {
+	add := func(key string, said config.Backend, b *backend.Backend) {
 		up := b.Health()
-		for i, addr := range said.addrs() {
+		for i, addr := range said.AllAddrs() {
 			if known, ok := up[addr]; ok {
-				all = append(all, console.Backend{Name: said.place(key, i), Addr: addr, Up: known})
+				all = append(all, console.Backend{Name: said.Place(key, i), Addr: addr, Up: known})
 			}
 		}
 	}
@@ -204,13 +178,13 @@ func (w *ways) health() []console.Backend {
 }
 
 // openAdmin opens the operator's listener: the one that systemd hands over by the name of admin, or its own.
-func (c config) openAdmin(h *handed) (net.Listener, error) {
-	if s := h.take(listen{Name: "admin", Addr: c.Admin.Addr}); s != nil {
+func openAdmin(addr string, h *handed) (net.Listener, error) {
+	if s := h.take(config.Listen{Name: "admin", Addr: addr}); s != nil {
 		return s.TCPListener, nil
 	}
-	l, err := net.Listen("tcp", c.Admin.Addr)
+	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, exit{exitUnavailable, fmt.Errorf("admin.addr: listening on %s: %w", c.Admin.Addr, err)}
+		return nil, exit{exitUnavailable, fmt.Errorf("admin.addr: listening on %s: %w", addr, err)}
 	}
 	return l, nil
 }

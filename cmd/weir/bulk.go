@@ -270,10 +270,10 @@ func (a *app) bulkForget(ctx context.Context, snapshot, name string) error {
 		}
 		var was bulk.Campaign
 		if len(c.Store.Redis.Addrs) > 0 {
-			was.Alike, err = c.Store.forgetShared(ctx, name)
+			was.Alike, err = forgetShared(ctx, c.Store, name)
 		} else {
 			var asked bool
-			if asked, err = c.Admin.campaigns(ctx, http.MethodPost, "/bulk/"+name+"/forget", &was); !asked {
+			if asked, err = operatorAt(c.Admin.Addr).campaigns(ctx, http.MethodPost, "/bulk/"+name+"/forget", &was); !asked {
 				return a.forgetSnapshot(ctx, "", name)
 			}
 		}

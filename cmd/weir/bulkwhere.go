@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"weir/cmd/weir/config"
 	"weir/filters/bulk"
 	"weir/filters/store"
 	"weir/filters/store/redisstore"
@@ -35,7 +36,7 @@ func windowsOf(ctx context.Context, m *store.Memory, name string) ([]shownWindow
 		if err != nil {
 			return nil, exit{exitUsage, err}
 		}
-		all = append(all, shownWindow{durationText(over), c})
+		all = append(all, shownWindow{config.DurationText(over), c})
 	}
 	return all, nil
 }
@@ -49,9 +50,9 @@ func (a *app) campaigns(ctx context.Context, snapshot string, least int64, last 
 			return nil, err
 		}
 		if len(c.Store.Redis.Addrs) > 0 {
-			return c.Store.sharedCampaigns(ctx, least, last)
+			return sharedCampaigns(ctx, c.Store, least, last)
 		}
-		if asked, err := c.Admin.campaigns(ctx, http.MethodGet, fmt.Sprintf("/bulk?alike=%d&n=%d", least, last), &found); asked {
+		if asked, err := operatorAt(c.Admin.Addr).campaigns(ctx, http.MethodGet, fmt.Sprintf("/bulk?alike=%d&n=%d", least, last), &found); asked {
 			return found, err
 		}
 	}
@@ -71,14 +72,14 @@ func (a *app) campaign(ctx context.Context, snapshot, name string) ([]shownWindo
 			return nil, err
 		}
 		if len(c.Store.Redis.Addrs) > 0 {
-			b, _, err := c.Store.sharedCampaign(ctx, name)
+			b, _, err := sharedCampaign(ctx, c.Store, name)
 			if err != nil {
 				return nil, err
 			}
 			defer b.Close()
 			return windowsOf(ctx, b.Memory(), name)
 		}
-		if asked, err := c.Admin.campaigns(ctx, http.MethodGet, "/bulk/"+name, &found); asked {
+		if asked, err := operatorAt(c.Admin.Addr).campaigns(ctx, http.MethodGet, "/bulk/"+name, &found); asked {
 			return found, err
 		}
 	}
@@ -90,8 +91,8 @@ func (a *app) campaign(ctx context.Context, snapshot, name string) ([]shownWindo
 }
 
 // sharedCampaigns lists what is in Redis: first the one counter that says how large a campaign is, then all of the largest.
-func (c storeConfig) sharedCampaigns(ctx context.Context, least int64, last int) ([]bulk.Campaign, error) {
-	b, err := c.browse(ctx)
+func sharedCampaigns(ctx context.Context, c config.Store, least int64, last int) ([]bulk.Campaign, error) {
+	b, err := browse(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -123,11 +124,11 @@ func (c storeConfig) sharedCampaigns(ctx context.Context, least int64, last int)
 }
 
 // sharedCampaign reads a campaign from Redis, that which it has become if it was merged. Close must be called.
-func (c storeConfig) sharedCampaign(ctx context.Context, name string) (b *redisstore.Browser, owner uint32, err error) {
+func sharedCampaign(ctx context.Context, c config.Store, name string) (b *redisstore.Browser, owner uint32, err error) {
 	if owner, err = bulk.Owner(name); err != nil {
 		return nil, 0, exit{exitUsage, err}
 	}
-	if b, err = c.browse(ctx); err != nil {
+	if b, err = browse(ctx, c); err != nil {
 		return nil, 0, err
 	}
 	if owner, err = b.Follow(ctx, time.Now(), owner); err == nil {
@@ -142,8 +143,8 @@ func (c storeConfig) sharedCampaign(ctx context.Context, name string) (b *rediss
 
 // forgetShared takes a campaign out of Redis; the proxies that share it hear of it and forget it as well. It returns how
 // many messages it had.
-func (c storeConfig) forgetShared(ctx context.Context, name string) (int64, error) {
-	b, owner, err := c.sharedCampaign(ctx, name)
+func forgetShared(ctx context.Context, c config.Store, name string) (int64, error) {
+	b, owner, err := sharedCampaign(ctx, c, name)
 	if err != nil {
 		return 0, err
 	}
@@ -172,13 +173,13 @@ func (c storeConfig) forgetShared(ctx context.Context, name string) (int64, erro
 }
 
 // campaigns asks a running weir, and reads its answer into what. It reports false if none runs that can be asked.
-func (c adminConfig) campaigns(ctx context.Context, method, path string, what any) (asked bool, err error) {
-	if c.Addr == "" {
+func (o operatorAt) campaigns(ctx context.Context, method, path string, what any) (asked bool, err error) {
+	if o == "" {
 		return false, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
-	status, answer, err := c.ask(ctx, method, path)
+	status, answer, err := o.ask(ctx, method, path)
 	if err != nil {
 		return false, nil // it does not run
 	}
@@ -188,7 +189,7 @@ func (c adminConfig) campaigns(ctx context.Context, method, path string, what an
 	case status == http.StatusBadRequest:
 		return true, exit{exitUsage, errors.New(printable(shorten(string(answer), 200)))}
 	case status != http.StatusOK || json.Unmarshal(answer, what) != nil:
-		return true, exit{exitUnavailable, fmt.Errorf("what answers at %s cannot be asked for campaigns: %d %s", c.local(), status, printable(shorten(string(answer), 100)))}
+		return true, exit{exitUnavailable, fmt.Errorf("what answers at %s cannot be asked for campaigns: %d %s", o.local(), status, printable(shorten(string(answer), 100)))}
 	}
 	return true, nil
 }

@@ -8,38 +8,25 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"weir/cmd/weir/config"
 )
 
 // certificateEvery is how often the files of the certificate are looked at.
 const certificateEvery = 5 * time.Second
 
-// certificate is the server's certificate as read, nil without one.
-type certificate = tls.Certificate
-
 // certificateFiles are the files of a certificate and what is known of them. The mutex of its reloadable guards all but odd.
 type certificateFiles struct {
-	tlsFiles
+	config.TLS
 	inForce string      // the look of the files that were read last
 	broken  string      // that of files which hold no certificate
 	odd     atomic.Bool // they have stayed broken
 }
 
 // read reads the files, and nothing if none are named.
-func (f *certificateFiles) read() (*certificate, error) {
-	if f.Cert == "" {
-		return nil, nil
-	}
+func (f *certificateFiles) read() (*tls.Certificate, error) {
 	f.inForce = f.look() // before they are read: what changes meanwhile is read again
-	pair, err := tls.LoadX509KeyPair(f.Cert, f.Key)
-	if err != nil {
-		return nil, exit{exitConfig, fmt.Errorf("reading the certificate: %w", err)}
-	}
-	return &pair, nil
-}
-
-// certificate reads the files that c names, and nothing if it names none.
-func (c config) certificate() (*certificate, error) {
-	return (&certificateFiles{tlsFiles: c.TLS}).read()
+	return f.TLS.Certificate()
 }
 
 // look is what tells one state of the files from the next.
@@ -65,7 +52,7 @@ func lookOf(names ...string) string {
 
 // loaded notes that what was read of next is in force.
 func (f *certificateFiles) loaded(next *certificateFiles) {
-	f.tlsFiles, f.inForce, f.broken = next.tlsFiles, next.inForce, ""
+	f.TLS, f.inForce, f.broken = next.TLS, next.inForce, ""
 	f.odd.Store(false)
 }
 
@@ -95,7 +82,7 @@ func (r *reloadable) rereadCertificate() {
 	if f.Cert == "" || now == f.inForce {
 		return
 	}
-	next := &certificateFiles{tlsFiles: f.tlsFiles}
+	next := &certificateFiles{TLS: f.TLS}
 	cert, err := next.read()
 	switch {
 	case err == nil:

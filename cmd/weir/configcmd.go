@@ -3,12 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"reflect"
-	"strings"
+	"os"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
+
+	"weir/cmd/weir/config"
 )
 
 func (a *app) configCommand() *cobra.Command {
@@ -28,27 +28,20 @@ func (a *app) configTestCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			resolver, err := conf.DNS.resolver()
+			resolver, err := conf.DNS.Resolver()
 			if err != nil {
 				return err
 			}
 			defer resolver.Close()
-			g, warnings, err := conf.loader(resolver, nil).load(c.Context(), conf.Rules)
+			g, warnings, err := newLoader(conf, resolver, nil).load(c.Context(), conf.Rules)
 			if err != nil {
 				return err
 			}
-			a.warn(append(conf.warnings(), warnings...))
-			a.say("configuration and rules are fine: %s, %s, %s", count(len(conf.Listen), "listener"), count(len(conf.Backend.addrs()), "backend"), count(len(g.Rules.Symbols), "symbol"))
+			a.warn(append(conf.Warnings(), warnings...))
+			a.say("configuration and rules are fine: %s, %s, %s", count(len(conf.Listen), "listener"), count(len(conf.Backend.AllAddrs()), "backend"), count(len(g.Rules.Symbols), "symbol"))
 			return nil
 		},
 	}
-}
-
-// setting is one value of the configuration, for `config show`.
-type setting struct {
-	Key    string `json:"key"`
-	Value  string `json:"value"`
-	Origin string `json:"origin"`
 }
 
 func (a *app) configShowCommand() *cobra.Command {
@@ -56,14 +49,14 @@ func (a *app) configShowCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use: "show", Short: "Print the configuration in force", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			conf := defaults()
+			conf := config.Defaults()
 			if !onlyDefaults {
 				var err error
 				if conf, err = a.config(); err != nil {
 					return err
 				}
 			}
-			return a.printSettings(conf.settings(), origin)
+			return a.printSettings(conf.Settings(), origin)
 		},
 	}
 	c.Flags().BoolVar(&origin, "origin", false, "say where each value comes from")
@@ -71,7 +64,7 @@ func (a *app) configShowCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) printSettings(all []setting, origin bool) error {
+func (a *app) printSettings(all []config.Setting, origin bool) error {
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, s := range all {
 		if a.json {
@@ -89,75 +82,25 @@ func (a *app) printSettings(all []setting, origin bool) error {
 	return table.Flush()
 }
 
-// settings lists all values of c with the keys that weir.yaml uses for them.
-func (c config) settings() []setting {
-	var all []setting
-	var walk func(v reflect.Value, key string)
-	walk = func(v reflect.Value, key string) {
-		switch {
-		case v.Kind() == reflect.Struct && !isScalar(v):
-			for i := range v.NumField() {
-				switch name := v.Type().Field(i).Tag.Get("yaml"); name {
-				case "":
-				case ",inline": // its keys stand among the others
-					walk(v.Field(i), key)
-				default:
-					walk(v.Field(i), strings.TrimPrefix(key+"."+name, "."))
-				}
-			}
-		case v.Kind() == reflect.Slice && v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct && !isScalar(v.Index(0)):
-			for i := range v.Len() {
-				walk(v.Index(i), fmt.Sprintf("%s[%d]", key, i))
-			}
-		default:
-			all = append(all, setting{key, settingText(v), c.origin(key)})
-		}
+func (a *app) configSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "schema", Short: "Print the JSON schema of weir.yaml, for editors", Args: cobra.NoArgs,
+		Long: `Prints a JSON schema, with which an editor completes keys and shows what they mean. For editors with the YAML
+language server, begin the file with the line
+
+    # yaml-language-server: $schema=weir.schema.json`,
+		RunE: func(*cobra.Command, []string) error { return a.printSchema(config.Schema()) },
 	}
-	walk(reflect.ValueOf(c), "")
-	return all
 }
 
-// isScalar reports whether v is written as one word in YAML although it is a struct.
-func isScalar(v reflect.Value) bool {
-	return v.Type().Implements(reflect.TypeFor[fmt.Stringer]())
-}
-
-func settingText(v reflect.Value) string {
-	switch x := v.Interface().(type) {
-	case time.Duration:
-		return durationText(x)
-	case fmt.Stringer:
-		return x.String()
-	case string:
-		if x == "" {
-			return `""`
-		}
-		return x
+// config reads the file of -c, or gives the defaults without one.
+func (a *app) config() (config.Config, error) {
+	if a.configFile == "" {
+		return config.Defaults(), nil
 	}
-	if v.Kind() == reflect.Slice {
-		var items []string
-		for i := range v.Len() {
-			items = append(items, settingText(v.Index(i)))
-		}
-		return "[" + strings.Join(items, ", ") + "]"
+	data, err := os.ReadFile(a.configFile)
+	if err != nil {
+		return config.Defaults(), exit{exitNoInput, fmt.Errorf("reading the configuration: %w", err)}
 	}
-	return fmt.Sprint(v.Interface())
-}
-
-// durationText writes d as weir.yaml does: 30d, 5m, 1500ms.
-func durationText(d time.Duration) string {
-	const day = 24 * time.Hour
-	switch {
-	case d == 0:
-		return "0s"
-	case d >= day && d%day == 0:
-		return fmt.Sprintf("%dd", d/day)
-	case d >= time.Hour && d%time.Hour == 0:
-		return fmt.Sprintf("%dh", d/time.Hour)
-	case d >= time.Minute && d%time.Minute == 0:
-		return fmt.Sprintf("%dm", d/time.Minute)
-	case d >= time.Second && d%time.Second == 0:
-		return fmt.Sprintf("%ds", d/time.Second)
-	}
-	return fmt.Sprintf("%dms", d.Milliseconds())
+	return config.Parse(data, a.configFile)
 }

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/cmd/weir/config"
 	"weir/cmd/weir/demo"
 	"weir/filters/auth"
 	"weir/filters/lookup"
@@ -141,17 +142,17 @@ func (a *app) startWorld(ctx context.Context, dir string) (*world, error) {
 
 // startProxy puts weir in front of the world's mail server.
 func (a *app) startProxy(ctx context.Context, w *world, dir string) error {
-	c := defaults()
+	c := config.Defaults()
 	c.DNS.Patience = c.DNS.Budget // what is shown is whole, however slow the machine is
 	c.Hostname, c.DNS.Servers, c.Rules = "mx.demo.test", []string{w.dns.Addr()}, filepath.Join(dir, "rules.yaml")
 	if err := os.WriteFile(c.Rules, []byte(demo.Rules), 0o600); err != nil {
 		return exit{exitIO, fmt.Errorf("writing the demo's rules: %w", err)}
 	}
-	resolver, err := c.DNS.resolver()
+	resolver, err := c.DNS.Resolver()
 	if err != nil {
 		return err
 	}
-	g, _, err := c.loader(resolver, store.NewMemory(int64(c.Store.Memory.Max))).load(ctx, c.Rules)
+	g, _, err := newLoader(c, resolver, store.NewMemory(int64(c.Store.Memory.Max))).load(ctx, c.Rules)
 	if err != nil {
 		return err
 	}
@@ -165,7 +166,7 @@ func (a *app) startProxy(ctx context.Context, w *world, dir string) error {
 		Hostname: c.Hostname, Version: release, Log: slog.New(slog.DiscardHandler),
 		Settings: proxy.Settings{
 			Backend: &backend.Backend{Addrs: []string{w.mailbox.Addr()}, Timeout: c.Backend.Timeout, Hello: c.Hostname},
-			Limits:  c.Limits.limits(),
+			Limits:  c.Limits.Proxy(),
 		},
 		Current: func() *proxy.Generation { return g }, Record: w.keep,
 	}

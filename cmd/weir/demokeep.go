@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"weir/cmd/weir/config"
 	"weir/scoring/verdictlog"
 	"weir/scoring/verdictlog/bodies"
 )
@@ -27,7 +28,7 @@ func (w *world) keepAll(dir string) error {
 	for _, r := range w.records {
 		log.Put(r)
 	}
-	kept, err := bodies.Open(bodies.Options{Dir: verdictlog.Bodies(verdicts), Keep: defaultBodies().Keep, MaxSize: int64(defaultBodies().Max)})
+	kept, err := bodies.Open(bodies.Options{Dir: verdictlog.Bodies(verdicts), Keep: config.Defaults().Verdicts.Bodies.Keep, MaxSize: int64(config.Defaults().Verdicts.Bodies.Max)})
 	if err != nil {
 		return exit{exitIO, errors.Join(fmt.Errorf("keeping the demo: %w", err), log.Close())}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/cmd/weir/config"
 	"weir/filters/lookup"
 	"weir/rules"
 )
@@ -74,7 +75,7 @@ The exit code is 1 if something is bad, 78 if the configuration or the rules are
 // doctor is one visit: what is examined, and by what.
 type doctor struct {
 	file      string // the configuration was read from; "" if from none
-	config    config
+	config    config.Config
 	set       *rules.Set
 	resolver  *lookup.Resolver
 	servers   []string // that the resolver asks; none if it answers from a file or not at all
@@ -115,7 +116,7 @@ func (a *app) newDoctor(f doctorFlags) (*doctor, error) {
 		d.addresses = append(d.addresses, ip.Unmap())
 	}
 	if len(d.addresses) == 0 {
-		d.addresses = d.config.publicAddresses()
+		d.addresses = publicAddresses(d.config)
 	}
 	if d.resolver, err = f.workbench.resolver(d.config.DNS); err != nil {
 		return nil, err
@@ -123,7 +124,7 @@ func (a *app) newDoctor(f doctorFlags) (*doctor, error) {
 	switch _, err := netip.ParseAddrPort(f.zone); {
 	case f.offline:
 	case f.zone == "":
-		d.servers = d.config.DNS.servers()
+		d.servers = d.config.DNS.Resolvers()
 	case err == nil:
 		d.servers = []string{f.zone}
 	}

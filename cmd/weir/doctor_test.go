@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"weir/cmd/weir/config"
 	"weir/filters/dnsbl"
 	"weir/filters/lookup"
 	"weir/filters/lookup/lookuptest"
@@ -542,8 +543,8 @@ func TestAListenerThatDoesNotGreetIsUnknown(t *testing.T) {
 	defer silent.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	d := doctor{config: defaults()}
-	if got := d.listener(ctx, listen{Name: "smtp", Addr: silent.Addr().String()}); got.State != doubtful || !strings.Contains(got.Seen, "does not greet in time") {
+	d := doctor{config: config.Defaults()}
+	if got := d.listener(ctx, config.Listen{Name: "smtp", Addr: silent.Addr().String()}); got.State != doubtful || !strings.Contains(got.Seen, "does not greet in time") {
 		t.Errorf("%+v", got)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/cmd/weir/config"
 	"weir/proxy/backend"
 )
 
@@ -19,16 +20,16 @@ var stranger = netip.MustParseAddrPort("192.0.2.1:25")
 
 // behind examines each server that mail goes to.
 func (d *doctor) behind(ctx context.Context) []diagnosis {
-	if len(d.config.Backend.addrs()) == 0 && !d.config.hasOthers() {
+	if len(d.config.Backend.AllAddrs()) == 0 && !d.config.HasOthers() {
 		return []diagnosis{{Check: "backend", State: ill, Seen: "there is no backend", Change: "name the server that mail goes to: backend: { addrs: [\"HOST:PORT\"] }"}}
 	}
 	var all []rear
-	for _, addr := range d.config.Backend.addrs() {
+	for _, addr := range d.config.Backend.AllAddrs() {
 		all = append(all, rear{d, d.config.Backend, addr, true})
 	}
 	for _, r := range d.config.Routes {
-		for _, addr := range r.Backend.addrs() {
-			all = append(all, rear{d, r.Backend, addr, slices.Contains(r.Domains, everyOther)})
+		for _, addr := range r.Backend.AllAddrs() {
+			all = append(all, rear{d, r.Backend, addr, slices.Contains(r.Domains, config.EveryOther)})
 		}
 	}
 	return each(all, func(r rear) []diagnosis { return r.examine(ctx) })
@@ -37,7 +38,7 @@ func (d *doctor) behind(ctx context.Context) []diagnosis {
 // rear is one server behind.
 type rear struct {
 	*doctor
-	conf  backendConfig
+	conf  config.Backend
 	addr  string
 	usual bool // it gets all mail that has no route
 }
@@ -45,7 +46,7 @@ type rear struct {
 // examine says what the server offers; of one that does not serve nothing more.
 func (r rear) examine(ctx context.Context) []diagnosis {
 	clear := r.conf
-	clear.TLS, clear.PassClient = tlsOff, "none"
+	clear.TLS, clear.PassClient = config.TLSOff, "none"
 	conn, err := r.open(ctx, clear, backend.Client{})
 	if err != nil {
 		return []diagnosis{{Check: "backend", Of: r.addr, State: ill, Seen: err.Error(), Change: "start it, or correct backend.addrs: mail is deferred until it serves"}}
@@ -64,9 +65,9 @@ func (r rear) examine(ctx context.Context) []diagnosis {
 }
 
 // open greets the server as the configuration b of it says.
-func (r rear) open(ctx context.Context, b backendConfig, who backend.Client) (*backend.Conn, error) {
+func (r rear) open(ctx context.Context, b config.Backend, who backend.Client) (*backend.Conn, error) {
 	b.Addrs, b.Servers = []string{r.addr}, nil
-	made, err := r.config.backend(b, nil)
+	made, err := r.config.Way(b, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func (r rear) greets(offer backend.Extensions) diagnosis {
 // encrypts sees whether the way to the server is as it should be.
 func (r rear) encrypts(ctx context.Context, offer backend.Extensions) diagnosis {
 	one := diagnosis{Check: "backend TLS", Of: r.addr, State: sound}
-	if r.conf.TLS == tlsOff {
+	if r.conf.TLS == config.TLSOff {
 		if near(r.addr) {
 			one.Seen = "mail goes there in clear, and does not leave this machine"
 			return one

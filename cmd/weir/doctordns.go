@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"weir/cmd/weir/config"
 	"weir/filters/lookup"
 )
 
@@ -118,7 +119,7 @@ func isPublic(server, stub string) []diagnosis {
 	}
 	asked := []string{server}
 	if at.Addr() == netip.AddrFrom4([4]byte{127, 0, 0, 53}) {
-		asked = systemServers(stub)
+		asked = config.SystemResolvers(stub)
 	}
 	for _, one := range asked {
 		ip, err := netip.ParseAddrPort(one)

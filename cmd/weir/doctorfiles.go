@@ -101,7 +101,7 @@ func (d *doctor) space(dir string) diagnosis {
 		return unknownYet(check, dir, err)
 	}
 	wanted := int64(d.config.Verdicts.MaxSize) - sizeOf(dir)
-	if b := d.config.Verdicts.Bodies; b.Of != bodiesOfNone {
+	if b := d.config.Verdicts.Bodies; b.Keeps() {
 		wanted += int64(b.Max) - sizeOf(verdictlog.Bodies(dir))
 	}
 	return spaceFor(dir, int64(disk.Bavail)*int64(disk.Bsize), wanted)

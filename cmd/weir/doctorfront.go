@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"weir/cmd/weir/config"
 )
 
 // soonExpired is how long before its end a certificate should have been renewed.
@@ -20,14 +22,14 @@ func (d *doctor) listeners(ctx context.Context) []diagnosis {
 	if len(d.config.Listen) == 0 {
 		return []diagnosis{{Check: "listener", State: ill, Seen: "there is none", Change: "say where to listen: listen: [{ addr: \"0.0.0.0:25\" }]"}}
 	}
-	return each(d.config.Listen, func(l listen) []diagnosis {
+	return each(d.config.Listen, func(l config.Listen) []diagnosis {
 		one := d.listener(ctx, l)
 		one.Check, one.Of = "listener", l.Name+" "+l.Addr
 		return []diagnosis{one}
 	})
 }
 
-func (d *doctor) listener(ctx context.Context, l listen) diagnosis {
+func (d *doctor) listener(ctx context.Context, l config.Listen) diagnosis {
 	open, err := new(net.ListenConfig).Listen(ctx, "tcp", l.Addr)
 	switch {
 	case err == nil:
@@ -40,18 +42,18 @@ func (d *doctor) listener(ctx context.Context, l listen) diagnosis {
 	case !errors.Is(err, syscall.EADDRINUSE):
 		return diagnosis{State: ill, Seen: err.Error(), Change: "correct `addr:`"}
 	}
-	greeting, err := l.greeting(ctx, d.config.Trusted.Proxies)
-	if host, _, _ := strings.Cut(greeting, " "); err == nil && strings.EqualFold(host, d.config.Hostname) {
-		return diagnosis{State: sound, Seen: "weir serves there, or something that greets as it: " + greeting}
+	said, err := greeting(ctx, l, d.config.Trusted.Proxies)
+	if host, _, _ := strings.Cut(said, " "); err == nil && strings.EqualFold(host, d.config.Hostname) {
+		return diagnosis{State: sound, Seen: "weir serves there, or something that greets as it: " + said}
 	}
 	var waited net.Error
 	if errors.As(err, &waited) && waited.Timeout() {
 		return unknownYet("", "", fmt.Errorf("who listens there does not greet in time: %w", err))
 	}
 	if err != nil {
-		greeting = err.Error()
+		said = err.Error()
 	}
-	return diagnosis{State: ill, Seen: "something else listens there: " + greeting, Change: "stop it or move it (Postfix: the smtp line of master.cf)"}
+	return diagnosis{State: ill, Seen: "something else listens there: " + said, Change: "stop it or move it (Postfix: the smtp line of master.cf)"}
 }
 
 // Networks wider than these that hold public addresses are not somebody's proxies.
@@ -105,7 +107,7 @@ func isInside(p netip.Prefix) bool {
 // certificate sees whether clients can encrypt, and to whom.
 func (d *doctor) certificate(context.Context) []diagnosis {
 	one := diagnosis{Check: "certificate", Of: d.config.TLS.Cert}
-	pair, err := d.config.certificate()
+	pair, err := d.config.TLS.Certificate()
 	switch {
 	case err != nil:
 		one.State, one.Seen, one.Change = ill, err.Error(), "name a certificate and the key that belongs to it: tls: { cert: FILE, key: FILE }"

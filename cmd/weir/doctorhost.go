@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"weir/cmd/weir/config"
 	"weir/filters/dnsbl"
 	"weir/filters/lookup"
 )
@@ -17,7 +18,7 @@ var shared = netip.MustParsePrefix("100.64.0.0/10")
 
 // publicAddresses are the addresses under which others know this machine: those that are listened at, else those of its
 // interfaces.
-func (c config) publicAddresses() []netip.Addr {
+func publicAddresses(c config.Config) []netip.Addr {
 	var all []netip.Addr
 	add := func(ip netip.Addr) {
 		if ip = ip.Unmap(); isPublicAddress(ip) && !slices.Contains(all, ip) {

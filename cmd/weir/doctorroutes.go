@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"weir/cmd/weir/config"
 	"weir/proxy/backend"
 )
 
@@ -15,7 +16,7 @@ func (d *doctor) exchangers(ctx context.Context) []diagnosis {
 	var domains []string
 	for _, r := range d.config.Routes {
 		for _, domain := range r.Domains {
-			if r.MX && !strings.HasPrefix(domain, ".") && domain != everyOther {
+			if r.MX && !strings.HasPrefix(domain, ".") && domain != config.EveryOther {
 				domains = append(domains, strings.ToLower(domain))
 			}
 		}
@@ -23,7 +24,7 @@ func (d *doctor) exchangers(ctx context.Context) []diagnosis {
 	if len(domains) == 0 {
 		return nil
 	}
-	_, routes, err := d.config.behind(nil, askDNS(d.resolver))
+	_, routes, err := d.config.Ways(nil, config.AskDNS(d.resolver))
 	if err != nil {
 		return []diagnosis{unknownYet("route", "", err)}
 	}

@@ -20,7 +20,7 @@ func (d *doctor) redis(ctx context.Context) []diagnosis {
 		return nil
 	}
 	one := diagnosis{Check: "redis", Of: strings.Join(c.Addrs, " ")}
-	o, err := c.options()
+	o, err := c.Options()
 	if err != nil {
 		return []diagnosis{unknownYet(one.Check, one.Of, err)}
 	}

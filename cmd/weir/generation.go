@@ -11,8 +11,11 @@ import (
 	"testing/fstest"
 	"time"
 
+	"weir/cmd/weir/config"
 	"weir/filters"
+	"weir/filters/lookup"
 	"weir/filters/pattern"
+	"weir/filters/store"
 	"weir/proxy"
 	"weir/rules"
 	"weir/rules/strict"
@@ -27,6 +30,16 @@ type loader struct {
 	relays     []netip.Prefix
 	shadow     string // the file of the rules on trial; "" for none
 	count      int
+}
+
+// newLoader makes a loader of the rules of c, whose filters ask r and count in s.
+func newLoader(c config.Config, r *lookup.Resolver, s store.Store) *loader {
+	return &loader{
+		parts:      parts{resolver: r, store: s, dnsBudget: c.DNS.Budget},
+		scanBudget: c.ScanBudget,
+		patience:   c.DNS.Patience,
+		relays:     c.Trusted.Relays,
+	}
 }
 
 // defaultRules is what rules are when no file is named.

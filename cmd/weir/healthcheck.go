@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"weir/cmd/weir/config"
 )
 
 // healthTime bounds how long a listener may take to greet.
@@ -31,9 +33,9 @@ or with ADDR, it connects to each listener, or to ADDR, and wants to be greeted 
 				return err
 			}
 			if len(args) == 1 {
-				conf.Listen = []listen{{Name: args[0], Addr: args[0], TLS: tlsOff}}
+				conf.Listen = []config.Listen{{Name: args[0], Addr: args[0], TLS: config.TLSOff}}
 			} else if conf.Admin.Addr != "" {
-				return a.askReady(c.Context(), conf.Admin)
+				return a.askReady(c.Context(), operatorAt(conf.Admin.Addr))
 			}
 			if len(conf.Listen) == 0 {
 				return exit{exitUsage, errors.New("healthcheck: name the configuration with -c, or an ADDR")}
@@ -43,7 +45,7 @@ or with ADDR, it connects to each listener, or to ADDR, and wants to be greeted 
 	}
 }
 
-func (a *app) askReady(ctx context.Context, admin adminConfig) error {
+func (a *app) askReady(ctx context.Context, admin operatorAt) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
 	status, answer, err := admin.ask(ctx, http.MethodGet, "/readyz")
@@ -58,12 +60,12 @@ func (a *app) askReady(ctx context.Context, admin adminConfig) error {
 	return nil
 }
 
-func (a *app) healthcheck(ctx context.Context, c config) error {
+func (a *app) healthcheck(ctx context.Context, c config.Config) error {
 	ctx, cancel := context.WithTimeout(ctx, healthTime)
 	defer cancel()
 	var down []error
 	for _, l := range c.Listen {
-		if err := l.greets(ctx, c.Trusted.Proxies); err != nil {
+		if err := greets(ctx, l, c.Trusted.Proxies); err != nil {
 			down = append(down, fmt.Errorf("%s: %w", l.Name, err))
 		}
 	}
@@ -75,13 +77,13 @@ func (a *app) healthcheck(ctx context.Context, c config) error {
 }
 
 // greets reports why a client of l is not greeted, nil if it is.
-func (l listen) greets(ctx context.Context, proxies []netip.Prefix) error {
-	_, err := l.greeting(ctx, proxies)
+func greets(ctx context.Context, l config.Listen, proxies []netip.Prefix) error {
+	_, err := greeting(ctx, l, proxies)
 	return err
 }
 
 // greeting is what a client of l is greeted with, without the code.
-func (l listen) greeting(ctx context.Context, proxies []netip.Prefix) (string, error) {
+func greeting(ctx context.Context, l config.Listen, proxies []netip.Prefix) (string, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", l.Addr)
 	if err != nil {
 		return "", err
@@ -97,7 +99,7 @@ func (l listen) greeting(ctx context.Context, proxies []netip.Prefix) (string, e
 			return "", err
 		}
 	}
-	if l.TLS == tlsImplicit {
+	if l.TLS == config.TLSImplicit {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // whether it serves, not who it is
 	}
 	text := textproto.NewConn(conn)

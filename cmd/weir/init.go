@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"weir/cmd/weir/config"
 )
 
 // initFiles are the files of `config init`. Only the words of its flags are filled in: rules have templates of their own.
@@ -40,10 +42,10 @@ func (a *app) configInitCommand() *cobra.Command {
 
 func (f initFlags) check() error {
 	var all []error
-	if !isTarget(f.backend) {
+	if !config.IsTarget(f.backend) {
 		all = append(all, fmt.Errorf("--backend %q: want HOST:PORT", f.backend))
 	}
-	if !isHostname(f.domain) {
+	if !config.IsHostname(f.domain) {
 		all = append(all, fmt.Errorf("--domain %q: want a domain", f.domain))
 	}
 	return errors.Join(all...)
@@ -51,7 +53,7 @@ func (f initFlags) check() error {
 
 // configInit writes both files, or none if one of them is there already.
 func (a *app) configInit(f initFlags) error {
-	host := machine()
+	host := config.Machine()
 	if !strings.Contains(host, ".") {
 		host = "mx." + f.domain
 	}

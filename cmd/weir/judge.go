@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"weir/cmd/weir/config"
 	"weir/filters"
 	"weir/proxy"
 	"weir/rules"
@@ -83,7 +84,7 @@ func judge(ctx context.Context, g *proxy.Generation, s submission) outcome {
 func (o outcome) record(g *proxy.Generation) verdictlog.Record {
 	r := o.Judged.Record()
 	r.ID = o.id
-	r.Origin = verdictlog.Origin{Host: machine(), Version: release}
+	r.Origin = verdictlog.Origin{Host: config.Machine(), Version: release}
 	r.Rules = verdictlog.RulesID{Digest: g.Rules.Digest, Generation: g.Number}
 	r.Verdict.At = o.at
 	r.Verdict.Reply = o.reply

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
+	"weir/cmd/weir/config"
 	"weir/proxy/console"
 	"weir/scoring/verdictlog"
 	"weir/scoring/verdictlog/bodies"
@@ -17,14 +18,14 @@ type keeper struct {
 	log     *slog.Logger
 	to      *verdictlog.Log         // nil without one
 	bodies  *bodies.Keeper          // nil if no messages are kept
-	of      bodiesConfig            // which
+	of      config.Bodies           // which
 	show    func(verdictlog.Record) // may be nil; set before the first record
 }
 
-// keeper starts the verdict log; without a folder verdicts are only logged.
-func (c config) keeper(log *slog.Logger) (*keeper, error) {
+// newKeeper starts the verdict log; without a folder verdicts are only logged.
+func newKeeper(c config.Config, log *slog.Logger) (*keeper, error) {
 	v := c.Verdicts
-	private, err := c.Privacy.redactor(v.Dir)
+	private, err := c.Privacy.Redactor(v.Dir)
 	if err != nil {
 		return nil, exit{exitIO, err}
 	}
@@ -39,7 +40,7 @@ func (c config) keeper(log *slog.Logger) (*keeper, error) {
 	if err != nil {
 		return nil, exit{exitIO, fmt.Errorf("opening the verdict log: %w", err)}
 	}
-	if v.Bodies.Of == bodiesOfNone {
+	if !v.Bodies.Keeps() {
 		return k, nil
 	}
 	k.bodies, err = bodies.Open(bodies.Options{
@@ -53,7 +54,7 @@ func (c config) keeper(log *slog.Logger) (*keeper, error) {
 }
 
 func (k *keeper) record(r verdictlog.Record, message []byte) {
-	if k.bodies != nil && message != nil && k.of.wants(r) {
+	if k.bodies != nil && message != nil && k.of.Wants(r) {
 		k.bodies.Put(r.ID, message)
 	}
 	r = k.private.Redact(r)

@@ -10,6 +10,8 @@ import (
 	"slices"
 
 	"github.com/spf13/cobra"
+
+	"weir/cmd/weir/config"
 )
 
 // beforeSuffix is added to the name of the rules file for what was in it before a promotion.
@@ -76,7 +78,7 @@ func (a *app) promote(ctx context.Context, f promoteFlags, words []string) error
 }
 
 // rehearse judges the verdicts of the log under the candidate, and answers no if too many flip.
-func (a *app) rehearse(ctx context.Context, c config, f promoteFlags, words []string) error {
+func (a *app) rehearse(ctx context.Context, c config.Config, f promoteFlags, words []string) error {
 	if c.Verdicts.Dir == "" && f.log.dir == "" {
 		if f.yes {
 			return nil
@@ -130,12 +132,12 @@ func writeWhole(path string, text []byte, mode os.FileMode) error {
 }
 
 // promoted makes a running weir read the new rules. If it refuses, they are put back.
-func (a *app) promoted(ctx context.Context, c config) error {
+func (a *app) promoted(ctx context.Context, c config.Config) error {
 	if c.Admin.Addr == "" {
 		a.say("a weir that runs has the old rules in force until it is sent SIGHUP: systemctl reload weir, or kill -HUP PID")
 		return nil
 	}
-	err := a.askReload(ctx, c.Admin)
+	err := a.askReload(ctx, operatorAt(c.Admin.Addr))
 	var e exit
 	switch {
 	case !errors.As(err, &e):

@@ -14,6 +14,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"weir/cmd/weir/config"
 	"weir/proxy"
 	"weir/proxy/console"
 	"weir/rules/strict"
@@ -29,7 +30,7 @@ var reloaded = []string{
 type reloadable struct {
 	app     *app
 	flags   serveFlags
-	running config // as it was at the start
+	running config.Config // as it was at the start
 	loader  *loader
 	log     *slog.Logger
 	level   *slog.LevelVar
@@ -54,8 +55,8 @@ type reloadOutcome struct {
 func (r *reloadable) generation() *proxy.Generation { return r.gen.Load() }
 
 // load reads the rules and the certificate that c names and puts them in force, or returns an error and changes nothing.
-func (r *reloadable) load(ctx context.Context, c config) (warnings strict.Findings, err error) {
-	files := &certificateFiles{tlsFiles: c.TLS}
+func (r *reloadable) load(ctx context.Context, c config.Config) (warnings strict.Findings, err error) {
+	files := &certificateFiles{TLS: c.TLS}
 	cert, err := files.read()
 	if err != nil {
 		return nil, err
@@ -68,7 +69,7 @@ func (r *reloadable) load(ctx context.Context, c config) (warnings strict.Findin
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range c.warnings() {
+	for _, w := range c.Warnings() {
 		r.log.Warn("configuration", "at", w.Src, "warning", w.Text)
 	}
 	for _, w := range warnings {
@@ -86,18 +87,18 @@ func (r *reloadable) load(ctx context.Context, c config) (warnings strict.Findin
 
 // settings are those of c for the sessions to come, with the ways that they name. What is known of the backend lasts as
 // long as it is the same.
-func (r *reloadable) settings(c config) (proxy.Settings, *ways, error) {
+func (r *reloadable) settings(c config.Config) (proxy.Settings, *ways, error) {
 	c.Hostname = r.running.Hostname
 	to := r.ways.Load()
-	if to == nil || c.hasFiles() || !reflect.DeepEqual(to.from, c.behindConfig) {
-		usual, routes, err := c.behind(r.log, askDNS(r.loader.resolver))
+	if to == nil || c.HasFiles() || !reflect.DeepEqual(to.from, c.Behind) {
+		usual, routes, err := c.Ways(r.log, config.AskDNS(r.loader.resolver))
 		if err != nil {
 			return proxy.Settings{}, nil, err
 		}
-		to = &ways{usual, routes, c.behindConfig}
+		to = &ways{usual, routes, c.Behind}
 	}
 	return proxy.Settings{
-		Backend: to.usual, Routes: to.routes, Limits: c.Limits.limits(), Dialogue: c.Conduct.dialogue(), Relay: c.relays(),
+		Backend: to.usual, Routes: to.routes, Limits: c.Limits.Proxy(), Dialogue: c.Conduct.Dialogue(), Relay: c.Relays(),
 		Trusted: r.running.Trusted.Proxies, // as the listeners, which read PROXY headers
 	}, to, nil
 }
@@ -147,17 +148,17 @@ func (r *reloadable) exchange(ctx context.Context) (found []string, err error) {
 	}
 	r.server.Exchange(ctx, next)
 	r.ways.Store(to)
-	r.level.Set(logLevels[c.Log.Level])
+	r.level.Set(c.Log.Least())
 	return found, nil
 }
 
 // changed lists the keys whose values differ and that a reload does not put in force.
-func changed(running, next config) []string {
+func changed(running, next config.Config) []string {
 	was := map[string]string{}
-	for _, s := range running.settings() {
+	for _, s := range running.Settings() {
 		was[s.Key] = s.Value
 	}
-	for _, s := range next.settings() {
+	for _, s := range next.Settings() {
 		if old, ok := was[s.Key]; ok && old == s.Value {
 			delete(was, s.Key)
 		} else {

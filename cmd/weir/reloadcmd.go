@@ -37,12 +37,12 @@ without that, send it SIGHUP: it then says in its log what became of the reload.
 				return exit{exitUsage, errors.New("reload: no weir can be asked without its admin.addr\n" +
 					"  put admin: { addr: 127.0.0.1:8825 } into weir.yaml of -c and restart, or send it SIGHUP: systemctl reload weir, or kill -HUP PID")}
 			}
-			return a.askReload(c.Context(), conf.Admin)
+			return a.askReload(c.Context(), operatorAt(conf.Admin.Addr))
 		},
 	}
 }
 
-func (a *app) askReload(ctx context.Context, admin adminConfig) error {
+func (a *app) askReload(ctx context.Context, admin operatorAt) error {
 	ctx, cancel := context.WithTimeout(ctx, reloadPatience)
 	defer cancel()
 	status, answer, err := admin.ask(ctx, http.MethodPost, "/reload")
@@ -70,9 +70,12 @@ func (a *app) askReload(ctx context.Context, admin adminConfig) error {
 	return nil
 }
 
+// operatorAt is the address at which a running weir listens to its operator, as admin.addr says it.
+type operatorAt string
+
 // ask asks a running weir on this machine, and returns what it answers.
-func (c adminConfig) ask(ctx context.Context, method, path string) (status int, answer []byte, err error) {
-	r, err := http.NewRequestWithContext(ctx, method, "http://"+c.local()+path, nil)
+func (o operatorAt) ask(ctx context.Context, method, path string) (status int, answer []byte, err error) {
+	r, err := http.NewRequestWithContext(ctx, method, "http://"+o.local()+path, nil)
 	if err != nil {
 		return 0, nil, exit{exitUsage, fmt.Errorf("admin.addr: %w", err)}
 	}
@@ -91,8 +94,8 @@ func (c adminConfig) ask(ctx context.Context, method, path string) (status int, 
 }
 
 // local is where the operator's listener is reached from this machine.
-func (c adminConfig) local() string {
-	host, port, _ := net.SplitHostPort(c.Addr)
+func (o operatorAt) local() string {
+	host, port, _ := net.SplitHostPort(string(o))
 	if ip, err := netip.ParseAddr(host); host == "" || err == nil && ip.IsUnspecified() {
 		host = "localhost"
 	}

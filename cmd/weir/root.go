@@ -11,6 +11,8 @@ import (
 
 	"github.com/mattn/go-isatty"
 	"github.com/spf13/cobra"
+
+	"weir/cmd/weir/config"
 )
 
 // Exit codes, after sysexits.h where one fits.
@@ -160,8 +162,10 @@ func (a *app) report(err error) int {
 		return exitOK
 	}
 	var e exit
-	switch {
+	switch wrong := (config.Error{}); {
 	case errors.As(err, &e):
+	case errors.As(err, &wrong):
+		e = exit{exitConfig, err}
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, os.ErrPermission):
 		e = exit{exitNoInput, err}
 	default:
@@ -180,6 +184,8 @@ func leaves(err error) []error {
 	switch e := err.(type) {
 	case exit:
 		return leaves(e.err)
+	case config.Error:
+		return leaves(e.Err)
 	case interface{ Unwrap() []error }:
 		var all []error
 		for _, one := range e.Unwrap() {

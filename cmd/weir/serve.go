@@ -16,6 +16,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
+	"weir/cmd/weir/config"
 	"weir/filters/bulk"
 	"weir/proxy"
 )
@@ -62,10 +63,10 @@ func (f serveFlags) check(configFile string) error {
 	if configFile == "" && (f.listen == "" || f.backend == "") {
 		all = append(all, errors.New("serve needs -c FILE, or --listen ADDR and --backend ADDR"))
 	}
-	if f.listen != "" && !isAddress(f.listen) {
+	if f.listen != "" && !config.IsAddress(f.listen) {
 		all = append(all, fmt.Errorf("--listen %s: want ADDRESS:PORT", f.listen))
 	}
-	if f.backend != "" && !isTarget(f.backend) {
+	if f.backend != "" && !config.IsTarget(f.backend) {
 		all = append(all, fmt.Errorf("--backend %s: want HOST:PORT", f.backend))
 	}
 	if _, err := netip.ParseAddrPort(f.dns); f.dns != "" && err != nil {
@@ -75,28 +76,25 @@ func (f serveFlags) check(configFile string) error {
 }
 
 // serveConfig is the configuration to serve by: what the file says, and over it the flags.
-func (a *app) serveConfig(f serveFlags) (config, error) {
+func (a *app) serveConfig(f serveFlags) (config.Config, error) {
 	c, err := a.config()
 	if err != nil {
 		return c, err
 	}
-	c.apply(f)
+	f.over(&c)
 	switch {
 	case a.verbose:
 		c.Log.Level = "debug"
 	case a.quiet:
 		c.Log.Level = "warn"
 	}
-	if c.doc == nil {
-		return c, nil
-	}
-	return c, c.runnable()
+	return c, c.Runnable()
 }
 
-// apply puts the flags over the configuration.
-func (c *config) apply(f serveFlags) {
+// over puts the flags over the configuration.
+func (f serveFlags) over(c *config.Config) {
 	if f.listen != "" {
-		c.Listen = []listen{{Name: "smtp", Addr: f.listen, TLS: tlsOff}}
+		c.Listen = []config.Listen{{Name: "smtp", Addr: f.listen, TLS: config.TLSOff}}
 	}
 	if f.backend != "" {
 		c.Backend.Addrs, c.Backend.Servers = []string{f.backend}, nil
@@ -113,29 +111,29 @@ func (c *config) apply(f serveFlags) {
 }
 
 // serve runs the proxy until a signal or ctx ends it.
-func (a *app) serve(ctx context.Context, c config, f serveFlags) error {
+func (a *app) serve(ctx context.Context, c config.Config, f serveFlags) error {
 	level := new(slog.LevelVar)
-	log := c.Log.logger(a.err, level)
-	resolver, err := c.DNS.resolver()
+	log := c.Log.Logger(a.err, level)
+	resolver, err := c.DNS.Resolver()
 	if err != nil {
 		return err
 	}
 	defer resolver.Close()
 	guards, stop := watchLists(resolver, log)
 	defer stop()
-	memory, remembered, err := c.Store.open(log)
+	memory, remembered, err := openStore(c.Store, log)
 	if err != nil {
 		return err
 	}
 	defer remembered()
 	guards.Store = memory
 	current := &reloadable{app: a, flags: f, running: c, log: log, level: level}
-	current.loader = c.loader(resolver, memory)
+	current.loader = newLoader(c, resolver, memory)
 	current.loader.guards, current.loader.tally = guards, &bulk.Tally{}
 	if _, err := current.load(ctx, c); err != nil {
 		return err
 	}
-	kept, err := c.keeper(log)
+	kept, err := newKeeper(c, log)
 	if err != nil {
 		return err
 	}
@@ -162,13 +160,13 @@ func (r *reloadable) listen(ctx context.Context, w *watched) error {
 		return err
 	}
 	defer sockets.close()
-	if w.listeners, err = c.listeners(sockets); err != nil {
+	if w.listeners, err = openAll(c, sockets); err != nil {
 		return err
 	}
 	defer closeAll(w.listeners)
-	say := []any{"version", release, "listen", addresses(w.listeners), "backend", c.Backend.addrs(), "shadow", r.flags.shadow}
+	say := []any{"version", release, "listen", addresses(w.listeners), "backend", c.Backend.AllAddrs(), "shadow", r.flags.shadow}
 	if shown := w.console(r.log); shown != nil {
-		l, err := c.openAdmin(sockets)
+		l, err := openAdmin(c.Admin.Addr, sockets)
 		if err != nil {
 			return err
 		}
@@ -198,16 +196,16 @@ func inBackground(f func(ctx context.Context)) (stop func()) {
 	}
 }
 
-// listeners opens all listeners, or none. If systemd has handed over sockets, they must be among them.
-func (c config) listeners(h *handed) ([]proxy.Listener, error) {
+// openAll opens all listeners, or none. If systemd has handed over sockets, they must be among them.
+func openAll(c config.Config, h *handed) ([]proxy.Listener, error) {
 	var all []proxy.Listener
 	for _, l := range c.Listen {
-		open, err := l.open(h)
+		open, err := openOne(l, h)
 		if err != nil {
 			closeAll(all)
 			return nil, err
 		}
-		front := proxy.Listener{Name: l.Name, Net: open, TLS: tlsModes[l.TLS], Outbound: l.Role == roleOutbound}
+		front := proxy.Listener{Name: l.Name, Net: open, TLS: l.Mode(), Outbound: l.Role == config.RoleOutbound}
 		if l.ProxyProtocol {
 			front.Proxies = c.Trusted.Proxies
 		}
@@ -216,7 +214,7 @@ func (c config) listeners(h *handed) ([]proxy.Listener, error) {
 	return all, nil
 }
 
-func (l listen) open(h *handed) (net.Listener, error) {
+func openOne(l config.Listen, h *handed) (net.Listener, error) {
 	if s := h.take(l); s != nil {
 		return s, nil
 	}

@@ -8,19 +8,20 @@ import (
 	"sync"
 	"time"
 
+	"weir/cmd/weir/config"
 	"weir/filters/store"
 )
 
 // snapshotEvery is how often a running weir writes what it remembers: so much is lost when it is killed.
 const snapshotEvery = 5 * time.Minute
 
-// open makes the store of a running weir, and the func that ends its use.
-func (c storeConfig) open(log *slog.Logger) (s store.Store, done func(), err error) {
-	m, saved, kept, err := c.remembered(log)
+// openStore makes the store of a running weir, and the func that ends its use.
+func openStore(c config.Store, log *slog.Logger) (s store.Store, done func(), err error) {
+	m, saved, kept, err := rememberedBy(c, log)
 	if err != nil || len(c.Redis.Addrs) == 0 {
 		return m, kept, err
 	}
-	shared, err := c.Redis.share(m, saved, log)
+	shared, err := share(c.Redis, m, saved, log)
 	if err != nil {
 		kept()
 		return nil, nil, err
@@ -31,9 +32,9 @@ func (c storeConfig) open(log *slog.Logger) (s store.Store, done func(), err err
 	}, nil
 }
 
-// remembered makes the memory of a running weir, from its snapshot if there is one, and the func that ends its use:
+// rememberedBy makes the memory of a running weir, from its snapshot if there is one, and the func that ends its use:
 // until then the snapshot is written now and again, and then once more. saved is when the snapshot was written.
-func (c storeConfig) remembered(log *slog.Logger) (m *store.Memory, saved time.Time, done func(), err error) {
+func rememberedBy(c config.Store, log *slog.Logger) (m *store.Memory, saved time.Time, done func(), err error) {
 	path := c.Memory.Snapshot
 	if path == "" {
 		return store.NewMemory(int64(c.Memory.Max)), saved, func() {}, nil

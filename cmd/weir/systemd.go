@@ -17,6 +17,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/coreos/go-systemd/v22/daemon"
 
+	"weir/cmd/weir/config"
 	"weir/filters"
 	"weir/proxy"
 	"weir/rules"
@@ -60,7 +61,7 @@ func handedSockets() (*handed, error) {
 }
 
 // take returns the socket that is meant for l: the only one of its name, else the one at its address; nil if there is none.
-func (h *handed) take(l listen) *socket {
+func (h *handed) take(l config.Listen) *socket {
 	named := func(s *socket) bool { return s.name == l.Name }
 	at := func(s *socket) bool { return sameAddress(s.Addr().String(), l.Addr) }
 	i := slices.IndexFunc(h.left, named)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/coreos/go-systemd/v22/unit"
 
+	"weir/cmd/weir/config"
 	"weir/filters"
 	"weir/proxy"
 )
@@ -264,14 +265,14 @@ func TestSocketsAreMatchedByNameOrAddress(t *testing.T) {
 	a, b, c := open("smtp"), open("mail"), open("mail")
 	h := &handed{left: []*socket{c, a, b}}
 	for _, q := range []struct {
-		listen
+		config.Listen
 		want *socket
 	}{
-		{listen{Name: "smtp", Addr: "192.0.2.1:25"}, a}, {listen{Name: "mail", Addr: b.Addr().String()}, b}, {listen{Name: "other", Addr: c.Addr().String()}, c},
-		{listen{Name: "smtp", Addr: a.Addr().String()}, nil},
+		{config.Listen{Name: "smtp", Addr: "192.0.2.1:25"}, a}, {config.Listen{Name: "mail", Addr: b.Addr().String()}, b}, {config.Listen{Name: "other", Addr: c.Addr().String()}, c},
+		{config.Listen{Name: "smtp", Addr: a.Addr().String()}, nil},
 	} {
-		if got := h.take(q.listen); got != q.want {
-			t.Errorf("%v: the wrong socket", q.listen)
+		if got := h.take(q.Listen); got != q.want {
+			t.Errorf("%v: the wrong socket", q.Listen)
 		}
 	}
 	for _, q := range []struct {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"weir/cmd/weir/config"
 	"weir/filters/lookup"
 	"weir/filters/store"
 	"weir/proxy"
@@ -41,7 +42,7 @@ func (a *app) workbench(ctx context.Context, q workbench) (*proxy.Generation, fu
 	if err != nil {
 		return nil, nil, err
 	}
-	l := c.loader(resolver, store.NewSeeded(int64(c.Store.Memory.Max), [16]byte{})) // the same mail, the same counts
+	l := newLoader(c, resolver, store.NewSeeded(int64(c.Store.Memory.Max), [16]byte{})) // the same mail, the same counts
 	g, warnings, err := l.load(ctx, c.Rules)
 	if err != nil {
 		resolver.Close()
@@ -52,7 +53,7 @@ func (a *app) workbench(ctx context.Context, q workbench) (*proxy.Generation, fu
 }
 
 // resolver picks who answers DNS: nobody, a zone file, a server, or the servers of the configuration.
-func (q workbench) resolver(c dnsConfig) (*lookup.Resolver, error) {
+func (q workbench) resolver(c config.DNS) (*lookup.Resolver, error) {
 	if q.offline {
 		if q.zone != "" {
 			return nil, exit{exitUsage, errors.New("--offline and --dns exclude each other")}
@@ -60,12 +61,12 @@ func (q workbench) resolver(c dnsConfig) (*lookup.Resolver, error) {
 		return lookup.Offline(), nil
 	}
 	if q.zone == "" {
-		return c.resolver()
+		return c.Resolver()
 	}
 	f, err := os.Open(q.zone)
 	if _, bad := netip.ParseAddrPort(q.zone); err != nil && bad == nil {
 		c.Servers = []string{q.zone}
-		return c.resolver()
+		return c.Resolver()
 	}
 	if err != nil {
 		return nil, exit{exitNoInput, fmt.Errorf("reading the zone: %w\n  --dns takes a zone file, or the ADDRESS:PORT of a server", err)}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -16,11 +16,11 @@ const soon = 5 * time.Second
 
 // Whatever weir.yaml says, reading it ends soon, does not panic, and says where each finding is.
 func FuzzConfig(f *testing.F) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "docs", "*.md"))
+	files, err := filepath.Glob(filepath.Join("..", "..", "..", "docs", "*.md"))
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, file := range append(files, filepath.Join("..", "..", "README.md")) {
+	for _, file := range append(files, filepath.Join("..", "..", "..", "README.md")) {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)
@@ -32,14 +32,14 @@ func FuzzConfig(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
 		began := time.Now()
-		c, err := parseConfig(text, "/weir.yaml")
+		c, err := Parse(text, "/weir.yaml")
 		if err == nil {
-			for _, s := range c.settings() {
+			for _, s := range c.Settings() {
 				if s.Key == "" || s.Origin == "" {
 					t.Errorf("a setting without a name: %+v", s)
 				}
 			}
-			c.warnings()
+			c.Warnings()
 		}
 		saysWhere(t, err)
 		if took := time.Since(began); took > soon {
@@ -80,7 +80,7 @@ func TestManyMistakesAreFoundSoon(t *testing.T) {
 		"many documents": strings.Repeat("---\n", 20_000),
 	} {
 		began := time.Now()
-		_, err := parseConfig([]byte("version: 1\n"+text), "weir.yaml")
+		_, err := Parse([]byte("version: 1\n"+text), "weir.yaml")
 		took := time.Since(began)
 		if took > soon || err == nil || len(err.Error()) > 1<<20 {
 			t.Errorf("%s: %s, %d bytes of findings", name, took, len(err.Error()))

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bufio"
@@ -10,27 +10,17 @@ import (
 	"strings"
 
 	"weir/filters/lookup"
-	"weir/filters/store"
 	"weir/proxy"
 )
 
-// This file makes the parts of the program from its configuration.
+// This file makes parts of the program from their configuration.
 
 var logLevels = map[string]slog.Level{
 	"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 }
 
-func (c config) loader(r *lookup.Resolver, s store.Store) *loader {
-	return &loader{
-		parts:      parts{resolver: r, store: s, dnsBudget: c.DNS.Budget},
-		scanBudget: c.ScanBudget,
-		patience:   c.DNS.Patience,
-		relays:     c.Trusted.Relays,
-	}
-}
-
-// limits are what clients may use.
-func (l limits) limits() proxy.Limits {
+// Proxy is the same, as the proxy takes it.
+func (l Limits) Proxy() proxy.Limits {
 	return proxy.Limits{
 		MessageSize: int64(l.MessageSize), Recipients: l.Recipients, Sessions: l.Sessions,
 		SessionsPerIP: l.SessionsPerIP, SessionsPerNet: max(l.SessionsPerNet, l.SessionsPerIP),
@@ -38,8 +28,8 @@ func (l limits) limits() proxy.Limits {
 	}
 }
 
-// relays says whose mail is taken, by the domain in lower case; nil leaves that to the backend.
-func (c config) relays() func(domain string) bool {
+// Relays says whose mail is taken, by the domain in lower case; nil leaves that to the backend.
+func (c Config) Relays() func(domain string) bool {
 	if len(c.Conduct.Relay) == 0 {
 		return nil
 	}
@@ -50,25 +40,25 @@ func (c config) relays() func(domain string) bool {
 	return func(domain string) bool { return ours[domain] }
 }
 
-// resolver makes the resolver of the servers named, or of the system's.
-func (c dnsConfig) resolver() (*lookup.Resolver, error) {
-	r, err := lookup.New(lookup.Options{Servers: c.servers(), Timeout: c.Timeout, Budget: c.Budget, Cache: c.Cache})
+// Resolver makes the resolver of the servers named, or of the system's. It is to be closed.
+func (c DNS) Resolver() (*lookup.Resolver, error) {
+	r, err := lookup.New(lookup.Options{Servers: c.Resolvers(), Timeout: c.Timeout, Budget: c.Budget, Cache: c.Cache})
 	if err != nil {
-		return nil, exit{exitConfig, fmt.Errorf("dns.servers: %w", err)}
+		return nil, Error{fmt.Errorf("dns.servers: %w", err)}
 	}
 	return r, nil
 }
 
-// servers are the servers named, or the system's.
-func (c dnsConfig) servers() []string {
+// Resolvers are the servers named, or the system's.
+func (c DNS) Resolvers() []string {
 	if len(c.Servers) > 0 {
 		return c.Servers
 	}
-	return systemServers("/etc/resolv.conf")
+	return SystemResolvers("/etc/resolv.conf")
 }
 
-// systemServers reads the name servers of a resolv.conf; without any it is the local one.
-func systemServers(file string) []string {
+// SystemResolvers reads the name servers of a resolv.conf; without any it is the local one.
+func SystemResolvers(file string) []string {
 	var servers []string
 	if f, err := os.Open(file); err == nil {
 		defer f.Close()
@@ -84,9 +74,12 @@ func systemServers(file string) []string {
 	return servers
 }
 
-// logger makes the log of a running proxy. Its level can be changed later.
-func (c logConfig) logger(w io.Writer, level *slog.LevelVar) *slog.Logger {
-	level.Set(logLevels[c.Level])
+// Least is the least that is logged.
+func (c Log) Least() slog.Level { return logLevels[c.Level] }
+
+// Logger makes the log of a running proxy. Its level can be changed later.
+func (c Log) Logger(w io.Writer, level *slog.LevelVar) *slog.Logger {
+	level.Set(c.Least())
 	options := &slog.HandlerOptions{Level: level}
 	if c.Format == "json" {
 		return slog.New(slog.NewJSONHandler(w, options))

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 
 // Each key of weir.yaml has a description, and each description a key.
 func TestConfigKeysAreDescribed(t *testing.T) {
-	described := strict.About(aboutConfigKeys)
+	described := strict.About(aboutKeys)
 	used := map[string]bool{}
-	for _, path := range configSchema().Keys() {
+	for _, path := range Schema().Keys() {
 		last := path
 		for described[last] == "" && last != "" { // ".servers[].addr", ".addr"
 			_, rest, _ := strings.Cut(strings.TrimPrefix(last, "."), ".")
@@ -24,20 +24,20 @@ func TestConfigKeysAreDescribed(t *testing.T) {
 			}
 		}
 		if last == "" {
-			t.Errorf("the key %s is not described in configkeys.txt", path)
+			t.Errorf("the key %s is not described in keys.txt", path)
 		}
 		used[last] = true
 	}
 	for path := range described {
 		if !used[path] {
-			t.Errorf("configkeys.txt describes %s, which is no key", path)
+			t.Errorf("keys.txt describes %s, which is no key", path)
 		}
 	}
 }
 
 // What the decoder takes fits the schema, and what it does not take does not. JSON is YAML as well.
 func TestConfigSchema(t *testing.T) {
-	text, err := json.Marshal(configSchema())
+	text, err := json.Marshal(Schema())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestConfigSchema(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		conf := defaults()
+		conf := Defaults()
 		found := strict.Decode([]byte(file), "weir.yaml", &conf)
 		if fits := schema.Validate(v); (fits == nil) != want || (found.Err() == nil) != want {
 			t.Errorf("%s\nby the schema: %v\nby the decoder: %v", file, fits, found.Err())

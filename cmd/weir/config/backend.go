@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"cmp"
@@ -19,44 +19,46 @@ import (
 
 // This file is the server behind: what weir.yaml says of it, and what that becomes.
 
-// behindConfig is the keys of weir.yaml that say where mail goes.
-type behindConfig struct {
-	Backend    backendConfig    `yaml:"backend"`
-	Routes     []routeConfig    `yaml:"routes"`
-	Recipients recipientsConfig `yaml:"recipients"`
+// Behind is the keys of weir.yaml that say where mail goes.
+type Behind struct {
+	Backend    Backend    `yaml:"backend"`
+	Routes     []Route    `yaml:"routes"`
+	Recipients Recipients `yaml:"recipients"`
 }
 
-type recipientsConfig struct {
+// Recipients is what is remembered of them.
+type Recipients struct {
 	Cache time.Duration `yaml:"cache"` // how long a backend's "no such user" is not asked for again; 0s: it is asked always
 }
 
-// serverConfig is one server of a backend.
-type serverConfig struct {
+// Server is one server of a backend.
+type Server struct {
 	Addr     string `yaml:"addr"`
 	Priority int    `yaml:"priority"` // the lowest are tried first
 	Weight   int    `yaml:"weight"`   // its share among those of one priority; none is 1
 }
 
-type backendConfig struct {
-	Addrs      []string       `yaml:"addrs"`
-	Servers    []serverConfig `yaml:"servers"`
-	Protocol   string         `yaml:"protocol"`
-	PassClient string         `yaml:"pass_client"`
-	TLS        string         `yaml:"tls"`
-	TLSName    string         `yaml:"tls_name"` // in the certificate; "" for the host of the address
-	TLSCA      string         `yaml:"tls_ca"`   // who vouches for it; "" for those the system trusts
-	TLSCert    string         `yaml:"tls_cert"` // ours, if the server wants one
-	TLSKey     string         `yaml:"tls_key"`
-	Timeout    time.Duration  `yaml:"timeout"`
-	Idle       int            `yaml:"idle_connections"` // to each server that may wait for another client; 0: each client has its own
+// Backend is some servers behind that do the same, and the way to them.
+type Backend struct {
+	Addrs      []string      `yaml:"addrs"`
+	Servers    []Server      `yaml:"servers"`
+	Protocol   string        `yaml:"protocol"`
+	PassClient string        `yaml:"pass_client"`
+	TLS        string        `yaml:"tls"`
+	TLSName    string        `yaml:"tls_name"` // in the certificate; "" for the host of the address
+	TLSCA      string        `yaml:"tls_ca"`   // who vouches for it; "" for those the system trusts
+	TLSCert    string        `yaml:"tls_cert"` // ours, if the server wants one
+	TLSKey     string        `yaml:"tls_key"`
+	Timeout    time.Duration `yaml:"timeout"`
+	Idle       int           `yaml:"idle_connections"` // to each server that may wait for another client; 0: each client has its own
 }
 
-func defaultBehind() behindConfig {
-	return behindConfig{Backend: defaultBackend()}
+func defaultBehind() Behind {
+	return Behind{Backend: defaultBackend()}
 }
 
-func defaultBackend() backendConfig {
-	return backendConfig{Protocol: "smtp", PassClient: "auto", TLS: tlsOff, Timeout: time.Minute}
+func defaultBackend() Backend {
+	return Backend{Protocol: "smtp", PassClient: "auto", TLS: TLSOff, Timeout: time.Minute}
 }
 
 var passClients = map[string]backend.PassClient{
@@ -68,15 +70,15 @@ var passClients = map[string]backend.PassClient{
 const tlsOpportunistic = "opportunistic"
 
 var securities = map[string]backend.Security{
-	tlsOff: backend.InClear, tlsOpportunistic: backend.Opportunistic, "required": backend.Required,
+	TLSOff: backend.InClear, tlsOpportunistic: backend.Opportunistic, "required": backend.Required,
 }
 
 var protocols = map[string]bool{"smtp": false, "lmtp": true} // whether it is LMTP
 
 // complete fills in what the routes do not say, and makes the paths of files relative to the configuration file.
-func (c *behindConfig) complete(configFile string, doc *strict.Document) {
+func (c *Behind) complete(configFile string, doc *strict.Document) {
 	usual := defaultBackend()
-	all := []*backendConfig{&c.Backend}
+	all := []*Backend{&c.Backend}
 	for i := range c.Routes {
 		r := &c.Routes[i]
 		b, way := &r.Backend, usual.TLS
@@ -96,14 +98,14 @@ func (c *behindConfig) complete(configFile string, doc *strict.Document) {
 }
 
 // findBehind says what is wrong with where mail goes.
-func (c config) findBehind(f *finder) {
+func (c Config) findBehind(f *finder) {
 	c.findInBackend(f, "backend", c.Backend)
 	f.want(c.Recipients.Cache >= 0, "recipients.cache", "must not be less than nothing")
 	c.findInRoutes(f)
 }
 
-// addrs are the addresses of all servers.
-func (b backendConfig) addrs() []string {
+// AllAddrs are the addresses of all servers, however they are written down.
+func (b Backend) AllAddrs() []string {
 	all := slices.Clone(b.Addrs)
 	for _, s := range b.Servers {
 		all = append(all, s.Addr)
@@ -111,22 +113,22 @@ func (b backendConfig) addrs() []string {
 	return all
 }
 
-// place is the key of the i-th address of a backend that stands at key.
-func (b backendConfig) place(key string, i int) string {
+// Place is the key of the i-th address of a backend that stands at key.
+func (b Backend) Place(key string, i int) string {
 	if i < len(b.Addrs) {
 		return fmt.Sprintf("%s.addrs[%d]", key, i)
 	}
 	return fmt.Sprintf("%s.servers[%d]", key, i-len(b.Addrs))
 }
 
-func (c config) findInBackend(f *finder, key string, b backendConfig) {
+func (c Config) findInBackend(f *finder, key string, b Backend) {
 	listens := func(addr string) bool {
-		return slices.ContainsFunc(c.Listen, func(l listen) bool { return l.Addr == addr })
+		return slices.ContainsFunc(c.Listen, func(l Listen) bool { return l.Addr == addr })
 	}
-	at := func(i int) string { return b.place(key, i) }
-	for i, addr := range b.addrs() {
+	at := func(i int) string { return b.Place(key, i) }
+	for i, addr := range b.AllAddrs() {
 		path := strings.HasPrefix(addr, "unix:/")
-		f.want(isTarget(addr) || path, at(i), "%q is not HOST:PORT or unix:/PATH", addr)
+		f.want(IsTarget(addr) || path, at(i), "%q is not HOST:PORT or unix:/PATH", addr)
 		f.want(!listens(addr), at(i), "is a listener of weir itself: mail would go in circles")
 		f.want(!path || b.TLS != "required" || b.TLSName != "", at(i), "has no host name to verify: tls_name: NAME")
 	}
@@ -150,18 +152,18 @@ func names[V any](table map[string]V) string {
 	return strings.Join(all[:last], ", ") + " or " + all[last]
 }
 
-func (b backendConfig) findInTLS(f *finder, key string) {
+func (b Backend) findInTLS(f *finder, key string) {
 	_, known := securities[b.TLS]
 	f.want(known, key+".tls", "want %s", names(securities))
 	for name, value := range map[string]string{".tls_name": b.TLSName, ".tls_ca": b.TLSCA} {
 		f.want(value == "" || b.TLS == "required", key+name, "is for tls: required; nothing is verified otherwise")
 	}
 	f.want((b.TLSCert == "") == (b.TLSKey == ""), key+".tls_cert", "tls_cert and tls_key belong together")
-	f.want(b.TLSCert == "" || b.TLS != tlsOff, key+".tls_cert", "nobody reads this: tls is off")
+	f.want(b.TLSCert == "" || b.TLS != TLSOff, key+".tls_cert", "nobody reads this: tls is off")
 }
 
 // missing says which files of the ways there cannot be read.
-func (c behindConfig) missing(f *finder) {
+func (c Behind) missing(f *finder) {
 	_, err := c.Backend.tlsConfig()
 	f.want(err == nil, "backend.tls", "%v", err)
 	for i, r := range c.Routes {
@@ -170,8 +172,8 @@ func (c behindConfig) missing(f *finder) {
 	}
 }
 
-// hasFiles reports whether files belong to the configuration, which may say something else at each reading.
-func (c behindConfig) hasFiles() bool {
+// HasFiles reports whether files belong to the configuration, which may say something else at each reading.
+func (c Behind) HasFiles() bool {
 	all := c.Backend.TLSCA + c.Backend.TLSCert
 	for _, r := range c.Routes {
 		all += r.Backend.TLSCA + r.Backend.TLSCert
@@ -179,16 +181,16 @@ func (c behindConfig) hasFiles() bool {
 	return all != ""
 }
 
-// behind makes the clients of the servers behind: the one for most mail, and those of the routes by domain.
-func (c config) behind(log *slog.Logger, ask *backend.Names) (*backend.Backend, proxy.Routes, error) {
-	usual, err := c.backend(c.Backend, log)
+// Ways makes the clients of the servers behind: the one for most mail, and those of the routes by domain.
+func (c Config) Ways(log *slog.Logger, ask *backend.Names) (*backend.Backend, proxy.Routes, error) {
+	usual, err := c.Way(c.Backend, log)
 	if err != nil {
 		return nil, nil, err
 	}
 	usual.Names = ask
 	routes := proxy.Routes{}
 	for _, r := range c.Routes {
-		b, err := c.backend(r.Backend, log)
+		b, err := c.Way(r.Backend, log)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -197,16 +199,17 @@ func (c config) behind(log *slog.Logger, ask *backend.Names) (*backend.Backend, 
 			routes[strings.ToLower(domain)] = b
 		}
 	}
-	if all := routes[everyOther]; all != nil && len(c.Backend.addrs()) == 0 {
+	if all := routes[EveryOther]; all != nil && len(c.Backend.AllAddrs()) == 0 {
 		usual = all
 	}
 	return usual, routes, nil
 }
 
-func (c config) backend(b backendConfig, log *slog.Logger) (*backend.Backend, error) {
+// Way makes the client of b, which is one of the backends of c. It opens nothing.
+func (c Config) Way(b Backend, log *slog.Logger) (*backend.Backend, error) {
 	config, err := b.tlsConfig()
 	if err != nil {
-		return nil, exit{exitConfig, fmt.Errorf("backend: %w", err)}
+		return nil, Error{fmt.Errorf("backend: %w", err)}
 	}
 	made := &backend.Backend{
 		Addrs: b.Addrs, Timeout: b.Timeout, Hello: c.Hostname, Log: log, Remember: c.Recipients.Cache,
@@ -219,7 +222,7 @@ func (c config) backend(b backendConfig, log *slog.Logger) (*backend.Backend, er
 }
 
 // tlsConfig reads the files of the way to the server.
-func (b backendConfig) tlsConfig() (*tls.Config, error) {
+func (b Backend) tlsConfig() (*tls.Config, error) {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: b.TLSName}
 	if b.TLSCA != "" {
 		text, err := os.ReadFile(b.TLSCA)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"cmp"
@@ -17,29 +17,29 @@ import (
 
 // This file is mail by domain: what weir.yaml says of it, and how the DNS is asked.
 
-// everyOther is the route of the domains that no other route names.
-const everyOther = "*"
+// EveryOther is the route of the domains that no other route names.
+const EveryOther = "*"
 
-// routeConfig is a backend for the mail of some domains. What it does not say of the backend has the default.
-type routeConfig struct {
-	Domains []string      `yaml:"domains"` // example.org, .example.org for all below it, "*" for all others
-	MX      bool          `yaml:"mx"`      // the servers are those that the DNS names for each domain
-	Port    int           `yaml:"port"`    // of these servers; 0 is 25
-	Backend backendConfig `yaml:"backend"`
+// Route is a backend for the mail of some domains. What it does not say of the backend has the default.
+type Route struct {
+	Domains []string `yaml:"domains"` // example.org, .example.org for all below it, "*" for all others
+	MX      bool     `yaml:"mx"`      // the servers are those that the DNS names for each domain
+	Port    int      `yaml:"port"`    // of these servers; 0 is 25
+	Backend Backend  `yaml:"backend"`
 }
 
 // findings says what is wrong with a route, at a key.
-func (r routeConfig) findings(f *finder, key string) {
+func (r Route) findings(f *finder, key string) {
 	f.want(len(r.Domains) > 0, key, "no mail goes here: domains: [DOMAIN]")
-	f.want(r.MX || len(r.Backend.addrs()) > 0, key, "there is no backend")
-	f.want(!r.MX || len(r.Backend.addrs()) == 0, key+".mx", "say either mx, or where the servers are")
+	f.want(r.MX || len(r.Backend.AllAddrs()) > 0, key, "there is no backend")
+	f.want(!r.MX || len(r.Backend.AllAddrs()) == 0, key+".mx", "say either mx, or where the servers are")
 	f.want(!r.MX || r.Backend.Protocol != "lmtp", key+".backend.protocol", "servers that the DNS names speak smtp")
 	f.want(r.Port == 0 || r.MX, key+".port", "is for mx: true; else the address says the port")
 	f.want(r.Port >= 0 && r.Port < 1<<16, key+".port", "is no port")
 }
 
 // findInRoutes says what is wrong with mail by domain: each route, each domain, and what no mail can reach.
-func (c config) findInRoutes(f *finder) {
+func (c Config) findInRoutes(f *finder) {
 	seen := map[string]bool{}
 	for i, r := range c.Routes {
 		key := fmt.Sprintf("routes[%d]", i)
@@ -48,20 +48,20 @@ func (c config) findInRoutes(f *finder) {
 		for j, domain := range r.Domains {
 			at := fmt.Sprintf("%s.domains[%d]", key, j)
 			name := strings.ToLower(domain)
-			f.want(name == everyOther || isHostname(strings.TrimPrefix(name, ".")), at, "%q is not a domain, .domain or *", domain)
+			f.want(name == EveryOther || IsHostname(strings.TrimPrefix(name, ".")), at, "%q is not a domain, .domain or *", domain)
 			f.want(!seen[name], at, "%s has another route", domain)
 			f.want(c.reaches(name), at, "no mail goes here: relay_domains names nothing of it")
-			f.want(name != everyOther || !r.MX || len(c.Conduct.Relay) > 0, at,
+			f.want(name != EveryOther || !r.MX || len(c.Conduct.Relay) > 0, at,
 				"anybody could send to everywhere through this: say in relay_domains whose mail is taken")
 			seen[name] = true
 		}
 	}
-	f.want(!c.hasOthers() || c.hasUsers() || len(c.Backend.addrs()) == 0, "backend", "no mail goes here: routes have %q", everyOther)
+	f.want(!c.HasOthers() || c.hasUsers() || len(c.Backend.AllAddrs()) == 0, "backend", "no mail goes here: routes have %q", EveryOther)
 }
 
 // reaches reports whether mail for the domains of a route is taken at all.
-func (c config) reaches(domain string) bool {
-	if len(c.Conduct.Relay) == 0 || domain == everyOther {
+func (c Config) reaches(domain string) bool {
+	if len(c.Conduct.Relay) == 0 || domain == EveryOther {
 		return true
 	}
 	return slices.ContainsFunc(c.Conduct.Relay, func(r string) bool {
@@ -71,18 +71,18 @@ func (c config) reaches(domain string) bool {
 }
 
 // hasUsers reports whether somebody may authenticate, whose mail goes to where that is done.
-func (c config) hasUsers() bool {
-	return slices.ContainsFunc(c.Listen, func(l listen) bool { return l.Role == roleOutbound })
+func (c Config) hasUsers() bool {
+	return slices.ContainsFunc(c.Listen, func(l Listen) bool { return l.Role == RoleOutbound })
 }
 
-// hasOthers reports whether a route with fixed servers takes the mail of all other domains. By MX it does not take that
+// HasOthers reports whether a route with fixed servers takes the mail of all other domains. By MX it does not take that
 // of <Postmaster>, who has none.
-func (c behindConfig) hasOthers() bool {
-	return slices.ContainsFunc(c.Routes, func(r routeConfig) bool { return !r.MX && slices.Contains(r.Domains, everyOther) })
+func (c Behind) HasOthers() bool {
+	return slices.ContainsFunc(c.Routes, func(r Route) bool { return !r.MX && slices.Contains(r.Domains, EveryOther) })
 }
 
 // exchange is how a route finds the servers of a domain; nil if they are fixed.
-func (r routeConfig) exchange(c config) *backend.Exchange {
+func (r Route) exchange(c Config) *backend.Exchange {
 	if !r.MX {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (r routeConfig) exchange(c config) *backend.Exchange {
 }
 
 // isUs tells our own host by its name and addresses. A loopback address, or none (0.0.0.0), is us at a listener's port alone.
-func (c config) isUs(port int) func(host string, addrs []netip.Addr) bool {
+func (c Config) isUs(port int) func(host string, addrs []netip.Addr) bool {
 	ours, here := map[netip.Addr]bool{}, false
 	for _, l := range c.Listen {
 		_, at, _ := net.SplitHostPort(l.Addr)
@@ -108,7 +108,7 @@ func (c config) isUs(port int) func(host string, addrs []netip.Addr) bool {
 }
 
 // addresses are those at which a listener can be reached: all of the machine if it names none.
-func (l listen) addresses() []netip.Addr {
+func (l Listen) addresses() []netip.Addr {
 	host, _, _ := net.SplitHostPort(l.Addr)
 	if a, err := netip.ParseAddr(host); err == nil && !a.IsUnspecified() {
 		return []netip.Addr{a.Unmap()}
@@ -123,8 +123,8 @@ func (l listen) addresses() []netip.Addr {
 	return all
 }
 
-// askDNS makes what a backend asks of the DNS.
-func askDNS(r *lookup.Resolver) *backend.Names {
+// AskDNS makes what a backend asks of the DNS from what r answers.
+func AskDNS(r *lookup.Resolver) *backend.Names {
 	return &backend.Names{
 		MX: func(ctx context.Context, domain string) (backend.MX, error) {
 			answer, err := r.Lookup(ctx, domain, lookup.MX)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -15,11 +15,18 @@ import (
 // codeSetting marks values of weir.yaml that are well-formed but make no sense.
 const codeSetting = "C001"
 
+// Error is what is wrong with weir.yaml, or with a file that it names: whoever wrote it is to mend it.
+type Error struct{ Err error }
+
+func (e Error) Error() string { return e.Err.Error() }
+
+func (e Error) Unwrap() error { return e.Err }
+
 // findings says what is wrong with values that are well-formed, each at its place.
-func (c config) findings() strict.Findings {
+func (c Config) findings() strict.Findings {
 	f := finder{doc: c.doc}
 	f.want(c.Version == 1, "version", "this weir reads version 1")
-	f.want(isHostname(c.Hostname), "hostname", "%q is not a host name", c.Hostname)
+	f.want(IsHostname(c.Hostname), "hostname", "%q is not a host name", c.Hostname)
 	c.Conduct.findings(&f)
 	c.findInListeners(&f)
 	for i, p := range c.Trusted.Relays {
@@ -49,8 +56,8 @@ func (c config) findings() strict.Findings {
 	}
 	c.Limits.findings(&f)
 	c.Store.Redis.findings(&f)
-	f.want(c.DNS.Timeout <= c.DNS.Budget, "dns.timeout", "is never reached: dns.budget is %s", durationText(c.DNS.Budget))
-	f.want(c.DNS.Budget <= c.ScanBudget, "dns.budget", "is never reached: scan_budget is %s", durationText(c.ScanBudget))
+	f.want(c.DNS.Timeout <= c.DNS.Budget, "dns.timeout", "is never reached: dns.budget is %s", DurationText(c.DNS.Budget))
+	f.want(c.DNS.Budget <= c.ScanBudget, "dns.budget", "is never reached: scan_budget is %s", DurationText(c.ScanBudget))
 	f.want(c.ShadowRules == "" || c.ShadowRules != c.Rules, "shadow_rules", "are the rules themselves: copy the file, edit the copy and name that")
 	_, known := logLevels[c.Log.Level]
 	f.want(known, "log.level", "want debug, info, warn or error")
@@ -58,22 +65,22 @@ func (c config) findings() strict.Findings {
 	return f.found
 }
 
-func (c config) findInListeners(f *finder) {
+func (c Config) findInListeners(f *finder) {
 	f.want((c.TLS.Cert == "") == (c.TLS.Key == ""), "tls", "cert and key belong together")
 	names, addrs := map[string]bool{}, map[string]bool{}
 	for i, l := range c.Listen {
 		key := fmt.Sprintf("listen[%d]", i)
-		f.want(isAddress(l.Addr), key+".addr", "%q is not ADDRESS:PORT", l.Addr)
+		f.want(IsAddress(l.Addr), key+".addr", "%q is not ADDRESS:PORT", l.Addr)
 		_, known := tlsModes[l.TLS]
 		f.want(known, key+".tls", "want off, starttls or implicit")
-		f.want(l.Role == roleInbound || l.Role == roleOutbound, key+".role", "want inbound or outbound")
-		f.want(l.Role != roleOutbound || l.TLS != tlsOff, key+".tls", "an outbound listener needs starttls or implicit: passwords go through it")
-		f.want(l.TLS == tlsOff || !known || c.TLS.Cert != "", key+".tls", "needs a certificate: tls: { cert: FILE, key: FILE }")
+		f.want(l.Role == RoleInbound || l.Role == RoleOutbound, key+".role", "want inbound or outbound")
+		f.want(l.Role != RoleOutbound || l.TLS != TLSOff, key+".tls", "an outbound listener needs starttls or implicit: passwords go through it")
+		f.want(l.TLS == TLSOff || !known || c.TLS.Cert != "", key+".tls", "needs a certificate: tls: { cert: FILE, key: FILE }")
 		f.want(!names[l.Name], key+".name", "two listeners are called %s", l.Name)
 		f.want(!l.ProxyProtocol || len(c.Trusted.Proxies) > 0, key+".proxy_protocol", "nobody is trusted: trusted: { proxies: [NETWORK] }")
 		f.want(!addrs[l.Addr], key+".addr", "two listeners are at %s", l.Addr)
 		names[l.Name] = true
-		addrs[l.Addr] = isAddress(l.Addr) && !strings.HasSuffix(l.Addr, ":0") // any port is not one port
+		addrs[l.Addr] = IsAddress(l.Addr) && !strings.HasSuffix(l.Addr, ":0") // any port is not one port
 	}
 }
 
@@ -99,35 +106,44 @@ func (f *finder) want(ok bool, key, format string, args ...any) {
 	}
 }
 
-// runnable reports what serve needs of the file that c was read from, and what is not there.
-func (c config) runnable() error {
+// says reports whether the document has the key.
+func (f *finder) says(key string) bool {
+	_, ok := f.doc.At(key)
+	return ok
+}
+
+// Runnable reports what a proxy needs of the file that c was read from, and what is not there. Without a file it is nil.
+func (c Config) Runnable() error {
+	if c.doc == nil {
+		return nil
+	}
 	f := finder{doc: c.doc}
 	f.want(len(c.Listen) > 0, "listen", "there is no listener")
-	f.want(len(c.Backend.addrs()) > 0 || c.hasOthers(), "backend.addrs", "there is no backend")
-	_, err := c.certificate()
+	f.want(len(c.Backend.AllAddrs()) > 0 || c.HasOthers(), "backend.addrs", "there is no backend")
+	_, err := c.TLS.Certificate()
 	f.want(err == nil, "tls.cert", "%v", err)
 	c.missing(&f)
 	if err := f.found.Err(); err != nil {
-		return exit{exitConfig, err}
+		return Error{err}
 	}
 	return nil
 }
 
-// isAddress reports whether s says where to listen.
-func isAddress(s string) bool {
+// IsAddress reports whether s says where to listen: ADDRESS:PORT, of which ADDRESS may be missing.
+func IsAddress(s string) bool {
 	_, port, err := net.SplitHostPort(s)
 	n, bad := strconv.ParseUint(port, 10, 16)
 	return err == nil && bad == nil && n <= 65535
 }
 
-// isTarget reports whether s says where to connect to.
-func isTarget(s string) bool {
+// IsTarget reports whether s says where to connect to: HOST:PORT.
+func IsTarget(s string) bool {
 	host, port, _ := net.SplitHostPort(s)
-	return isAddress(s) && host != "" && strings.Trim(port, "0") != ""
+	return IsAddress(s) && host != "" && strings.Trim(port, "0") != ""
 }
 
-// isHostname reports whether s can stand in a banner and in trace headers (RFC 5321 section 4.1.2, Domain).
-func isHostname(s string) bool {
+// IsHostname reports whether s can stand in a banner and in trace headers (RFC 5321 section 4.1.2, Domain).
+func IsHostname(s string) bool {
 	if s == "" || len(s) > 253 {
 		return false
 	}

@@ -4,33 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"weir/scoring/verdictlog"
 )
-
-// privacyConfig says what is kept of people in verdicts, wherever they are written or shown.
-type privacyConfig struct {
-	LocalPart string `yaml:"local_part"` // of addresses
-	Subject   string `yaml:"subject"`
-}
-
-func defaultPrivacy() privacyConfig {
-	return privacyConfig{LocalPart: string(verdictlog.Keep), Subject: string(verdictlog.Keep)}
-}
-
-func (p privacyConfig) findings(f *finder) {
-	known := []string{string(verdictlog.Keep), string(verdictlog.Hash), string(verdictlog.Drop)}
-	f.want(slices.Contains(known, p.LocalPart), "privacy.local_part", "want keep, hash or drop")
-	f.want(slices.Contains(known, p.Subject), "privacy.subject", "want keep, hash or drop")
-}
-
-// redactor makes records so before they are written to the log in dir, or to none.
-func (p privacyConfig) redactor(dir string) (*verdictlog.Redactor, error) {
-	return verdictlog.Privacy{LocalPart: verdictlog.Kept(p.LocalPart), Subject: verdictlog.Kept(p.Subject)}.Redactor(dir)
-}
 
 func (a *app) logForgetCommand() *cobra.Command {
 	var dir string

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"net"
@@ -9,11 +9,11 @@ import (
 	"weir/rules/strict"
 )
 
-// warnings says what of a configuration that can run will surprise.
-func (c config) warnings() strict.Findings {
+// Warnings says what of a configuration that can run will surprise.
+func (c Config) Warnings() strict.Findings {
 	f := finder{doc: c.doc}
-	users := slices.ContainsFunc(c.Listen, func(l listen) bool { return l.Role == roleOutbound })
-	inClear := c.Backend.TLS == tlsOff && slices.ContainsFunc(c.Backend.addrs(), func(addr string) bool { return !isLocal(addr) })
+	users := slices.ContainsFunc(c.Listen, func(l Listen) bool { return l.Role == RoleOutbound })
+	inClear := c.Backend.TLS == TLSOff && slices.ContainsFunc(c.Backend.AllAddrs(), func(addr string) bool { return !isLocal(addr) })
 	f.want(!users || !inClear, "backend.tls", "off, to a server elsewhere: users cannot log in by PLAIN, LOGIN or a token, which would pass the network in clear")
 	for i := range f.found {
 		f.found[i].Severity = strict.Warning

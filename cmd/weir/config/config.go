@@ -1,8 +1,16 @@
-package main
+// Package config is weir.yaml: what it may say, what is wrong with what it says, and the parts of the program that are
+// made of it alone. It runs nothing and holds no scores.
+//
+//	c, err := config.Parse(text, "/etc/weir/weir.yaml") // all findings at once, each with its place
+//	err = c.Runnable()                                  // what a proxy needs besides
+//	resolver, err := c.DNS.Resolver()
+//	usual, routes, err := c.Ways(log, config.AskDNS(resolver))
+//
+// Each key stands in one file, with its type, its default, what is found in it and what it becomes; keys.txt describes it.
+package config
 
 import (
 	"cmp"
-	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -12,35 +20,36 @@ import (
 	"weir/rules/strict"
 )
 
-// config is weir.yaml: what runs. It never holds scores.
-type config struct {
-	Version      int      `yaml:"version"`
-	Hostname     string   `yaml:"hostname"`
-	Listen       []listen `yaml:"listen"`
-	TLS          tlsFiles `yaml:"tls"`
-	Trusted      trusted  `yaml:"trusted"`
-	Conduct      conduct  `yaml:",inline"`
-	behindConfig `yaml:",inline"`
-	Limits       limits        `yaml:"limits"`
-	DNS          dnsConfig     `yaml:"dns"`
-	Rules        string        `yaml:"rules"`
-	ShadowRules  string        `yaml:"shadow_rules"` // on trial beside the rules
-	ScanBudget   time.Duration `yaml:"scan_budget"`
-	Store        storeConfig   `yaml:"store"`
-	operator     `yaml:",inline"`
+// Config is what weir.yaml says, with the defaults for what it does not say.
+type Config struct {
+	Version     int      `yaml:"version"`
+	Hostname    string   `yaml:"hostname"`
+	Listen      []Listen `yaml:"listen"`
+	TLS         TLS      `yaml:"tls"`
+	Trusted     Trusted  `yaml:"trusted"`
+	Conduct     Conduct  `yaml:",inline"`
+	Behind      `yaml:",inline"`
+	Limits      Limits        `yaml:"limits"`
+	DNS         DNS           `yaml:"dns"`
+	Rules       string        `yaml:"rules"`
+	ShadowRules string        `yaml:"shadow_rules"` // on trial beside the rules
+	ScanBudget  time.Duration `yaml:"scan_budget"`
+	Store       Store         `yaml:"store"`
+	operator    `yaml:",inline"`
 
 	doc *strict.Document // what was read; nil without a file
 }
 
 // operator is the keys of weir.yaml that say what the operator sees.
 type operator struct {
-	Verdicts verdicts      `yaml:"verdicts"`
-	Privacy  privacyConfig `yaml:"privacy"`
-	Log      logConfig     `yaml:"log"`
-	Admin    adminConfig   `yaml:"admin"`
+	Verdicts Verdicts `yaml:"verdicts"`
+	Privacy  Privacy  `yaml:"privacy"`
+	Log      Log      `yaml:"log"`
+	Admin    Admin    `yaml:"admin"`
 }
 
-type listen struct {
+// Listen is a place where clients connect.
+type Listen struct {
 	Name          string `yaml:"name"`
 	Addr          string `yaml:"addr"`
 	Role          string `yaml:"role"` // inbound, or outbound: users authenticate and may send to everywhere
@@ -48,17 +57,14 @@ type listen struct {
 	ProxyProtocol bool   `yaml:"proxy_protocol"`
 }
 
-type tlsFiles struct {
-	Cert string `yaml:"cert"`
-	Key  string `yaml:"key"`
-}
-
-type trusted struct {
+// Trusted is whose word about clients is taken.
+type Trusted struct {
 	Proxies []netip.Prefix `yaml:"proxies"`
 	Relays  []netip.Prefix `yaml:"relays"` // our own hops, behind which the client is that they have written down
 }
 
-type limits struct {
+// Limits are what clients may use.
+type Limits struct {
 	MessageSize    strict.Size   `yaml:"message_size"`
 	Recipients     int           `yaml:"recipients"`
 	Sessions       int           `yaml:"sessions"`
@@ -71,7 +77,8 @@ type limits struct {
 	CommandTimeout time.Duration `yaml:"command_timeout"`
 }
 
-type dnsConfig struct {
+// DNS is who is asked, and how long is waited.
+type DNS struct {
 	Servers  []string      `yaml:"servers"`
 	Timeout  time.Duration `yaml:"timeout"`
 	Budget   time.Duration `yaml:"budget"`
@@ -79,40 +86,43 @@ type dnsConfig struct {
 	Cache    int           `yaml:"cache"`
 }
 
-type storeConfig struct {
+// Store is where what is counted is remembered.
+type Store struct {
 	Memory struct {
 		Max      strict.Size `yaml:"max"`
 		Snapshot string      `yaml:"snapshot"`
 	} `yaml:"memory"`
-	Redis redisConfig `yaml:"redis"`
+	Redis Redis `yaml:"redis"`
 }
 
-type verdicts struct {
+// Verdicts is what is kept of them; nothing without a folder.
+type Verdicts struct {
 	Dir     string        `yaml:"dir"`
 	Keep    time.Duration `yaml:"keep"`
 	MaxSize strict.Size   `yaml:"max_size"`
-	Bodies  bodiesConfig  `yaml:"bodies"`
+	Bodies  Bodies        `yaml:"bodies"`
 }
 
-type logConfig struct {
+// Log is what the running program says.
+type Log struct {
 	Level  string `yaml:"level"`
 	Format string `yaml:"format"`
 }
 
-// defaults is the configuration before any file is read.
-func defaults() config {
-	c := config{
-		Version:      1,
-		Hostname:     machine(),
-		Conduct:      conduct{LineEnds: lineEndsReject, FinalDot: time.Hour},
-		behindConfig: defaultBehind(),
-		Limits:       defaultLimits(),
-		DNS:          dnsConfig{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Patience: 500 * time.Millisecond, Cache: 100_000},
-		ScanBudget:   8 * time.Second,
+// Defaults is the configuration before any file is read.
+func Defaults() Config {
+	c := Config{
+		Version:    1,
+		Hostname:   Machine(),
+		Conduct:    Conduct{LineEnds: lineEndsReject, FinalDot: time.Hour},
+		Behind:     defaultBehind(),
+		Limits:     defaultLimits(),
+		DNS:        DNS{Timeout: 1500 * time.Millisecond, Budget: 4 * time.Second, Patience: 500 * time.Millisecond, Cache: 100_000},
+		ScanBudget: 8 * time.Second,
 		operator: operator{
-			Verdicts: verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30, Bodies: defaultBodies()},
+			Verdicts: Verdicts{Keep: 30 * 24 * time.Hour, MaxSize: 5 << 30, Bodies: defaultBodies()},
 			Privacy:  defaultPrivacy(),
-			Log:      logConfig{Level: "info", Format: "text"},
+			Log:      Log{Level: "info", Format: "text"},
 		},
 	}
 	c.Store.Memory.Max = 256 << 20
@@ -120,8 +130,8 @@ func defaults() config {
 	return c
 }
 
-// machine is the name of the machine that this is.
-func machine() string {
+// Machine is the name of the machine that this is, localhost if it has none.
+func Machine() string {
 	host, err := os.Hostname()
 	if err != nil || host == "" {
 		return "localhost"
@@ -129,36 +139,25 @@ func machine() string {
 	return host
 }
 
-// config reads the file of -c, or gives the defaults without one.
-func (a *app) config() (config, error) {
-	if a.configFile == "" {
-		return defaults(), nil
-	}
-	data, err := os.ReadFile(a.configFile)
-	if err != nil {
-		return defaults(), exit{exitNoInput, fmt.Errorf("reading the configuration: %w", err)}
-	}
-	return parseConfig(data, a.configFile)
-}
-
-// parseConfig reads data, the contents of file.
-func parseConfig(data []byte, file string) (config, error) {
-	c := defaults()
+// Parse reads data, the contents of file, beside which the files lie that it names. An error is an Error of strict.Findings,
+// each at its place in file; what could be read is returned with it.
+func Parse(data []byte, file string) (Config, error) {
+	c := Defaults()
 	doc, findings := strict.Parse(data, file)
 	if doc != nil {
 		findings = doc.Decode(&c)
 		c.doc = doc
 		for i := range c.Listen {
 			l := &c.Listen[i]
-			l.Name, l.TLS = cmp.Or(l.Name, "smtp"), cmp.Or(l.TLS, tlsOff)
-			l.Role = cmp.Or(l.Role, roleInbound)
+			l.Name, l.TLS = cmp.Or(l.Name, "smtp"), cmp.Or(l.TLS, TLSOff)
+			l.Role = cmp.Or(l.Role, RoleInbound)
 		}
 		c.Store.Redis.TLSCA = beside(file, c.Store.Redis.TLSCA)
 		c.complete(file, doc)
 		findings = merge(findings, c.findings())
 	}
 	if err := findings.Err(); err != nil {
-		return c, exit{exitConfig, err}
+		return c, Error{err}
 	}
 	c.Rules, c.Verdicts.Dir = beside(file, c.Rules), beside(file, c.Verdicts.Dir)
 	c.ShadowRules = beside(file, c.ShadowRules)
@@ -190,7 +189,7 @@ func beside(configFile, path string) string {
 }
 
 // origin says where the value of a key comes from.
-func (c config) origin(key string) string {
+func (c Config) origin(key string) string {
 	if c.doc != nil {
 		if v, ok := c.doc.At(key); ok {
 			return v.Src().String()
