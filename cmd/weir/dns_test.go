@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"weir/cmd/weir/dns"
 	"weir/filters"
 	"weir/filters/lookup"
 	"weir/scoring/verdictlog"
@@ -96,25 +97,12 @@ func TestDNSCheck(t *testing.T) {
 
 func TestDNSCheckJSON(t *testing.T) {
 	_, out, errs := dnsCheck(t, map[string][]string{"7.2.0.192.zen.test": {"127.0.0.9"}}, "--json", "192.0.2.7", "ZEN")
-	var got listSays
+	var got dns.Answer
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v in %s%s", err, out, errs)
 	}
 	if got.Outcome != "listed" || len(got.Hits) != 1 || got.Hits[0].Rule != "ZEN_DROP" || got.Hits[0].Score != 700 || got.TookUS <= 0 {
 		t.Errorf("got %+v", got)
-	}
-}
-
-func TestLinkOf(t *testing.T) {
-	for subject, want := range map[string][2]string{
-		"192.0.2.7": {"192.0.2.7", "192.0.2.7"}, "2001:db8::7": {"2001:db8::7", "2001:db8::7"}, "a.example": {"a.example", "a.example"},
-		"ann@a.example": {"ann@a.example", "ann@a.example"}, "a.example/x": {"a.example/x", "a.example"},
-		"http://a.example": {"a.example/", "a.example"}, "https://ann@a.example:8443/x/y?z#t": {"a.example/x/y", "a.example"},
-		"http://[2001:db8::7]:80/x": {"2001:db8::7/x", "2001:db8::7"}, "http://192.0.2.7?x": {"192.0.2.7/", "192.0.2.7"},
-	} {
-		if link, host := linkOf(subject); link != want[0] || host != want[1] {
-			t.Errorf("%s: got %q, %q", subject, link, host)
-		}
 	}
 }
 

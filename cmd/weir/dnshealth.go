@@ -7,35 +7,12 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"weir/filters/dnsbl"
-	"weir/rules"
+	"weir/cmd/weir/dns"
 )
-
-// States of a list, as its test finds it.
-const (
-	listWell     = "well"     // it lists what it must and not what it must not
-	listUntested = "untested" // it answers, and has no test points
-	listSilent   = "silent"   // it does not answer
-	listWrong    = "wrong"    // it must not be asked; serve parks it
-)
-
-// listHealth is a list's state, as `dns health --json` prints it.
-type listHealth struct {
-	Zone   string `json:"zone"`
-	Name   string `json:"name"`
-	State  string `json:"state"`
-	Detail string `json:"detail,omitempty"`
-	Server string `json:"server,omitempty"`
-	TookUS int64  `json:"took_us"` // the slowest answer
-
-	Log *listLog `json:"log,omitempty"` // nil without a verdict log
-}
 
 func (a *app) dnsHealthCommand() *cobra.Command {
 	var w workbench
@@ -69,14 +46,14 @@ func (a *app) dnsHealth(ctx context.Context, w workbench, f logFlags, args []str
 	if err != nil {
 		return err
 	}
-	defer b.resolver.Close()
+	defer b.Resolver.Close()
 	q, dir, err := a.logQuery(f)
 	if err != nil {
 		return err
 	}
-	all := b.test(ctx)
+	all := b.Test(ctx)
 	if dir != "" {
-		logs, err := b.readLists(ctx, dir, q)
+		logs, err := b.ReadLog(ctx, dir, q)
 		if err != nil {
 			return err
 		}
@@ -95,38 +72,7 @@ func (a *app) dnsHealth(ctx context.Context, w workbench, f logFlags, args []str
 	return verdictOnLists(all)
 }
 
-// test asks all lists for their test points.
-func (b *dnsBench) test(ctx context.Context) []listHealth {
-	ctx, cancel := context.WithTimeout(ctx, 2*b.budget)
-	defer cancel()
-	all := make([]listHealth, len(b.zones))
-	var work sync.WaitGroup
-	for i := range b.zones {
-		work.Go(func() { all[i] = healthOf(&b.zones[i], dnsbl.Test(ctx, b.resolver, &b.zones[i])) })
-	}
-	work.Wait()
-	return all
-}
-
-func healthOf(z *rules.Zone, found dnsbl.Health) listHealth {
-	h := listHealth{Zone: z.ID, Name: z.Display, Server: found.Server, TookUS: found.Took.Microseconds()}
-	switch {
-	case found.Wrong != "":
-		h.State, h.Detail = listWrong, found.Wrong
-	case found.Failed != "":
-		h.State, h.Detail = listSilent, found.Failed
-	case found.Warning != "":
-		h.State, h.Detail = listUntested, found.Warning
-	default:
-		h.State = listWell
-	}
-	return h
-}
-
-// took is the time of the slowest answer.
-func (h listHealth) took() string { return tookText(time.Duration(h.TookUS) * time.Microsecond) }
-
-func (a *app) printHealth(all []listHealth) error {
+func (a *app) printHealth(all []dns.Health) error {
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	for _, h := range all {
 		if a.json {
@@ -135,7 +81,7 @@ func (a *app) printHealth(all []listHealth) error {
 			}
 			continue
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", h.Zone, h.Name, h.State, cmp.Or(h.Server, "-"), h.took(), h.Detail)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", h.Zone, h.Name, h.State, cmp.Or(h.Server, "-"), h.Took(), h.Detail)
 	}
 	if err := table.Flush(); err != nil {
 		return exit{exitIO, fmt.Errorf("writing the answer: %w", err)}
@@ -144,11 +90,11 @@ func (a *app) printHealth(all []listHealth) error {
 }
 
 // verdictOnLists is the answer in the exit code.
-func verdictOnLists(all []listHealth) error {
+func verdictOnLists(all []dns.Health) error {
 	switch {
-	case !slices.ContainsFunc(all, func(h listHealth) bool { return h.State != listSilent }):
+	case !slices.ContainsFunc(all, func(h dns.Health) bool { return h.State != dns.Silent }):
 		return exit{exitUnavailable, errors.New("no list answered")}
-	case slices.ContainsFunc(all, func(h listHealth) bool { return h.State == listWrong }):
+	case slices.ContainsFunc(all, func(h dns.Health) bool { return h.State == dns.Wrong }):
 		return exit{code: exitNo}
 	}
 	return nil

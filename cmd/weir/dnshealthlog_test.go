@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"weir/cmd/weir/dns"
 	"weir/filters"
 	"weir/scoring/verdictlog"
 )
@@ -98,7 +99,7 @@ func TestDNSHealthOfTheLog(t *testing.T) {
 	golden(t, "health_log.golden", aTime.ReplaceAllString(out[at:], "DAY"))
 
 	_, out = health(t, "--dir", dir, "--json", "BIG")
-	var got listHealth
+	var got dns.Health
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v in %s", err, out)
 	}

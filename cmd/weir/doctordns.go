@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/cmd/weir/config"
+	"weir/cmd/weir/dns"
 	"weir/filters/lookup"
 )
 
@@ -105,9 +106,9 @@ func (v visit) answers(ctx context.Context) diagnosis {
 		return diagnosis{Check: check, State: ill, Seen: fmt.Sprintf("asked for %s: %v", v.flags.signed, got.Failure.Err),
 			Change: "let it answer this machine and resolve all names, or " + ownResolver}
 	case got.Answer.Took > slowAnswer:
-		return diagnosis{Check: check, State: doubtful, Seen: "it answers in " + tookText(got.Answer.Took), Change: "all mail waits for it: " + ownResolver}
+		return diagnosis{Check: check, State: doubtful, Seen: "it answers in " + dns.TookText(got.Answer.Took), Change: "all mail waits for it: " + ownResolver}
 	}
-	return diagnosis{Check: check, State: sound, Seen: "it answers in " + tookText(got.Answer.Took)}
+	return diagnosis{Check: check, State: sound, Seen: "it answers in " + dns.TookText(got.Answer.Took)}
 }
 
 // isPublic says whether a server, or one that the stub of systemd passes questions on to by its file, serves everybody.
@@ -155,7 +156,7 @@ func (v visit) streams(ctx context.Context) diagnosis {
 		return diagnosis{Check: check, State: doubtful, Seen: "it does not answer over TCP: " + err.Error(),
 			Change: "open TCP port 53 to it: long answers (keys of DKIM, SPF) come that way only"}
 	}
-	return diagnosis{Check: check, State: sound, Seen: "it answers over TCP in " + tookText(got.Answer.Took)}
+	return diagnosis{Check: check, State: sound, Seen: "it answers over TCP in " + dns.TookText(got.Answer.Took)}
 }
 
 // invents sees whether names that do not exist have addresses.

@@ -3,12 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"strings"
-	"testing/fstest"
 	"time"
 
+	"weir/cmd/weir/dns"
 	"weir/filters/dnsbl"
 	"weir/rules"
 )
@@ -41,20 +40,20 @@ const slowList = time.Second
 
 // listFound is how a list fares by its test, and how long its slowest answer took.
 func listFound(z *rules.Zone, found dnsbl.Health) diagnosis {
-	h := healthOf(z, found)
-	one := diagnosis{Of: z.ID + " " + z.Display, State: sound, Seen: cmp.Or(h.Detail, "it lists its test point") + ", in " + h.took()}
+	h := dns.HealthOf(z, found)
+	one := diagnosis{Of: z.ID + " " + z.Display, State: sound, Seen: cmp.Or(h.Detail, "it lists its test point") + ", in " + h.Took()}
 	switch h.State {
-	case listWell:
+	case dns.Well:
 		if found.Took > slowList {
 			one.State, one.Change = doubtful, "mail waits for it, up to dns.budget: see with `weir dns health` after some days whether it is always so, and what it is worth"
 		}
-	case listUntested:
+	case dns.Untested:
 		one.State = doubtful
 		one.Change = "if its web page says that it has test points, the resolver is not served: " + ownResolver
-	case listSilent:
+	case dns.Silent:
 		one.State, one.Seen = doubtful, "nothing is known of it: "+h.Detail
 		one.Change = "look at the resolver first; if only this list is silent, see its web page for whether it has ended"
-	case listWrong:
+	case dns.Wrong:
 		one.State, one.Seen = ill, h.Detail
 		one.Change = "weir does not ask it; see its terms of use with `weir dns catalogue`"
 		for _, r := range slices.Backward(remedies) {
@@ -72,7 +71,7 @@ func (d *doctor) catalogue(ctx context.Context) []diagnosis {
 	return each(d.unused(), func(l rules.Listing) []diagnosis {
 		one := diagnosis{Check: check, Of: l.Name, State: sound, Seen: "it needs a key"}
 		if l.Zone != "" {
-			set, err := catalogued(l.Name)
+			set, err := dns.Catalogued(l.Name, known())
 			if err != nil {
 				return []diagnosis{unknownYet(check, l.Name, err)}
 			}
@@ -97,11 +96,4 @@ func (d *doctor) unused() []rules.Listing {
 			return z.ID == l.ID || z.Zone == l.Zone || z.Display == l.Keyed
 		})
 	})
-}
-
-// catalogued is rules that name one list of the catalogue and nothing else.
-func catalogued(name string) (*rules.Set, error) {
-	text := fmt.Sprintf("version: 1\nzones: [{ use: %s }]\n", name)
-	set, findings := rules.Load(fstest.MapFS{"rules": {Data: []byte(text)}}, "rules", known())
-	return set, findings.Err()
 }

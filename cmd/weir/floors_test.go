@@ -41,6 +41,7 @@ var floors = []floor{
 	{"proxy/...", []string{"rules", "rules/strict", "filters", "scoring", "scoring/verdictlog", "proxy/backend"}, "the proxy knows no concrete filter"},
 	{"cmd/weir/demo", []string{"rules", "filters/auth", "filters/lookup", "scoring", "scoring/verdictlog", "proxy/backend/sink"}, "the demo's letters, and what became of them: it runs nothing"},
 	{"cmd/weir/config", []string{"rules", "rules/strict", "filters/lookup", "filters/store/redisstore", "scoring/verdictlog", "proxy", "proxy/backend"}, "weir.yaml and what is made of it: it runs nothing"},
+	{"cmd/weir/dns", []string{"rules", "filters", "filters/dnsbl", "filters/lookup", "scoring", "scoring/replay", "scoring/verdictlog"}, "what is known of the DNS lists: it prints nothing"},
 	{"cmd/weir", []string{"..."}, "the only place that knows everybody"},
 }
 
