@@ -2,48 +2,20 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/netip"
-	"sync"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"weir/cmd/weir/config"
-	"weir/filters/lookup"
-	"weir/rules"
+	"weir/cmd/weir/doctor"
 )
-
-// doctorTime bounds how long each examination may take.
-const doctorTime = 20 * time.Second
-
-// Words for what an examination has found. Of what could not be found out the word is doubtful.
-const (
-	sound    = "ok"
-	doubtful = "warning" // it works, or may; something is better changed
-	ill      = "bad"     // mail is lost, refused or believed wrongly
-)
-
-// diagnosis is one finding about the surroundings, as `doctor --json` prints it.
-type diagnosis struct {
-	Check  string `json:"check"`
-	Of     string `json:"of,omitempty"` // the server, list, listener or file that it is about
-	State  string `json:"state"`
-	Seen   string `json:"seen"`
-	Change string `json:"change,omitempty"` // what to do about it
-}
 
 // doctorFlags say what is asked for.
 type doctorFlags struct {
 	workbench
 	addresses []string
-	signed    string
-	broken    string
-	whoAsks   string
-	foreign   string
-	catalogue bool
+	doctor.Options
 }
 
 func (a *app) doctorCommand() *cobra.Command {
@@ -64,24 +36,12 @@ The exit code is 1 if something is bad, 78 if the configuration or the rules are
 	f.workbench.flags(c)
 	flags := c.Flags()
 	flags.StringArrayVar(&f.addresses, "address", nil, "the public `IP` of this machine, if it is behind a router; may be repeated")
-	flags.BoolVar(&f.catalogue, "catalogue", false, "say too which lists of the catalogue would work from here")
-	flags.StringVar(&f.signed, "signed", "org", "a `NAME` with NS records that is signed, to see whether the resolver validates")
-	flags.StringVar(&f.broken, "broken", "dnssec-failed.org", "a `NAME` whose signatures are wrong, likewise")
-	flags.StringVar(&f.whoAsks, "who-asks", "", "a `NAME` whose TXT or A record is the address that asks for it, such as o-o.myaddr.l.google.com")
-	flags.StringVar(&f.foreign, "foreign", "example.com", "a `DOMAIN` whose mail is not ours, to see whether everybody could relay")
+	flags.BoolVar(&f.Catalogue, "catalogue", false, "say too which lists of the catalogue would work from here")
+	flags.StringVar(&f.Signed, "signed", "org", "a `NAME` with NS records that is signed, to see whether the resolver validates")
+	flags.StringVar(&f.Broken, "broken", "dnssec-failed.org", "a `NAME` whose signatures are wrong, likewise")
+	flags.StringVar(&f.WhoAsks, "who-asks", "", "a `NAME` whose TXT or A record is the address that asks for it, such as o-o.myaddr.l.google.com")
+	flags.StringVar(&f.Foreign, "foreign", "example.com", "a `DOMAIN` whose mail is not ours, to see whether everybody could relay")
 	return c
-}
-
-// doctor is one visit: what is examined, and by what.
-type doctor struct {
-	file      string // the configuration was read from; "" if from none
-	config    config.Config
-	set       *rules.Set
-	resolver  *lookup.Resolver
-	servers   []string // that the resolver asks; none if it answers from a file or not at all
-	addresses []netip.Addr
-	flags     doctorFlags
-	began     time.Time
 }
 
 func (a *app) doctor(ctx context.Context, f doctorFlags) error {
@@ -89,23 +49,21 @@ func (a *app) doctor(ctx context.Context, f doctorFlags) error {
 	if err != nil {
 		return err
 	}
-	defer d.resolver.Close()
-	found := examine(ctx, d.examinations())
-	found = append(found, d.clock()...) // it looks at the time that the others took
-	return a.printDiagnoses(found)
+	defer d.Resolver.Close()
+	return a.printDiagnoses(d.Examine(ctx))
 }
 
-func (a *app) newDoctor(f doctorFlags) (*doctor, error) {
-	d := &doctor{file: a.configFile, flags: f, began: time.Now()}
+func (a *app) newDoctor(f doctorFlags) (*doctor.Visit, error) {
+	d := &doctor.Visit{File: a.configFile, Known: known(), Options: f.Options}
 	var err error
-	if d.config, err = a.config(); err != nil {
+	if d.Config, err = a.config(); err != nil {
 		return nil, err
 	}
 	var files []string
 	if f.rules != "" {
-		d.config.Rules, files = f.rules, []string{f.rules}
+		d.Config.Rules, files = f.rules, []string{f.rules}
 	}
-	if d.set, err = a.namedRules(files); err != nil {
+	if d.Rules, err = a.namedRules(files); err != nil {
 		return nil, err
 	}
 	for _, text := range f.addresses {
@@ -113,71 +71,25 @@ func (a *app) newDoctor(f doctorFlags) (*doctor, error) {
 		if err != nil {
 			return nil, exit{exitUsage, fmt.Errorf("--address %s: want an IP address", text)}
 		}
-		d.addresses = append(d.addresses, ip.Unmap())
+		d.Addresses = append(d.Addresses, ip.Unmap())
 	}
-	if len(d.addresses) == 0 {
-		d.addresses = publicAddresses(d.config)
+	if len(d.Addresses) == 0 {
+		d.Addresses = doctor.PublicAddresses(d.Config)
 	}
-	if d.resolver, err = f.workbench.resolver(d.config.DNS); err != nil {
+	if d.Resolver, err = f.workbench.resolver(d.Config.DNS); err != nil {
 		return nil, err
 	}
 	switch _, err := netip.ParseAddrPort(f.zone); {
 	case f.offline:
 	case f.zone == "":
-		d.servers = d.config.DNS.Resolvers()
+		d.Servers = d.Config.DNS.Resolvers()
 	case err == nil:
-		d.servers = []string{f.zone}
+		d.Servers = []string{f.zone}
 	}
 	return d, nil
 }
 
-// examinations are all there are, in the order in which they are printed. What is only there with a configuration is
-// left out without one.
-func (d *doctor) examinations() []examination {
-	all := []examination{d.resolvers, d.lists}
-	if d.flags.catalogue {
-		all = append(all, d.catalogue)
-	}
-	all = append(all, d.hostname, d.reverse)
-	if d.file != "" {
-		all = append(all, d.behind, d.exchangers, d.redis, d.listeners, d.believed, d.certificate, d.files, d.descriptors)
-	}
-	return all
-}
-
-// examination looks at one thing and says what it has found. It honours ctx.
-type examination func(ctx context.Context) []diagnosis
-
-// examine makes all examinations at once and returns what they found, in their order.
-func examine(ctx context.Context, all []examination) []diagnosis {
-	ctx, cancel := context.WithTimeout(ctx, doctorTime)
-	defer cancel()
-	return each(all, func(e examination) []diagnosis { return e(ctx) })
-}
-
-// each looks at all things at once and returns what is found, in their order.
-func each[T any](all []T, look func(T) []diagnosis) []diagnosis {
-	found := make([][]diagnosis, len(all))
-	var work sync.WaitGroup
-	for i, one := range all {
-		work.Go(func() { found[i] = look(one) })
-	}
-	work.Wait()
-	var flat []diagnosis
-	for _, f := range found {
-		flat = append(flat, f...)
-	}
-	return flat
-}
-
-// unknownYet is the diagnosis of what could not be found out.
-func unknownYet(check, of string, why error) diagnosis {
-	return diagnosis{Check: check, Of: of, State: doubtful, Seen: "could not be found out: " + why.Error()}
-}
-
-var errNobodyAsked = errors.New("no DNS server is asked")
-
-func (a *app) printDiagnoses(all []diagnosis) error {
+func (a *app) printDiagnoses(all []doctor.Finding) error {
 	counts := map[string]int{}
 	table := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	colored := a.colored(a.out)
@@ -189,7 +101,7 @@ func (a *app) printDiagnoses(all []diagnosis) error {
 			}
 			continue
 		}
-		color := map[string]int{sound: colorPass, doubtful: colorTag, ill: colorReject}[d.State]
+		color := map[string]int{doctor.Sound: colorPass, doctor.Doubtful: colorTag, doctor.Ill: colorReject}[d.State]
 		fmt.Fprintf(table, "%s\t%s\t%s\n", paint(colored, color, fmt.Sprintf("%-7s", d.State)), d.Check, printable(joined(d.Of, d.Seen)))
 		if d.Change != "" {
 			fmt.Fprintf(table, "%s\t\t  -> %s\n", paint(colored, color, "       "), d.Change)
@@ -198,8 +110,8 @@ func (a *app) printDiagnoses(all []diagnosis) error {
 	if err := table.Flush(); err != nil {
 		return exit{exitIO, fmt.Errorf("writing the findings: %w", err)}
 	}
-	a.say("%d ok, %s, %d bad", counts[sound], count(counts[doubtful], "warning"), counts[ill])
-	if counts[ill] > 0 {
+	a.say("%d ok, %s, %d bad", counts[doctor.Sound], count(counts[doctor.Doubtful], "warning"), counts[doctor.Ill])
+	if counts[doctor.Ill] > 0 {
 		return exit{code: exitNo}
 	}
 	return nil

@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"weir/cmd/weir/doctor"
 )
 
 // A real server says the same as the sink of the other tests: what it is told of clients, and for whom it relays.
@@ -19,7 +21,7 @@ func TestDoctorAtPostfix(t *testing.T) {
 			w.change(w.sink.Addr(), behind.addr)
 			_, found := w.findings()
 			for check, seen := range map[string]string{"pass_client": c.pass, "open relay": c.relay, "backend": "PIPELINING", "backend size": "52428800"} {
-				if !slices.ContainsFunc(found, func(d diagnosis) bool { return d.Check == check && strings.Contains(d.Seen, seen) }) {
+				if !slices.ContainsFunc(found, func(d doctor.Finding) bool { return d.Check == check && strings.Contains(d.Seen, seen) }) {
 					t.Errorf("%s: no %q in\n%+v", check, seen, found)
 				}
 			}

@@ -3,30 +3,23 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"weir/cmd/weir/config"
-	"weir/filters/dnsbl"
+	"weir/cmd/weir/doctor"
 	"weir/filters/lookup"
 	"weir/filters/lookup/lookuptest"
-	"weir/filters/store/redisstore"
 	"weir/filters/store/storetest"
 	"weir/proxy/backend/sink"
-	"weir/rules"
 )
 
 // ward is a machine with all that weir stands on, as the doctor finds it. All is well until a test changes it.
@@ -133,11 +126,11 @@ func (w *ward) anonymous(text, server string) string {
 }
 
 // findings runs the doctor and returns what it has found of each check.
-func (w *ward) findings() (code int, all []diagnosis) {
+func (w *ward) findings() (code int, all []doctor.Finding) {
 	w.t.Helper()
 	code, out, errs := w.visit("--json")
 	for line := range strings.Lines(out) {
-		var d diagnosis
+		var d doctor.Finding
 		if err := json.Unmarshal([]byte(line), &d); err != nil {
 			w.t.Fatalf("%v in %s%s", err, line, errs)
 		}
@@ -156,13 +149,13 @@ func (w *ward) change(old, with string) {
 }
 
 // The clock is the machine's that the test runs on; what is found of it is tested for itself.
-func isClock(d diagnosis) bool { return d.Check == "clock" }
+func isClock(d doctor.Finding) bool { return d.Check == "clock" }
 
 func TestDoctorFindsAllWell(t *testing.T) {
 	w := newWard(t)
 	code, found := w.findings()
 	for _, d := range slices.DeleteFunc(found, isClock) {
-		if d.State != sound && d.Check != "certificate" { // it lives for an hour
+		if d.State != doctor.Sound && d.Check != "certificate" { // it lives for an hour
 			t.Errorf("%+v", d)
 		}
 	}
@@ -200,156 +193,156 @@ func TestDoctorFinds(t *testing.T) {
 		seen   string // a part
 		advice string // a part
 	}{
-		{"a resolver that is silent", func(w *ward) { w.twists["org"] = lookuptest.Silent }, "resolver", ill, "does not answer", "unbound"},
-		{"one that does not serve us", func(w *ward) { w.twists["org"] = lookuptest.Code(lookuptest.Refused) }, "resolver", ill, "REFUSED", "let it answer"},
-		{"one that changes letters", func(w *ward) { w.twists["org"] = lookuptest.WrongCase }, "letters", ill, "letters", "another resolver"},
-		{"no TCP", func(w *ward) { w.twists["org"] = overUDPOnly }, "TCP", doubtful, "not answer over TCP", "TCP port 53"},
-		{"invented names", func(w *ward) { w.records["*.invalid"] = []string{"198.51.100.80"} }, "rewriting", ill, "below invalid that do not exist have the address 198.51.100.80", "rewriting of answers"},
-		{"a failure is no invention", func(w *ward) { w.twists["com"] = lookuptest.Code(lookuptest.Servfail) }, "rewriting", doubtful, "could not be found out", ""},
-		{"forged names", func(w *ward) { w.records["dnssec-failed.org"] = []string{"192.0.2.9"} }, "validating", doubtful, "wrong signatures, and it gives", "let it validate"},
-		{"nobody vouches", func(w *ward) { delete(w.twists, "org") }, "validating", doubtful, "does not say of org", "let it validate"},
-		{"no test name", func(w *ward) { delete(w.records, "dnssec-failed.org") }, "validating", doubtful, "could not be found out", ""},
+		{"a resolver that is silent", func(w *ward) { w.twists["org"] = lookuptest.Silent }, "resolver", doctor.Ill, "does not answer", "unbound"},
+		{"one that does not serve us", func(w *ward) { w.twists["org"] = lookuptest.Code(lookuptest.Refused) }, "resolver", doctor.Ill, "REFUSED", "let it answer"},
+		{"one that changes letters", func(w *ward) { w.twists["org"] = lookuptest.WrongCase }, "letters", doctor.Ill, "letters", "another resolver"},
+		{"no TCP", func(w *ward) { w.twists["org"] = overUDPOnly }, "TCP", doctor.Doubtful, "not answer over TCP", "TCP port 53"},
+		{"invented names", func(w *ward) { w.records["*.invalid"] = []string{"198.51.100.80"} }, "rewriting", doctor.Ill, "below invalid that do not exist have the address 198.51.100.80", "rewriting of answers"},
+		{"a failure is no invention", func(w *ward) { w.twists["com"] = lookuptest.Code(lookuptest.Servfail) }, "rewriting", doctor.Doubtful, "could not be found out", ""},
+		{"forged names", func(w *ward) { w.records["dnssec-failed.org"] = []string{"192.0.2.9"} }, "validating", doctor.Doubtful, "wrong signatures, and it gives", "let it validate"},
+		{"nobody vouches", func(w *ward) { delete(w.twists, "org") }, "validating", doctor.Doubtful, "does not say of org", "let it validate"},
+		{"no test name", func(w *ward) { delete(w.records, "dnssec-failed.org") }, "validating", doctor.Doubtful, "could not be found out", ""},
 		{"asked from elsewhere", func(w *ward) {
 			w.records["who.test"], w.args = []string{`TXT "198.51.100.9"`}, append(w.args, "--who-asks", "who.test")
-		}, "who asks", doubtful, "198.51.100.9, which is not this machine", "unbound"},
+		}, "who asks", doctor.Doubtful, "198.51.100.9, which is not this machine", "unbound"},
 		{"asked from Google", func(w *ward) {
 			w.records["who.test"], w.args = []string{"8.8.8.9"}, append(w.args, "--who-asks", "who.test")
-		}, "who asks", ill, "of Google", "unbound"},
+		}, "who asks", doctor.Ill, "of Google", "unbound"},
 		{"asked from here", func(w *ward) {
 			w.records["who.test"], w.args = []string{"192.0.2.25"}, append(w.args, "--who-asks", "who.test")
-		}, "who asks", sound, "this machine", ""},
+		}, "who asks", doctor.Sound, "this machine", ""},
 
-		{"a list that does not serve public resolvers", func(w *ward) { w.records["2.0.0.127.bl.test"] = []string{"127.255.255.254"} }, "list", ill, "public resolver", "unbound"},
-		{"a list that has moved", func(w *ward) { w.listsAll("198.51.100.80") }, "list", ill, "198.51.100.80", "sold"},
-		{"a dead list", func(w *ward) { w.listsAll("127.0.0.2") }, "list", ill, "lists 127.0.0.1", "take it out"},
-		{"a list without test points", func(w *ward) { delete(w.records, "2.0.0.127.bl.test") }, "list", doubtful, "does not list its test point", "web page"},
-		{"a silent list", func(w *ward) { w.twists["bl.test"] = lookuptest.Code(lookuptest.Servfail) }, "list", doubtful, "nothing is known", "resolver first"},
-		{"no lists", func(w *ward) { w.rules = "version: 1\nthresholds: { tag: 6, reject: 15 }\n" }, "list", sound, "no list", ""},
+		{"a list that does not serve public resolvers", func(w *ward) { w.records["2.0.0.127.bl.test"] = []string{"127.255.255.254"} }, "list", doctor.Ill, "public resolver", "unbound"},
+		{"a list that has moved", func(w *ward) { w.listsAll("198.51.100.80") }, "list", doctor.Ill, "198.51.100.80", "sold"},
+		{"a dead list", func(w *ward) { w.listsAll("127.0.0.2") }, "list", doctor.Ill, "lists 127.0.0.1", "take it out"},
+		{"a list without test points", func(w *ward) { delete(w.records, "2.0.0.127.bl.test") }, "list", doctor.Doubtful, "does not list its test point", "web page"},
+		{"a silent list", func(w *ward) { w.twists["bl.test"] = lookuptest.Code(lookuptest.Servfail) }, "list", doctor.Doubtful, "nothing is known", "resolver first"},
+		{"no lists", func(w *ward) { w.rules = "version: 1\nthresholds: { tag: 6, reject: 15 }\n" }, "list", doctor.Sound, "no list", ""},
 		{"a list of the catalogue", func(w *ward) {
 			w.args, w.records["2.0.0.127.bl.spamcop.net"] = append(w.args, "--catalogue"), []string{"127.0.0.2"}
-		}, "catalogue", sound, "would work from here", ""},
+		}, "catalogue", doctor.Sound, "would work from here", ""},
 		{"a list of the catalogue that does not serve us", func(w *ward) {
 			w.args, w.records["2.0.0.127.psbl.surriel.com"] = append(w.args, "--catalogue"), []string{"127.255.255.254"}
-		}, "catalogue", doubtful, "127.255.255.254", "unbound"},
+		}, "catalogue", doctor.Doubtful, "127.255.255.254", "unbound"},
 
-		{"a short name", func(w *ward) { w.change("mx1.test", "mx1") }, "hostname", doubtful, "not a name that others know", "full name"},
-		{"an unknown name", func(w *ward) { w.change("mx1.test", "mx2.test") }, "hostname", doubtful, "has no address", "AAAA record"},
-		{"another's name", func(w *ward) { w.records["mx1.test"] = []string{"198.51.100.1"} }, "hostname", doubtful, "this machine's is 192.0.2.25", "AAAA record"},
-		{"a name that fails", func(w *ward) { w.records["mx1.test"] = []string{"SERVFAIL"} }, "hostname", doubtful, "could not be found out", ""},
-		{"no reverse name", func(w *ward) { delete(w.records, "25.2.0.192.in-addr.arpa") }, "reverse name", doubtful, "has no reverse name", "mx1.test"},
-		{"a reverse name that leads away", func(w *ward) { w.records["25.2.0.192.in-addr.arpa"] = []string{"PTR liar.test."} }, "reverse name", doubtful, "does not lead back", "liar.test"},
+		{"a short name", func(w *ward) { w.change("mx1.test", "mx1") }, "hostname", doctor.Doubtful, "not a name that others know", "full name"},
+		{"an unknown name", func(w *ward) { w.change("mx1.test", "mx2.test") }, "hostname", doctor.Doubtful, "has no address", "AAAA record"},
+		{"another's name", func(w *ward) { w.records["mx1.test"] = []string{"198.51.100.1"} }, "hostname", doctor.Doubtful, "this machine's is 192.0.2.25", "AAAA record"},
+		{"a name that fails", func(w *ward) { w.records["mx1.test"] = []string{"SERVFAIL"} }, "hostname", doctor.Doubtful, "could not be found out", ""},
+		{"no reverse name", func(w *ward) { delete(w.records, "25.2.0.192.in-addr.arpa") }, "reverse name", doctor.Doubtful, "has no reverse name", "mx1.test"},
+		{"a reverse name that leads away", func(w *ward) { w.records["25.2.0.192.in-addr.arpa"] = []string{"PTR liar.test."} }, "reverse name", doctor.Doubtful, "does not lead back", "liar.test"},
 		{"another reverse name", func(w *ward) {
 			w.records["25.2.0.192.in-addr.arpa"], w.records["mail.test"] = []string{"PTR mail.test."}, []string{"192.0.2.25"}
-		}, "reverse name", doubtful, "greets as mx1.test", "hostname: mail.test"},
+		}, "reverse name", doctor.Doubtful, "greets as mx1.test", "hostname: mail.test"},
 
-		{"nothing behind", func(w *ward) { w.change(`addrs: ["`+w.sink.Addr()+`"], `, "") }, "backend", ill, "there is no backend", "HOST:PORT"},
+		{"nothing behind", func(w *ward) { w.change(`addrs: ["`+w.sink.Addr()+`"], `, "") }, "backend", doctor.Ill, "there is no backend", "HOST:PORT"},
 		{"a route for all", func(w *ward) {
 			w.script.Rcpt = nil
 			w.change(`backend: { addrs: ["`+w.sink.Addr()+`"], timeout: 2s }`, `routes: [{ domains: ["*"], backend: { addrs: ["`+w.sink.Addr()+`"] } }]`)
-		}, "open relay", ill, "everybody could send", "relay_domains"},
-		{"no backend", func(w *ward) { w.change(`"`+w.sink.Addr()+`"`, `"127.0.0.1:1"`) }, "backend", ill, "connecting", "start it"},
-		{"a backend that is not ready", func(w *ward) { w.answers(sink.Banner, "421 4.3.2 later") }, "backend", ill, "421 4.3.2 later", "start it"},
-		{"no pipelining", func(w *ward) { w.script.Offers = []string{"SIZE 1000"} }, "backend", doubtful, "offers SIZE", "PIPELINING"},
-		{"a small backend", func(w *ward) { w.script.Offers = []string{"SIZE 1000"} }, "backend size", doubtful, "up to 1000 bytes", "limits.message_size: 1000"},
-		{"TLS that cannot be had", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, tls: opportunistic") }, "backend TLS", doubtful, "cannot be had", "STARTTLS"},
-		{"TLS that must be had", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, tls: required") }, "backend TLS", ill, "TLS", "deferred"},
-		{"TLS by chance", func(w *ward) { w.encrypts(); w.change("timeout: 2s", "timeout: 2s, tls: opportunistic") }, "backend TLS", sound, "not verified", ""},
+		}, "open relay", doctor.Ill, "everybody could send", "relay_domains"},
+		{"no backend", func(w *ward) { w.change(`"`+w.sink.Addr()+`"`, `"127.0.0.1:1"`) }, "backend", doctor.Ill, "connecting", "start it"},
+		{"a backend that is not ready", func(w *ward) { w.answers(sink.Banner, "421 4.3.2 later") }, "backend", doctor.Ill, "421 4.3.2 later", "start it"},
+		{"no pipelining", func(w *ward) { w.script.Offers = []string{"SIZE 1000"} }, "backend", doctor.Doubtful, "offers SIZE", "PIPELINING"},
+		{"a small backend", func(w *ward) { w.script.Offers = []string{"SIZE 1000"} }, "backend size", doctor.Doubtful, "up to 1000 bytes", "limits.message_size: 1000"},
+		{"TLS that cannot be had", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, tls: opportunistic") }, "backend TLS", doctor.Doubtful, "cannot be had", "STARTTLS"},
+		{"TLS that must be had", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, tls: required") }, "backend TLS", doctor.Ill, "TLS", "deferred"},
+		{"TLS by chance", func(w *ward) { w.encrypts(); w.change("timeout: 2s", "timeout: 2s, tls: opportunistic") }, "backend TLS", doctor.Sound, "not verified", ""},
 		{"TLS that is verified", func(w *ward) {
 			w.encrypts()
 			w.change("timeout: 2s", "timeout: 2s, tls: required, tls_ca: cert.pem, tls_name: mx1.test")
-		}, "backend TLS", sound, "who it should be", ""},
+		}, "backend TLS", doctor.Sound, "who it should be", ""},
 		{"TLS of somebody else", func(w *ward) {
 			w.encrypts()
 			w.change("timeout: 2s", "timeout: 2s, tls: required, tls_ca: cert.pem, tls_name: other.test")
-		}, "backend TLS", ill, "certificate", "tls_name"},
-		{"XCLIENT", func(*ward) {}, "pass_client", sound, "takes XCLIENT", ""},
-		{"XCLIENT refused", func(w *ward) { w.answers(sink.Client, "550 5.7.0 not you") }, "pass_client", sound, "takes XFORWARD", ""},
-		{"neither", func(w *ward) { w.script.Offers = []string{"PIPELINING"} }, "pass_client", doubtful, "neither", "smtpd_authorized_xclient_hosts"},
+		}, "backend TLS", doctor.Ill, "certificate", "tls_name"},
+		{"XCLIENT", func(*ward) {}, "pass_client", doctor.Sound, "takes XCLIENT", ""},
+		{"XCLIENT refused", func(w *ward) { w.answers(sink.Client, "550 5.7.0 not you") }, "pass_client", doctor.Sound, "takes XFORWARD", ""},
+		{"neither", func(w *ward) { w.script.Offers = []string{"PIPELINING"} }, "pass_client", doctor.Doubtful, "neither", "smtpd_authorized_xclient_hosts"},
 		{"XCLIENT demanded", func(w *ward) {
 			w.answers(sink.Client, "550 5.7.0 not you")
 			w.change("timeout: 2s", "timeout: 2s, pass_client: xclient")
-		}, "pass_client", ill, "550 5.7.0 not you", "smtpd_authorized_xclient_hosts"},
+		}, "pass_client", doctor.Ill, "550 5.7.0 not you", "smtpd_authorized_xclient_hosts"},
 		{"XFORWARD demanded", func(w *ward) {
 			w.script.Offers = []string{"XCLIENT ADDR"}
 			w.change("timeout: 2s", "timeout: 2s, pass_client: xforward")
-		}, "pass_client", ill, "pass_client is xforward", "smtpd_authorized_xforward_hosts"},
-		{"XFORWARD wanted", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, pass_client: xforward") }, "pass_client", sound, "takes XFORWARD", ""},
-		{"nothing passed", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, pass_client: none") }, "pass_client", sound, "pass_client: none", ""},
-		{"a stranger refused", func(w *ward) { w.answers(sink.Client, "554 5.7.1 blocked") }, "pass_client", sound, "takes XCLIENT", ""},
-		{"an open relay", func(w *ward) { w.script.Rcpt = nil }, "open relay", ill, "takes mail for example.com", "relay_domains"},
+		}, "pass_client", doctor.Ill, "pass_client is xforward", "smtpd_authorized_xforward_hosts"},
+		{"XFORWARD wanted", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, pass_client: xforward") }, "pass_client", doctor.Sound, "takes XFORWARD", ""},
+		{"nothing passed", func(w *ward) { w.change("timeout: 2s", "timeout: 2s, pass_client: none") }, "pass_client", doctor.Sound, "pass_client: none", ""},
+		{"a stranger refused", func(w *ward) { w.answers(sink.Client, "554 5.7.1 blocked") }, "pass_client", doctor.Sound, "takes XCLIENT", ""},
+		{"an open relay", func(w *ward) { w.script.Rcpt = nil }, "open relay", doctor.Ill, "takes mail for example.com", "relay_domains"},
 		{"an open relay behind relay_domains", func(w *ward) { w.script.Rcpt = nil; w.change("rules:", "relay_domains: [mx1.test]\nrules:") },
-			"open relay", sound, "relay_domains keeps", ""},
-		{"a relay that does not decide", func(w *ward) { w.script.Rcpt = func(string) string { return "450 4.7.1 later" } }, "open relay", doubtful, "450 4.7.1 later", ""},
-		{"a relay that refuses strangers at once", func(w *ward) { w.answers(sink.Client, "554 5.7.1 blocked") }, "open relay", sound, "refuses strangers", ""},
+			"open relay", doctor.Sound, "relay_domains keeps", ""},
+		{"a relay that does not decide", func(w *ward) { w.script.Rcpt = func(string) string { return "450 4.7.1 later" } }, "open relay", doctor.Doubtful, "450 4.7.1 later", ""},
+		{"a relay that refuses strangers at once", func(w *ward) { w.answers(sink.Client, "554 5.7.1 blocked") }, "open relay", doctor.Sound, "refuses strangers", ""},
 
-		{"a listener of others", func(w *ward) { w.change(`"127.0.0.1:0"`, `"`+w.greeter("220 other.test ESMTP")+`"`) }, "listener", ill, "other.test", "stop it"},
-		{"a listener of ours", func(w *ward) { w.change(`"127.0.0.1:0"`, `"`+w.greeter("220 mx1.test ESMTP")+`"`) }, "listener", sound, "mx1.test ESMTP", ""},
-		{"an address of others", func(w *ward) { w.change(`"127.0.0.1:0"`, `"203.0.113.77:25"`) }, "listener", ill, "", "addr"},
-		{"everybody is trusted", func(w *ward) { w.change("10.0.0.0/8", "0.0.0.0/0") }, "trusted.proxies", ill, "any client", "your own servers"},
-		{"everybody by IPv6", func(w *ward) { w.change("10.0.0.0/8", "2000::/3") }, "trusted.proxies", ill, "any client", "your own servers"},
-		{"many are trusted", func(w *ward) { w.change("10.0.0.0/8", "203.0.0.0/12") }, "trusted.proxies", doubtful, "any client", "your own servers"},
-		{"a few are trusted", func(w *ward) { w.change("10.0.0.0/8", "203.0.113.0/24") }, "trusted.proxies", sound, "may say", ""},
-		{"relays that are many", func(w *ward) { w.change("192.168.7.0/24", "203.0.0.0/12") }, "trusted.relays", doubtful, "in the Received fields", "your own servers"},
-		{"relays that are nearly all", func(w *ward) { w.change("192.168.7.0/24", "128.0.0.0/1") }, "trusted.relays", ill, "no check of clients", "your own servers"},
-		{"relays of our own", func(w *ward) { w.change("192.168.7.0/24", "203.0.113.25/32") }, "trusted.relays", sound, "may say", ""},
+		{"a listener of others", func(w *ward) { w.change(`"127.0.0.1:0"`, `"`+w.greeter("220 other.test ESMTP")+`"`) }, "listener", doctor.Ill, "other.test", "stop it"},
+		{"a listener of ours", func(w *ward) { w.change(`"127.0.0.1:0"`, `"`+w.greeter("220 mx1.test ESMTP")+`"`) }, "listener", doctor.Sound, "mx1.test ESMTP", ""},
+		{"an address of others", func(w *ward) { w.change(`"127.0.0.1:0"`, `"203.0.113.77:25"`) }, "listener", doctor.Ill, "", "addr"},
+		{"everybody is trusted", func(w *ward) { w.change("10.0.0.0/8", "0.0.0.0/0") }, "trusted.proxies", doctor.Ill, "any client", "your own servers"},
+		{"everybody by IPv6", func(w *ward) { w.change("10.0.0.0/8", "2000::/3") }, "trusted.proxies", doctor.Ill, "any client", "your own servers"},
+		{"many are trusted", func(w *ward) { w.change("10.0.0.0/8", "203.0.0.0/12") }, "trusted.proxies", doctor.Doubtful, "any client", "your own servers"},
+		{"a few are trusted", func(w *ward) { w.change("10.0.0.0/8", "203.0.113.0/24") }, "trusted.proxies", doctor.Sound, "may say", ""},
+		{"relays that are many", func(w *ward) { w.change("192.168.7.0/24", "203.0.0.0/12") }, "trusted.relays", doctor.Doubtful, "in the Received fields", "your own servers"},
+		{"relays that are nearly all", func(w *ward) { w.change("192.168.7.0/24", "128.0.0.0/1") }, "trusted.relays", doctor.Ill, "no check of clients", "your own servers"},
+		{"relays of our own", func(w *ward) { w.change("192.168.7.0/24", "203.0.113.25/32") }, "trusted.relays", doctor.Sound, "may say", ""},
 		{"a listener that waits for PROXY", func(w *ward) {
 			w.change(`"127.0.0.1:0"`, `"`+w.behindProxy("220 mx1.test ESMTP")+`"`)
 			w.change("10.0.0.0/8", "127.0.0.0/8")
-		}, "listener", sound, "mx1.test ESMTP", ""},
-		{"more sessions than files", func(w *ward) { w.config += "limits: { sessions: 2000000000 }\n" }, "open files", doubtful, "8000000100", "LimitNOFILE=8000000100"},
-		{"fewer", func(w *ward) { w.config += "limits: { sessions: 100 }\n" }, "open files", sound, "100 sessions need up to 500", ""},
+		}, "listener", doctor.Sound, "mx1.test ESMTP", ""},
+		{"more sessions than files", func(w *ward) { w.config += "limits: { sessions: 2000000000 }\n" }, "open files", doctor.Doubtful, "8000000100", "LimitNOFILE=8000000100"},
+		{"fewer", func(w *ward) { w.config += "limits: { sessions: 100 }\n" }, "open files", doctor.Sound, "100 sessions need up to 500", ""},
 
 		{"a domain whose server serves", func(w *ward) { w.route("MX 10 mx.away.test."); w.records["mx.away.test"] = []string{"127.0.0.1"} },
-			"route", sound, "mx.away.test:", ""},
+			"route", doctor.Sound, "mx.away.test:", ""},
 		{"a domain whose server does not", func(w *ward) {
 			w.route("MX 10 mx.away.test.")
 			w.records["mx.away.test"] = []string{"127.0.0.1"}
 			w.change("port: ", "port: 1 #")
-		}, "route", ill, "connecting", "deferred"},
-		{"a domain without servers' addresses", func(w *ward) { w.route("MX 10 mx.away.test.") }, "route", ill, "no server of the domain has an address", "MX records"},
-		{"a domain that takes no mail", func(w *ward) { w.route("MX 0 .") }, "route", ill, "takes no mail", "correct the MX"},
-		{"a domain that is not there", func(w *ward) { w.route("TXT x"); delete(w.records, "away.test") }, "route", ill, "no such domain", "correct the MX"},
-		{"a domain that leads to us", func(w *ward) { w.route("MX 10 mx1.test.") }, "route", ill, "back to us", "correct the MX"},
+		}, "route", doctor.Ill, "connecting", "deferred"},
+		{"a domain without servers' addresses", func(w *ward) { w.route("MX 10 mx.away.test.") }, "route", doctor.Ill, "no server of the domain has an address", "MX records"},
+		{"a domain that takes no mail", func(w *ward) { w.route("MX 0 .") }, "route", doctor.Ill, "takes no mail", "correct the MX"},
+		{"a domain that is not there", func(w *ward) { w.route("TXT x"); delete(w.records, "away.test") }, "route", doctor.Ill, "no such domain", "correct the MX"},
+		{"a domain that leads to us", func(w *ward) { w.route("MX 10 mx1.test.") }, "route", doctor.Ill, "back to us", "correct the MX"},
 
-		{"a Redis", func(w *ward) { w.redis(storetest.NewRedis(w.t).Addr, "") }, "redis", sound, "answers", ""},
-		{"a Redis without a bound", func(w *ward) { w.redis(storetest.NewRedis(w.t).Addr, "") }, "redis memory", sound, "no bound", ""},
-		{"no Redis", func(w *ward) { w.redis("127.0.0.1:1", "") }, "redis", ill, "connecting to Redis", "start it"},
+		{"a Redis", func(w *ward) { w.redis(storetest.NewRedis(w.t).Addr, "") }, "redis", doctor.Sound, "answers", ""},
+		{"a Redis without a bound", func(w *ward) { w.redis(storetest.NewRedis(w.t).Addr, "") }, "redis memory", doctor.Sound, "no bound", ""},
+		{"no Redis", func(w *ward) { w.redis("127.0.0.1:1", "") }, "redis", doctor.Ill, "connecting to Redis", "start it"},
 		{"a Redis with another password", func(w *ward) {
 			w.redis(storetest.NewRedis(w.t, "--requirepass", "right").Addr, "wrong")
-		}, "redis", ill, "WRONGPASS", "password"},
+		}, "redis", doctor.Ill, "WRONGPASS", "password"},
 		{"a Redis with this password", func(w *ward) {
 			w.redis(storetest.NewRedis(w.t, "--requirepass", "right").Addr, "right")
-		}, "redis", sound, "answers", ""},
+		}, "redis", doctor.Sound, "answers", ""},
 		{"a Redis that will refuse", func(w *ward) { w.redis(storetest.NewRedis(w.t, "--maxmemory", "64mb").Addr, "") },
-			"redis memory", doubtful, "takes nothing more", "volatile-lru"},
+			"redis memory", doctor.Doubtful, "takes nothing more", "volatile-lru"},
 		{"a Redis that drops what is old", func(w *ward) {
 			w.redis(storetest.NewRedis(w.t, "--maxmemory", "64mb", "--maxmemory-policy", "volatile-lru").Addr, "")
-		}, "redis memory", sound, "64 MiB, then volatile-lru", ""},
+		}, "redis memory", doctor.Sound, "64 MiB, then volatile-lru", ""},
 		{"a Redis that takes nothing", func(w *ward) {
 			w.redis(storetest.NewRedis(w.t, "--replicaof", "127.0.0.1 1").Addr, "")
-		}, "redis", ill, "replica", "primary"},
+		}, "redis", doctor.Ill, "replica", "primary"},
 		{"no certificate", func(w *ward) {
 			w.change("tls: { cert: cert.pem, key: key.pem }\n", "")
 			w.change("tls: starttls, ", "")
-		}, "certificate", doubtful, "in clear", "cert: FILE"},
+		}, "certificate", doctor.Doubtful, "in clear", "cert: FILE"},
 		{"another key", func(w *ward) {
 			selfSigned(w.t, "mx1.test", filepath.Join(w.dir, "other.pem"), filepath.Join(w.dir, "key.pem"))
-		}, "certificate", ill, "private key does not match", "belongs to it"},
-		{"a key for all to read", func(w *ward) { w.mode("key.pem", 0o644) }, "secret", ill, "everybody", "chmod o-rwx"},
-		{"a key for others to change", func(w *ward) { w.mode("key.pem", 0o660) }, "secret", doubtful, "can change", "chmod go-w"},
-		{"a folder that is a file", func(w *ward) { write(w.t, filepath.Join(w.dir, "verdicts"), "") }, "verdicts.dir", ill, "no folder", "make the folder"},
+		}, "certificate", doctor.Ill, "private key does not match", "belongs to it"},
+		{"a key for all to read", func(w *ward) { w.mode("key.pem", 0o644) }, "secret", doctor.Ill, "everybody", "chmod o-rwx"},
+		{"a key for others to change", func(w *ward) { w.mode("key.pem", 0o660) }, "secret", doctor.Doubtful, "can change", "chmod go-w"},
+		{"a folder that is a file", func(w *ward) { write(w.t, filepath.Join(w.dir, "verdicts"), "") }, "verdicts.dir", doctor.Ill, "no folder", "make the folder"},
 	} {
 		t.Run(c.about, func(t *testing.T) {
 			w := newWard(t)
 			c.change(w)
 			code, found := w.findings()
-			at := slices.IndexFunc(found, func(d diagnosis) bool {
+			at := slices.IndexFunc(found, func(d doctor.Finding) bool {
 				return d.Check == c.check && d.State == c.state && strings.Contains(d.Seen, c.seen) && strings.Contains(d.Change, c.advice)
 			})
 			if at < 0 {
 				t.Errorf("not found in\n%+v", found)
 			}
-			bad := slices.ContainsFunc(found, func(d diagnosis) bool { return d.State == ill })
+			bad := slices.ContainsFunc(found, func(d doctor.Finding) bool { return d.State == doctor.Ill })
 			if bad != (code == exitNo) || !bad && code != exitOK {
 				t.Errorf("exit %d", code)
 			}
@@ -472,116 +465,5 @@ func TestDoctorOffline(t *testing.T) {
 	code := run(t.Context(), []string{"doctor", "--offline", "--address", "192.0.2.25"}, streams{strings.NewReader(""), &out, &errs})
 	if code != exitOK || strings.Contains(out.String(), "bad") || strings.Count(out.String(), "could not be found out") < 2 {
 		t.Errorf("exit %d\n%s", code, out.String())
-	}
-}
-
-func TestKnownResolvers(t *testing.T) {
-	for prefix := range public {
-		if p, err := netip.ParsePrefix(prefix); err != nil || p != p.Masked() {
-			t.Errorf("%s: %v", prefix, err)
-		}
-	}
-	stub := filepath.Join(t.TempDir(), "resolv.conf")
-	write(t, stub, "nameserver 8.8.4.4\n")
-	for server, want := range map[string]string{
-		"8.8.8.8:53": ill, "[2606:4700:4700::1111]:53": ill, "[::ffff:9.9.9.9]:53": ill, "192.0.2.53:53": sound, "127.0.0.1:53": sound, "127.0.0.53:53": ill,
-	} {
-		if got := isPublic(server, stub); got[0].State != want {
-			t.Errorf("%s: %+v", server, got)
-		}
-	}
-}
-
-func TestJudgeCertificate(t *testing.T) {
-	now := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	const day = 24 * time.Hour
-	for _, c := range []struct {
-		name       string
-		begin, end time.Duration
-		state      string
-		seen       string
-	}{
-		{"mx1.test", -day, 60 * day, sound, "until 2027-01-23"},
-		{"*.test", -day, 60 * day, sound, "until 2027-01-23"},
-		{"www.test", -day, 60 * day, doubtful, "for www.test, and not for mx1.test"},
-		{"mx1.test", -day, 13 * day, doubtful, "expires on 2026-12-07"},
-		{"mx1.test", -9 * day, -day, ill, "expired on 2026-11-23"},
-		{"mx1.test", day, 60 * day, ill, "begins on 2026-11-25"},
-	} {
-		var d diagnosis
-		d.judge(&x509.Certificate{DNSNames: []string{c.name}, NotBefore: now.Add(c.begin), NotAfter: now.Add(c.end)}, "mx1.test", now)
-		if d.State != c.state || !strings.Contains(d.Seen, c.seen) || (d.Change == "") != (c.state == sound) {
-			t.Errorf("%+v: got %+v", c, d)
-		}
-	}
-}
-
-func TestJudgeClock(t *testing.T) {
-	now := time.Now()
-	at := time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
-	for _, c := range []struct {
-		began, now, written time.Time
-		state               string
-	}{
-		{now, now.Add(time.Second), now, sound},
-		{at, at, at.Add(time.Hour), ill},
-		{at.AddDate(-9, 0, 0), at.AddDate(-9, 0, 0), time.Time{}, ill},
-		{now.Add(time.Hour).Round(0), now, time.Time{}, sound}, // without a monotonic reading nothing is known
-	} {
-		if got := judgeClock(c.began, c.now, c.written); got.State != c.state {
-			t.Errorf("%+v: got %+v", c, got)
-		}
-	}
-}
-
-// Who waits long before he greets may be weir.
-func TestAListenerThatDoesNotGreetIsUnknown(t *testing.T) {
-	silent, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer silent.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	d := doctor{config: config.Defaults()}
-	if got := d.listener(ctx, config.Listen{Name: "smtp", Addr: silent.Addr().String()}); got.State != doubtful || !strings.Contains(got.Seen, "does not greet in time") {
-		t.Errorf("%+v", got)
-	}
-}
-
-func TestASlowListIsDoubtful(t *testing.T) {
-	z := rules.Zone{ID: "BL", Display: "bl.test"}
-	for took, want := range map[time.Duration]string{900 * time.Millisecond: sound, 1100 * time.Millisecond: doubtful} {
-		if got := listFound(&z, dnsbl.Health{Took: took}); got.State != want || (got.Change == "") != (want == sound) {
-			t.Errorf("%s: %+v", took, got)
-		}
-	}
-}
-
-func TestSpaceFor(t *testing.T) {
-	for _, c := range []struct {
-		free, wanted int64
-		state        string
-	}{{10 << 30, 5 << 30, sound}, {1 << 30, 5 << 30, doubtful}, {1 << 20, 0, ill}, {1 << 30, -5, sound}} {
-		if got := spaceFor("/", c.free, c.wanted); got.State != c.state {
-			t.Errorf("%+v: got %+v", c, got)
-		}
-	}
-}
-
-// What a Redis on the loopback is hard to bring to.
-func TestDoctorJudgesRedis(t *testing.T) {
-	for _, c := range []struct {
-		facts         redisstore.Facts
-		state, memory string
-	}{
-		{redisstore.Facts{Version: "7.0.15", Role: "master"}, sound, sound},
-		{redisstore.Facts{Version: "5.0.14", Role: "master"}, ill, sound},
-		{redisstore.Facts{Version: "8.1.0", Role: "master", Max: 1 << 30, Policy: "volatile-lru", Evicted: 3}, sound, doubtful},
-	} {
-		found := diagnosis{}.shares(c.facts)
-		if found[0].State != c.state || found[1].State != c.memory {
-			t.Errorf("%+v: %+v", c.facts, found)
-		}
 	}
 }

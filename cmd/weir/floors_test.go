@@ -42,6 +42,7 @@ var floors = []floor{
 	{"cmd/weir/demo", []string{"rules", "filters/auth", "filters/lookup", "scoring", "scoring/verdictlog", "proxy/backend/sink"}, "the demo's letters, and what became of them: it runs nothing"},
 	{"cmd/weir/config", []string{"rules", "rules/strict", "filters/lookup", "filters/store/redisstore", "scoring/verdictlog", "proxy", "proxy/backend"}, "weir.yaml and what is made of it: it runs nothing"},
 	{"cmd/weir/dns", []string{"rules", "filters", "filters/dnsbl", "filters/lookup", "scoring", "scoring/replay", "scoring/verdictlog"}, "what is known of the DNS lists: it prints nothing"},
+	{"cmd/weir/doctor", []string{"cmd/weir/config", "cmd/weir/dns", "rules", "filters/dnsbl", "filters/lookup", "filters/store/redisstore", "scoring/verdictlog", "proxy/backend"}, "what weir stands on: it prints nothing"},
 	{"cmd/weir", []string{"..."}, "the only place that knows everybody"},
 }
 

@@ -2,21 +2,17 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/netip"
-	"net/textproto"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"weir/cmd/weir/config"
+	"weir/cmd/weir/doctor"
 )
 
 // healthTime bounds how long a listener may take to greet.
@@ -78,40 +74,6 @@ func (a *app) healthcheck(ctx context.Context, c config.Config) error {
 
 // greets reports why a client of l is not greeted, nil if it is.
 func greets(ctx context.Context, l config.Listen, proxies []netip.Prefix) error {
-	_, err := greeting(ctx, l, proxies)
+	_, err := doctor.Greeting(ctx, l, proxies)
 	return err
-}
-
-// greeting is what a client of l is greeted with, without the code.
-func greeting(ctx context.Context, l config.Listen, proxies []netip.Prefix) (string, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", l.Addr)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	if deadline, ok := ctx.Deadline(); ok {
-		if err := conn.SetDeadline(deadline); err != nil {
-			return "", err
-		}
-	}
-	if l.ProxyProtocol && within(conn.LocalAddr(), proxies) {
-		if _, err := io.WriteString(conn, "PROXY UNKNOWN\r\n"); err != nil {
-			return "", err
-		}
-	}
-	if l.TLS == config.TLSImplicit {
-		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true}) // whether it serves, not who it is
-	}
-	text := textproto.NewConn(conn)
-	_, greeting, err := text.ReadResponse(220)
-	if err != nil {
-		return "", fmt.Errorf("reading the greeting: %w", err)
-	}
-	return greeting, text.PrintfLine("QUIT")
-}
-
-// within reports whether a is in one of the networks.
-func within(a net.Addr, networks []netip.Prefix) bool {
-	ip, err := netip.ParseAddrPort(a.String())
-	return err == nil && slices.ContainsFunc(networks, func(p netip.Prefix) bool { return p.Contains(ip.Addr().Unmap()) })
 }

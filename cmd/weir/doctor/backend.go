@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"cmp"
@@ -19,42 +19,42 @@ import (
 var stranger = netip.MustParseAddrPort("192.0.2.1:25")
 
 // behind examines each server that mail goes to.
-func (d *doctor) behind(ctx context.Context) []diagnosis {
-	if len(d.config.Backend.AllAddrs()) == 0 && !d.config.HasOthers() {
-		return []diagnosis{{Check: "backend", State: ill, Seen: "there is no backend", Change: "name the server that mail goes to: backend: { addrs: [\"HOST:PORT\"] }"}}
+func (d *Visit) behind(ctx context.Context) []Finding {
+	if len(d.Config.Backend.AllAddrs()) == 0 && !d.Config.HasOthers() {
+		return []Finding{{Check: "backend", State: Ill, Seen: "there is no backend", Change: "name the server that mail goes to: backend: { addrs: [\"HOST:PORT\"] }"}}
 	}
 	var all []rear
-	for _, addr := range d.config.Backend.AllAddrs() {
-		all = append(all, rear{d, d.config.Backend, addr, true})
+	for _, addr := range d.Config.Backend.AllAddrs() {
+		all = append(all, rear{d, d.Config.Backend, addr, true})
 	}
-	for _, r := range d.config.Routes {
+	for _, r := range d.Config.Routes {
 		for _, addr := range r.Backend.AllAddrs() {
 			all = append(all, rear{d, r.Backend, addr, slices.Contains(r.Domains, config.EveryOther)})
 		}
 	}
-	return each(all, func(r rear) []diagnosis { return r.examine(ctx) })
+	return each(all, func(r rear) []Finding { return r.examine(ctx) })
 }
 
 // rear is one server behind.
 type rear struct {
-	*doctor
+	*Visit
 	conf  config.Backend
 	addr  string
 	usual bool // it gets all mail that has no route
 }
 
 // examine says what the server offers; of one that does not serve nothing more.
-func (r rear) examine(ctx context.Context) []diagnosis {
+func (r rear) examine(ctx context.Context) []Finding {
 	clear := r.conf
 	clear.TLS, clear.PassClient = config.TLSOff, "none"
 	conn, err := r.open(ctx, clear, backend.Client{})
 	if err != nil {
-		return []diagnosis{{Check: "backend", Of: r.addr, State: ill, Seen: err.Error(), Change: "start it, or correct backend.addrs: mail is deferred until it serves"}}
+		return []Finding{{Check: "backend", Of: r.addr, State: Ill, Seen: err.Error(), Change: "start it, or correct backend.addrs: mail is deferred until it serves"}}
 	}
 	offer := maps.Clone(conn.Offer)
 	conn.Quit()
-	found := []diagnosis{r.greets(offer), r.encrypts(ctx, offer)}
-	if found[1].State == ill {
+	found := []Finding{r.greets(offer), r.encrypts(ctx, offer)}
+	if found[1].State == Ill {
 		return found
 	}
 	found = append(found, r.size(offer), r.learns(ctx))
@@ -67,7 +67,7 @@ func (r rear) examine(ctx context.Context) []diagnosis {
 // open greets the server as the configuration b of it says.
 func (r rear) open(ctx context.Context, b config.Backend, who backend.Client) (*backend.Conn, error) {
 	b.Addrs, b.Servers = []string{r.addr}, nil
-	made, err := r.config.Way(b, nil)
+	made, err := r.Config.Way(b, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -79,23 +79,23 @@ func (r rear) open(ctx context.Context, b config.Backend, who backend.Client) (*
 	return conn, err
 }
 
-func (r rear) greets(offer backend.Extensions) diagnosis {
-	one := diagnosis{Check: "backend", Of: r.addr, State: sound, Seen: "it serves and offers " + cmp.Or(strings.Join(slices.Sorted(maps.Keys(offer)), " "), "nothing")}
+func (r rear) greets(offer backend.Extensions) Finding {
+	one := Finding{Check: "backend", Of: r.addr, State: Sound, Seen: "it serves and offers " + cmp.Or(strings.Join(slices.Sorted(maps.Keys(offer)), " "), "nothing")}
 	if r.conf.Protocol == "smtp" && !offer.Has("PIPELINING") {
-		one.State, one.Change = doubtful, "switch its PIPELINING on, if it can: each recipient costs a round trip without"
+		one.State, one.Change = Doubtful, "switch its PIPELINING on, if it can: each recipient costs a round trip without"
 	}
 	return one
 }
 
 // encrypts sees whether the way to the server is as it should be.
-func (r rear) encrypts(ctx context.Context, offer backend.Extensions) diagnosis {
-	one := diagnosis{Check: "backend TLS", Of: r.addr, State: sound}
+func (r rear) encrypts(ctx context.Context, offer backend.Extensions) Finding {
+	one := Finding{Check: "backend TLS", Of: r.addr, State: Sound}
 	if r.conf.TLS == config.TLSOff {
 		if near(r.addr) {
 			one.Seen = "mail goes there in clear, and does not leave this machine"
 			return one
 		}
-		one.State, one.Seen, one.Change = doubtful, "mail goes there in clear", "set backend.tls: required"
+		one.State, one.Seen, one.Change = Doubtful, "mail goes there in clear", "set backend.tls: required"
 		if !offer.Has("STARTTLS") {
 			one.Change = "give it a certificate and set backend.tls: required"
 		}
@@ -103,16 +103,16 @@ func (r rear) encrypts(ctx context.Context, offer backend.Extensions) diagnosis 
 	}
 	conn, err := r.open(ctx, r.conf, backend.Client{})
 	if err != nil {
-		return diagnosis{Check: one.Check, Of: r.addr, State: ill, Seen: err.Error(), Change: "correct its certificate or backend.tls_ca and tls_name: mail is deferred"}
+		return Finding{Check: one.Check, Of: r.addr, State: Ill, Seen: err.Error(), Change: "correct its certificate or backend.tls_ca and tls_name: mail is deferred"}
 	}
 	defer conn.Quit()
 	switch {
 	case conn.Secured():
 		one.Seen = "it is who it should be"
 	case !offer.Has("STARTTLS") || conn.Offer.Has("STARTTLS"):
-		one.State, one.Seen, one.Change = doubtful, "TLS cannot be had; mail goes there in clear", "switch its STARTTLS on, or say backend.tls: off"
+		one.State, one.Seen, one.Change = Doubtful, "TLS cannot be had; mail goes there in clear", "switch its STARTTLS on, or say backend.tls: off"
 	default:
-		one.State, one.Seen, one.Change = sound, "mail goes there encrypted; who the server is is not verified", ""
+		one.State, one.Seen, one.Change = Sound, "mail goes there encrypted; who the server is is not verified", ""
 	}
 	return one
 }
@@ -124,12 +124,12 @@ func near(addr string) bool {
 	return strings.HasPrefix(addr, "unix:") || err == nil && (host == "localhost" || bad == nil && ip.IsLoopback())
 }
 
-func (r rear) size(offer backend.Extensions) diagnosis {
-	one := diagnosis{Check: "backend size", Of: r.addr, State: sound, Seen: "it takes messages of any size"}
-	most, ours := offer.MaxSize(), int64(r.config.Limits.MessageSize)
+func (r rear) size(offer backend.Extensions) Finding {
+	one := Finding{Check: "backend size", Of: r.addr, State: Sound, Seen: "it takes messages of any size"}
+	most, ours := offer.MaxSize(), int64(r.Config.Limits.MessageSize)
 	switch {
 	case most > 0 && most < ours:
-		one.State, one.Seen = doubtful, fmt.Sprintf("it takes messages of up to %d bytes; weir then takes no larger ones, although limits.message_size is %d", most, ours)
+		one.State, one.Seen = Doubtful, fmt.Sprintf("it takes messages of up to %d bytes; weir then takes no larger ones, although limits.message_size is %d", most, ours)
 		one.Change = fmt.Sprintf("set limits.message_size: %d, or raise its limit", most)
 	case most > 0:
 		one.Seen = fmt.Sprintf("it takes messages of up to %d bytes, weir of up to %d", most, ours)
@@ -138,8 +138,8 @@ func (r rear) size(offer backend.Extensions) diagnosis {
 }
 
 // learns sees whether the server takes from us who the client is.
-func (r rear) learns(ctx context.Context) diagnosis {
-	one := diagnosis{Check: "pass_client", Of: r.addr, State: sound}
+func (r rear) learns(ctx context.Context) Finding {
+	one := Finding{Check: "pass_client", Of: r.addr, State: Sound}
 	xclient, xforward := r.takes(ctx, "xclient"), r.takes(ctx, "xforward")
 	if err := ctx.Err(); err != nil {
 		return unknownYet(one.Check, r.addr, err)
@@ -152,10 +152,10 @@ func (r rear) learns(ctx context.Context) diagnosis {
 	case want != "xforward" && xclient == nil:
 		one.Seen = "it takes XCLIENT from here: it knows who the client is"
 	case want == "auto":
-		one.State, one.Seen = doubtful, "it takes neither XCLIENT nor XFORWARD from here; to it, all mail comes from weir"
+		one.State, one.Seen = Doubtful, "it takes neither XCLIENT nor XFORWARD from here; to it, all mail comes from weir"
 		one.Change = "let it (Postfix: smtpd_authorized_xclient_hosts), or switch off its own checks of clients"
 	default:
-		one.State, one.Seen = ill, fmt.Sprintf("pass_client is %s: %v", want, errors.Join(map[string]error{"xclient": xclient, "xforward": xforward}[want]))
+		one.State, one.Seen = Ill, fmt.Sprintf("pass_client is %s: %v", want, errors.Join(map[string]error{"xclient": xclient, "xforward": xforward}[want]))
 		one.Change = "let it take the command from weir's address (Postfix: smtpd_authorized_" + want + "_hosts), or set pass_client: auto; mail is deferred"
 	}
 	return one
@@ -178,12 +178,12 @@ func (r rear) takes(ctx context.Context, command string) error {
 }
 
 func (r rear) stranger() backend.Client {
-	return backend.Client{Addr: stranger, Local: stranger, NameKnown: true, Hello: r.config.Hostname, Proto: "ESMTP"}
+	return backend.Client{Addr: stranger, Local: stranger, NameKnown: true, Hello: r.Config.Hostname, Proto: "ESMTP"}
 }
 
 // relays sees whether a stranger could send to everybody through us. The transaction ends by RSET.
-func (r rear) relays(ctx context.Context) diagnosis {
-	one := diagnosis{Check: "open relay", Of: r.addr, State: sound}
+func (r rear) relays(ctx context.Context) Finding {
+	one := Finding{Check: "open relay", Of: r.addr, State: Sound}
 	reply, err := r.tryForeign(ctx)
 	var refusal *backend.Refusal
 	switch {
@@ -191,15 +191,15 @@ func (r rear) relays(ctx context.Context) diagnosis {
 		one.Seen = "it refuses strangers: " + refusal.Reply.String()
 	case err != nil:
 		return unknownYet(one.Check, r.addr, err)
-	case reply.OK() && len(r.config.Conduct.Relay) > 0:
-		one.Seen = fmt.Sprintf("it takes mail for %s from here; relay_domains keeps that to yours", r.flags.foreign)
+	case reply.OK() && len(r.Config.Conduct.Relay) > 0:
+		one.Seen = fmt.Sprintf("it takes mail for %s from here; relay_domains keeps that to yours", r.Options.Foreign)
 	case reply.OK():
-		one.State, one.Seen = ill, fmt.Sprintf("it takes mail for %s from here: everybody could send to everybody through weir", r.flags.foreign)
+		one.State, one.Seen = Ill, fmt.Sprintf("it takes mail for %s from here: everybody could send to everybody through weir", r.Options.Foreign)
 		one.Change = "name the domains that are yours, relay_domains: [DOMAIN], or take weir's address out of those it relays for (Postfix: mynetworks)"
 	case reply.Code/100 == 4:
 		return unknownYet(one.Check, r.addr, errors.New(reply.String()))
 	default:
-		one.Seen = fmt.Sprintf("it refuses mail for %s from here: %s", r.flags.foreign, reply)
+		one.Seen = fmt.Sprintf("it refuses mail for %s from here: %s", r.Options.Foreign, reply)
 	}
 	return one
 }
@@ -212,7 +212,7 @@ func (r rear) tryForeign(ctx context.Context) (backend.Reply, error) {
 	}
 	defer conn.Quit()
 	conn.Mail("<>", nil)
-	reply, err := conn.Rcpt("<postmaster@"+r.flags.foreign+">", nil)
+	reply, err := conn.Rcpt("<postmaster@"+r.Options.Foreign+">", nil)
 	if err != nil {
 		return reply, err
 	}

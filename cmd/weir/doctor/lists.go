@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"cmp"
@@ -23,15 +23,15 @@ var remedies = []struct{ seen, change string }{
 }
 
 // lists tests each list of the rules.
-func (d *doctor) lists(ctx context.Context) []diagnosis {
+func (d *Visit) lists(ctx context.Context) []Finding {
 	const check = "list"
-	if len(d.set.Zones) == 0 {
-		return []diagnosis{{Check: check, State: sound, Seen: "the rules ask no list"}}
+	if len(d.Rules.Zones) == 0 {
+		return []Finding{{Check: check, State: Sound, Seen: "the rules ask no list"}}
 	}
-	return each(d.set.Zones, func(z rules.Zone) []diagnosis {
-		one := listFound(&z, dnsbl.Test(ctx, d.resolver, &z))
+	return each(d.Rules.Zones, func(z rules.Zone) []Finding {
+		one := listFound(&z, dnsbl.Test(ctx, d.Resolver, &z))
 		one.Check = check
-		return []diagnosis{one}
+		return []Finding{one}
 	})
 }
 
@@ -39,22 +39,22 @@ func (d *doctor) lists(ctx context.Context) []diagnosis {
 const slowList = time.Second
 
 // listFound is how a list fares by its test, and how long its slowest answer took.
-func listFound(z *rules.Zone, found dnsbl.Health) diagnosis {
+func listFound(z *rules.Zone, found dnsbl.Health) Finding {
 	h := dns.HealthOf(z, found)
-	one := diagnosis{Of: z.ID + " " + z.Display, State: sound, Seen: cmp.Or(h.Detail, "it lists its test point") + ", in " + h.Took()}
+	one := Finding{Of: z.ID + " " + z.Display, State: Sound, Seen: cmp.Or(h.Detail, "it lists its test point") + ", in " + h.Took()}
 	switch h.State {
 	case dns.Well:
 		if found.Took > slowList {
-			one.State, one.Change = doubtful, "mail waits for it, up to dns.budget: see with `weir dns health` after some days whether it is always so, and what it is worth"
+			one.State, one.Change = Doubtful, "mail waits for it, up to dns.budget: see with `weir dns health` after some days whether it is always so, and what it is worth"
 		}
 	case dns.Untested:
-		one.State = doubtful
+		one.State = Doubtful
 		one.Change = "if its web page says that it has test points, the resolver is not served: " + ownResolver
 	case dns.Silent:
-		one.State, one.Seen = doubtful, "nothing is known of it: "+h.Detail
+		one.State, one.Seen = Doubtful, "nothing is known of it: "+h.Detail
 		one.Change = "look at the resolver first; if only this list is silent, see its web page for whether it has ended"
 	case dns.Wrong:
-		one.State, one.Seen = ill, h.Detail
+		one.State, one.Seen = Ill, h.Detail
 		one.Change = "weir does not ask it; see its terms of use with `weir dns catalogue`"
 		for _, r := range slices.Backward(remedies) {
 			if strings.Contains(h.Detail, r.seen) {
@@ -66,33 +66,33 @@ func listFound(z *rules.Zone, found dnsbl.Health) diagnosis {
 }
 
 // catalogue tests what the rules do not name of the lists that are built in.
-func (d *doctor) catalogue(ctx context.Context) []diagnosis {
+func (d *Visit) catalogue(ctx context.Context) []Finding {
 	const check = "catalogue"
-	return each(d.unused(), func(l rules.Listing) []diagnosis {
-		one := diagnosis{Check: check, Of: l.Name, State: sound, Seen: "it needs a key"}
+	return each(d.unused(), func(l rules.Listing) []Finding {
+		one := Finding{Check: check, Of: l.Name, State: Sound, Seen: "it needs a key"}
 		if l.Zone != "" {
-			set, err := dns.Catalogued(l.Name, known())
+			set, err := dns.Catalogued(l.Name, d.Known)
 			if err != nil {
-				return []diagnosis{unknownYet(check, l.Name, err)}
+				return []Finding{unknownYet(check, l.Name, err)}
 			}
 			z := &set.Zones[0]
-			one = listFound(z, dnsbl.Test(ctx, d.resolver, z))
+			one = listFound(z, dnsbl.Test(ctx, d.Resolver, z))
 			one.Check, one.Of = check, l.Name
 		}
-		if one.State == ill {
-			one.State = doubtful // nobody asks it
-		} else if one.State == sound && l.Zone != "" {
+		if one.State == Ill {
+			one.State = Doubtful // nobody asks it
+		} else if one.State == Sound && l.Zone != "" {
 			one.Seen = "it would work from here: " + one.Seen
 		}
 		one.Seen += " (" + l.Terms + ")"
-		return []diagnosis{one}
+		return []Finding{one}
 	})
 }
 
 // unused are the lists of the catalogue that the rules do not name.
-func (d *doctor) unused() []rules.Listing {
+func (d *Visit) unused() []rules.Listing {
 	return slices.DeleteFunc(rules.Catalogue(), func(l rules.Listing) bool {
-		return slices.ContainsFunc(d.set.Zones, func(z rules.Zone) bool {
+		return slices.ContainsFunc(d.Rules.Zones, func(z rules.Zone) bool {
 			return z.ID == l.ID || z.Zone == l.Zone || z.Display == l.Keyed
 		})
 	})

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package main
+package doctor
 
 // clockRunsFree is not known here.
 func clockRunsFree() bool { return false }

@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -50,69 +50,69 @@ func runsPublic(ip netip.Addr) string {
 }
 
 // resolvers examines each server that is asked.
-func (d *doctor) resolvers(ctx context.Context) []diagnosis {
-	if len(d.servers) == 0 {
-		return []diagnosis{unknownYet("resolver", "", errNobodyAsked)}
+func (d *Visit) resolvers(ctx context.Context) []Finding {
+	if len(d.Servers) == 0 {
+		return []Finding{unknownYet("resolver", "", errNobodyAsked)}
 	}
-	return each(d.servers, func(server string) []diagnosis { return d.server(ctx, server) })
+	return each(d.Servers, func(server string) []Finding { return d.server(ctx, server) })
 }
 
 // server examines one resolver; of one that does not answer nothing more is said.
-func (d *doctor) server(ctx context.Context, server string) []diagnosis {
-	v := visit{doctor: d, server: server}
+func (d *Visit) server(ctx context.Context, server string) []Finding {
+	v := asking{Visit: d, server: server}
 	first := v.answers(ctx)
 	first.Of = server
-	if first.State == ill {
-		return []diagnosis{first}
+	if first.State == Ill {
+		return []Finding{first}
 	}
-	looks := []func(context.Context) diagnosis{v.letters, v.streams, v.invents, v.validates}
-	if d.flags.whoAsks != "" {
+	looks := []func(context.Context) Finding{v.letters, v.streams, v.invents, v.validates}
+	if d.Options.WhoAsks != "" {
 		looks = append(looks, v.asksAs)
 	}
-	found := append([]diagnosis{first}, isPublic(server, stubServers)...)
-	if last := &found[len(found)-1]; last.State == ill && len(d.set.Zones) == 0 {
-		last.State = doubtful // nobody is hurt yet
+	found := append([]Finding{first}, isPublic(server, stubServers)...)
+	if last := &found[len(found)-1]; last.State == Ill && len(d.Rules.Zones) == 0 {
+		last.State = Doubtful // nobody is hurt yet
 	}
-	return append(found, each(looks, func(look func(context.Context) diagnosis) []diagnosis {
+	return append(found, each(looks, func(look func(context.Context) Finding) []Finding {
 		one := look(ctx)
 		one.Of = server
-		return []diagnosis{one}
+		return []Finding{one}
 	})...)
 }
 
-// visit examines one server.
-type visit struct {
-	*doctor
+// asking examines one server.
+type asking struct {
+	*Visit
 	server string
 }
 
-func (v visit) ask(ctx context.Context, name string, k lookup.Kind) (lookup.Probed, error) {
+func (v asking) ask(ctx context.Context, name string, k lookup.Kind) (lookup.Probed, error) {
 	return v.probe(ctx, lookup.Probe{Server: v.server, Name: name, Kind: k})
 }
 
-func (v visit) probe(ctx context.Context, p lookup.Probe) (lookup.Probed, error) {
+func (v asking) probe(ctx context.Context, p lookup.Probe) (lookup.Probed, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	return p.Ask(ctx)
 }
 
-func (v visit) answers(ctx context.Context) diagnosis {
+func (v asking) answers(ctx context.Context) Finding {
 	const check = "resolver"
-	got, err := v.ask(ctx, v.flags.signed, lookup.NS)
+	got, err := v.ask(ctx, v.Options.Signed, lookup.NS)
 	switch {
 	case err != nil:
-		return diagnosis{Check: check, State: ill, Seen: "it does not answer: " + err.Error(), Change: ownResolver}
+		return Finding{Check: check, State: Ill, Seen: "it does not answer: " + err.Error(), Change: ownResolver}
 	case got.Failure != nil:
-		return diagnosis{Check: check, State: ill, Seen: fmt.Sprintf("asked for %s: %v", v.flags.signed, got.Failure.Err),
+		return Finding{Check: check, State: Ill, Seen: fmt.Sprintf("asked for %s: %v", v.Options.Signed, got.Failure.Err),
 			Change: "let it answer this machine and resolve all names, or " + ownResolver}
 	case got.Answer.Took > slowAnswer:
-		return diagnosis{Check: check, State: doubtful, Seen: "it answers in " + dns.TookText(got.Answer.Took), Change: "all mail waits for it: " + ownResolver}
+		return Finding{Check: check, State: Doubtful, Seen: "it answers in " + dns.TookText(got.Answer.Took), Change: "all mail waits for it: " + ownResolver}
 	}
-	return diagnosis{Check: check, State: sound, Seen: "it answers in " + dns.TookText(got.Answer.Took)}
+	return Finding{Check: check, State: Sound, Seen: "it answers in " + dns.TookText(got.Answer.Took)}
 }
 
 // isPublic says whether a server, or one that the stub of systemd passes questions on to by its file, serves everybody.
-func isPublic(server, stub string) []diagnosis {
+func isPublic(server, stub string) []Finding {
 	const check = "public resolver"
 	at, err := netip.ParseAddrPort(server)
 	if err != nil {
@@ -128,39 +128,39 @@ func isPublic(server, stub string) []diagnosis {
 			continue
 		}
 		if who := runsPublic(ip.Addr()); who != "" {
-			return []diagnosis{{Check: check, Of: server, State: ill, Seen: fmt.Sprintf("questions go to %s, which serves everybody (%s); lists answer it with error codes", ip.Addr(), who),
+			return []Finding{{Check: check, Of: server, State: Ill, Seen: fmt.Sprintf("questions go to %s, which serves everybody (%s); lists answer it with error codes", ip.Addr(), who),
 				Change: ownResolver}}
 		}
 	}
-	return []diagnosis{{Check: check, Of: server, State: sound, Seen: "it is none of those known to serve everybody"}}
+	return []Finding{{Check: check, Of: server, State: Sound, Seen: "it is none of those known to serve everybody"}}
 }
 
 // letters sees whether the letters of a question come back as they are sent.
-func (v visit) letters(ctx context.Context) diagnosis {
+func (v asking) letters(ctx context.Context) Finding {
 	const check = "letters"
-	got, err := v.ask(ctx, v.flags.signed, lookup.NS)
+	got, err := v.ask(ctx, v.Options.Signed, lookup.NS)
 	switch {
 	case err != nil:
 		return unknownYet(check, v.server, err)
 	case !got.SameCase:
-		return diagnosis{Check: check, State: ill, Seen: "it does not repeat a question in the letters in which it is asked; weir takes no such answer",
+		return Finding{Check: check, State: Ill, Seen: "it does not repeat a question in the letters in which it is asked; weir takes no such answer",
 			Change: "name another resolver, or switch off what rewrites questions (a router, a firewall's DNS proxy)"}
 	}
-	return diagnosis{Check: check, State: sound, Seen: "questions come back as they are asked"}
+	return Finding{Check: check, State: Sound, Seen: "questions come back as they are asked"}
 }
 
-func (v visit) streams(ctx context.Context) diagnosis {
+func (v asking) streams(ctx context.Context) Finding {
 	const check = "TCP"
-	got, err := v.probe(ctx, lookup.Probe{Server: v.server, Name: v.flags.signed, Kind: lookup.NS, TCP: true})
+	got, err := v.probe(ctx, lookup.Probe{Server: v.server, Name: v.Options.Signed, Kind: lookup.NS, TCP: true})
 	if err != nil {
-		return diagnosis{Check: check, State: doubtful, Seen: "it does not answer over TCP: " + err.Error(),
+		return Finding{Check: check, State: Doubtful, Seen: "it does not answer over TCP: " + err.Error(),
 			Change: "open TCP port 53 to it: long answers (keys of DKIM, SPF) come that way only"}
 	}
-	return diagnosis{Check: check, State: sound, Seen: "it answers over TCP in " + dns.TookText(got.Answer.Took)}
+	return Finding{Check: check, State: Sound, Seen: "it answers over TCP in " + dns.TookText(got.Answer.Took)}
 }
 
 // invents sees whether names that do not exist have addresses.
-func (v visit) invents(ctx context.Context) diagnosis {
+func (v asking) invents(ctx context.Context) Finding {
 	const check = "rewriting"
 	for _, top := range []string{"com", "net", "org", "invalid"} {
 		name := "weir-" + strings.ToLower(rand.Text()[:12]) + "." + top
@@ -172,41 +172,41 @@ func (v visit) invents(ctx context.Context) diagnosis {
 		case err != nil:
 			return unknownYet(check, v.server, err)
 		case got.Answer.Found:
-			return diagnosis{Check: check, State: ill, Seen: fmt.Sprintf("names below %s that do not exist have the address %s: to lists, all would be listed", top, got.Answer.Addrs[0]),
+			return Finding{Check: check, State: Ill, Seen: fmt.Sprintf("names below %s that do not exist have the address %s: to lists, all would be listed", top, got.Answer.Addrs[0]),
 				Change: "switch off the rewriting of answers (\"search help\") there, or " + ownResolver}
 		}
 	}
-	return diagnosis{Check: check, State: sound, Seen: "names that do not exist have no address"}
+	return Finding{Check: check, State: Sound, Seen: "names that do not exist have no address"}
 }
 
 // validates sees whether a name with wrong signatures is taken for good, and whether one with right ones is vouched for.
-func (v visit) validates(ctx context.Context) diagnosis {
+func (v asking) validates(ctx context.Context) Finding {
 	const check = "validating"
 	const change = "let it validate (unbound does with auto-trust-anchor-file): answers can be forged on their way to it"
-	right, err := v.ask(ctx, v.flags.signed, lookup.NS)
+	right, err := v.ask(ctx, v.Options.Signed, lookup.NS)
 	if err != nil {
 		return unknownYet(check, v.server, err)
 	}
-	wrong, err := v.ask(ctx, v.flags.broken, lookup.A)
+	wrong, err := v.ask(ctx, v.Options.Broken, lookup.A)
 	switch {
 	case err != nil:
 		return unknownYet(check, v.server, err)
 	case wrong.Answer.Found:
-		return diagnosis{Check: check, State: doubtful, Seen: v.flags.broken + " has wrong signatures, and it gives its address", Change: change}
+		return Finding{Check: check, State: Doubtful, Seen: v.Options.Broken + " has wrong signatures, and it gives its address", Change: change}
 	case wrong.Failure == nil:
-		return unknownYet(check, v.server, fmt.Errorf("it says that %s has no address", v.flags.broken))
+		return unknownYet(check, v.server, fmt.Errorf("it says that %s has no address", v.Options.Broken))
 	case !right.Authentic:
-		return diagnosis{Check: check, State: doubtful, Seen: fmt.Sprintf("it does not say of %s that the signatures are right", v.flags.signed), Change: change}
+		return Finding{Check: check, State: Doubtful, Seen: fmt.Sprintf("it does not say of %s that the signatures are right", v.Options.Signed), Change: change}
 	}
-	return diagnosis{Check: check, State: sound, Seen: "it refuses wrong signatures and vouches for right ones"}
+	return Finding{Check: check, State: Sound, Seen: "it refuses wrong signatures and vouches for right ones"}
 }
 
 // asksAs sees from which address a server far away is asked.
-func (v visit) asksAs(ctx context.Context) diagnosis {
+func (v asking) asksAs(ctx context.Context) Finding {
 	const check = "who asks"
 	var seen []netip.Addr
 	for _, k := range []lookup.Kind{lookup.TXT, lookup.A} {
-		got, err := v.ask(ctx, v.flags.whoAsks, k)
+		got, err := v.ask(ctx, v.Options.WhoAsks, k)
 		if err != nil {
 			return unknownYet(check, v.server, err)
 		}
@@ -219,23 +219,23 @@ func (v visit) asksAs(ctx context.Context) diagnosis {
 	}
 	switch {
 	case len(seen) == 0:
-		return unknownYet(check, v.server, fmt.Errorf("%s tells no address", v.flags.whoAsks))
+		return unknownYet(check, v.server, fmt.Errorf("%s tells no address", v.Options.WhoAsks))
 	case runsPublic(seen[0]) != "":
-		return diagnosis{Check: check, State: ill, Seen: fmt.Sprintf("lists are asked from %s, of %s", seen[0], runsPublic(seen[0])), Change: ownResolver}
-	case len(v.addresses) == 0:
+		return Finding{Check: check, State: Ill, Seen: fmt.Sprintf("lists are asked from %s, of %s", seen[0], runsPublic(seen[0])), Change: ownResolver}
+	case len(v.Addresses) == 0:
 		return unknownYet(check, v.server, fmt.Errorf("lists are asked from %s; whether that is here is not known", seen[0]))
-	case !slices.Contains(v.addresses, seen[0]):
-		return diagnosis{Check: check, State: doubtful, Seen: fmt.Sprintf("lists are asked from %s, which is not this machine", seen[0]),
+	case !slices.Contains(v.Addresses, seen[0]):
+		return Finding{Check: check, State: Doubtful, Seen: fmt.Sprintf("lists are asked from %s, which is not this machine", seen[0]),
 			Change: "if strangers ask from there too, they use up what lists allow: " + ownResolver}
 	}
-	return diagnosis{Check: check, State: sound, Seen: "lists are asked from " + seen[0].String() + ", this machine"}
+	return Finding{Check: check, State: Sound, Seen: "lists are asked from " + seen[0].String() + ", this machine"}
 }
 
 // find looks up the records of a name, of several kinds together.
-func (d *doctor) find(ctx context.Context, name string, kinds ...lookup.Kind) (lookup.Answer, error) {
+func (d *Visit) find(ctx context.Context, name string, kinds ...lookup.Kind) (lookup.Answer, error) {
 	var all lookup.Answer
 	for _, k := range kinds {
-		got, err := d.resolver.Lookup(ctx, name, k)
+		got, err := d.Resolver.Lookup(ctx, name, k)
 		var f *lookup.Failure
 		if errors.As(err, &f) {
 			return all, fmt.Errorf("asked for %s %s: %w", name, k, f.Err)

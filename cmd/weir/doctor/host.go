@@ -1,4 +1,4 @@
-package main
+package doctor
 
 import (
 	"context"
@@ -16,9 +16,9 @@ import (
 // shared is the space between customers and their providers (RFC 6598), which nobody outside sees.
 var shared = netip.MustParsePrefix("100.64.0.0/10")
 
-// publicAddresses are the addresses under which others know this machine: those that are listened at, else those of its
+// PublicAddresses are the addresses under which others know this machine: those that are listened at, else those of its
 // interfaces.
-func publicAddresses(c config.Config) []netip.Addr {
+func PublicAddresses(c config.Config) []netip.Addr {
 	var all []netip.Addr
 	add := func(ip netip.Addr) {
 		if ip = ip.Unmap(); isPublicAddress(ip) && !slices.Contains(all, ip) {
@@ -49,50 +49,50 @@ func isPublicAddress(ip netip.Addr) bool {
 const nameTheAddress = "if it is behind a router, name the public one with --address"
 
 // hostname sees whether others find this machine by the name with which it greets.
-func (d *doctor) hostname(ctx context.Context) []diagnosis {
+func (d *Visit) hostname(ctx context.Context) []Finding {
 	const check = "hostname"
-	name := d.config.Hostname
-	one := diagnosis{Check: check, Of: name, State: doubtful, Change: fmt.Sprintf("give %s an A or AAAA record that is an address of this machine, or set `hostname:` to the name that has one", name)}
+	name := d.Config.Hostname
+	one := Finding{Check: check, Of: name, State: Doubtful, Change: fmt.Sprintf("give %s an A or AAAA record that is an address of this machine, or set `hostname:` to the name that has one", name)}
 	if !strings.Contains(name, ".") {
 		one.Seen, one.Change = "it is not a name that others know", "set `hostname:` to the full name of this machine"
-		return []diagnosis{one}
+		return []Finding{one}
 	}
 	got, err := d.find(ctx, name, lookup.A, lookup.AAAA)
-	ours := func(ip netip.Addr) bool { return slices.Contains(d.addresses, ip) }
+	ours := func(ip netip.Addr) bool { return slices.Contains(d.Addresses, ip) }
 	switch {
 	case err != nil:
-		return []diagnosis{unknownYet(check, name, err)}
+		return []Finding{unknownYet(check, name, err)}
 	case len(got.Addrs) == 0:
 		one.Seen = "the name has no address"
-	case len(d.addresses) > 0 && !slices.ContainsFunc(got.Addrs, ours):
-		one.Seen = fmt.Sprintf("its address is %s, and this machine's is %s", dnsbl.Join(got.Addrs), dnsbl.Join(d.addresses))
+	case len(d.Addresses) > 0 && !slices.ContainsFunc(got.Addrs, ours):
+		one.Seen = fmt.Sprintf("its address is %s, and this machine's is %s", dnsbl.Join(got.Addrs), dnsbl.Join(d.Addresses))
 	default:
-		one.State, one.Seen, one.Change = sound, "its address is "+dnsbl.Join(got.Addrs), ""
+		one.State, one.Seen, one.Change = Sound, "its address is "+dnsbl.Join(got.Addrs), ""
 	}
-	return []diagnosis{one}
+	return []Finding{one}
 }
 
 // reverse sees what others find when they look up the addresses of this machine.
-func (d *doctor) reverse(ctx context.Context) []diagnosis {
+func (d *Visit) reverse(ctx context.Context) []Finding {
 	const check = "reverse name"
-	if len(d.addresses) == 0 {
-		return []diagnosis{{Check: check, State: doubtful, Seen: "could not be found out: this machine has no public address", Change: nameTheAddress}}
+	if len(d.Addresses) == 0 {
+		return []Finding{{Check: check, State: Doubtful, Seen: "could not be found out: this machine has no public address", Change: nameTheAddress}}
 	}
-	return each(d.addresses, func(ip netip.Addr) []diagnosis {
+	return each(d.Addresses, func(ip netip.Addr) []Finding {
 		one := d.reverseOf(ctx, ip)
 		one.Check, one.Of = check, ip.String()
-		return []diagnosis{one}
+		return []Finding{one}
 	})
 }
 
-func (d *doctor) reverseOf(ctx context.Context, ip netip.Addr) diagnosis {
+func (d *Visit) reverseOf(ctx context.Context, ip netip.Addr) Finding {
 	got, err := d.find(ctx, lookup.ReverseName(ip)+"."+lookup.ReverseZone(ip), lookup.PTR)
 	switch {
 	case err != nil:
 		return unknownYet("", "", err)
 	case len(got.Names) == 0:
-		return diagnosis{State: doubtful, Seen: "it has no reverse name",
-			Change: fmt.Sprintf("have the provider of the address set it to %s: mail from here is taken for spam, and some lists do not answer", d.config.Hostname)}
+		return Finding{State: Doubtful, Seen: "it has no reverse name",
+			Change: fmt.Sprintf("have the provider of the address set it to %s: mail from here is taken for spam, and some lists do not answer", d.Config.Hostname)}
 	}
 	name := got.Names[0]
 	back, err := d.find(ctx, name, lookup.A, lookup.AAAA)
@@ -100,11 +100,11 @@ func (d *doctor) reverseOf(ctx context.Context, ip netip.Addr) diagnosis {
 	case err != nil:
 		return unknownYet("", "", err)
 	case !slices.Contains(back.Addrs, ip):
-		return diagnosis{State: doubtful, Seen: fmt.Sprintf("its reverse name %s does not lead back to it", name),
-			Change: fmt.Sprintf("give %s this address, or have the provider set the reverse name to %s", name, d.config.Hostname)}
-	case !slices.Contains(got.Names, strings.ToLower(d.config.Hostname)):
-		return diagnosis{State: doubtful, Seen: fmt.Sprintf("its reverse name is %s, and weir greets as %s", name, d.config.Hostname),
+		return Finding{State: Doubtful, Seen: fmt.Sprintf("its reverse name %s does not lead back to it", name),
+			Change: fmt.Sprintf("give %s this address, or have the provider set the reverse name to %s", name, d.Config.Hostname)}
+	case !slices.Contains(got.Names, strings.ToLower(d.Config.Hostname)):
+		return Finding{State: Doubtful, Seen: fmt.Sprintf("its reverse name is %s, and weir greets as %s", name, d.Config.Hostname),
 			Change: "make them the same: set `hostname: " + name + "`, or have the provider change the reverse name"}
 	}
-	return diagnosis{State: sound, Seen: name + ", which leads back to it"}
+	return Finding{State: Sound, Seen: name + ", which leads back to it"}
 }
