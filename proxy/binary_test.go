@@ -215,37 +215,7 @@ func TestBackendFaultsInChunks(t *testing.T) {
 	t.Run("octets", func(t *testing.T) {
 		t.Parallel()
 		f := newBinaryFront(t, func(f *front) { f.Backend.Timeout = patience })
-		large := "Subject: x\r\n\r\n" + strings.Repeat("\x00\n", 1<<21)
-		for _, c := range []struct {
-			name   string
-			action sink.Action
-			want   string
-		}{
-			{"closed", sink.Action{Kind: sink.Shut, After: 1 << 20}, "451 4.4.2"},
-			{"reset", sink.Action{Kind: sink.Abort, After: 1 << 20}, "451 4.4.2"},
-			{"stalled", sink.Action{Kind: sink.Stall, After: 64 << 10}, "451 4.4.2"},
-			{"refused early", sink.Action{Kind: sink.Early, Text: "552 5.3.4 too much", After: 1 << 18}, "552 5.3.4 too much"},
-			{"put off early", sink.Action{Kind: sink.Early, Text: "451 4.3.0 disk", After: 1 << 18, Close: true}, "451 4.3.0 disk"},
-			{"taken early", sink.Action{Kind: sink.Early, Text: "250 2.0.0 fine", After: 1 << 18}, "451 4.4.2"},
-		} {
-			f.sink.Set(sink.Script{Offers: binaryOffers, On: map[sink.Stage]sink.Action{sink.Body: c.action}})
-			message := large
-			if c.name == "taken early" { // more than fits between us and the backend
-				message += strings.Repeat(large, 4)
-			}
-			if got := f.deliverBinary(message); !strings.HasPrefix(got, c.want) {
-				t.Errorf("%s: %q, want %q", c.name, got, c.want)
-			}
-			f.sink.Set(sink.Script{Offers: binaryOffers})
-			if got := f.deliverBinary("\r\n\x00"); !strings.HasPrefix(got, "250") {
-				t.Errorf("%s: the next message: %q", c.name, got)
-			}
-		}
-		for _, m := range f.taken() {
-			if len(m.Data) > 1<<16 {
-				t.Error("a message that was not acknowledged has been taken")
-			}
-		}
+		f.failsWithin("Subject: x\r\n\r\n"+strings.Repeat("\x00\n", 1<<21), binaryOffers, f.deliverBinary)
 	})
 }
 

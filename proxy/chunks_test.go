@@ -167,29 +167,7 @@ func TestChunksCutOff(t *testing.T) {
 
 func TestChunksThatDripAreCutOff(t *testing.T) {
 	f := newChunkFront(t, func(f *front) { f.Limits.CommandTimeout = 300 * time.Millisecond })
-	c := f.rcpt()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	stop := make(chan string)
-	go func() {
-		for got := "250 "; ; {
-			if got = c.reply(); !strings.HasPrefix(got, "250 ") {
-				stop <- got
-				return
-			}
-		}
-	}()
-	for {
-		select {
-		case got := <-stop:
-			if !strings.HasPrefix(got, "421 4.4.2") {
-				t.Errorf("reply %q", got)
-			}
-			return
-		case <-tick.C:
-			_, _ = c.conn.Write([]byte("BDAT 1\r\nx"))
-		}
-	}
+	f.rcpt().dripsUntilCutOff("BDAT 1\r\nx")
 }
 
 // FuzzChunks compares a message in chunks with what was sent: as it is where it is no text, else mended by a plain

@@ -341,19 +341,31 @@ func TestAMessageThatDripsIsCutOff(t *testing.T) {
 	f := newFront(t, func(f *front) { f.Limits.CommandTimeout = 300 * time.Millisecond })
 	c := f.rcpt()
 	c.cmd("DATA", "354")
+	c.dripsUntilCutOff("x")
+}
+
+// dripsUntilCutOff sends a little now and again, until something else than a 250 comes.
+func (c *talker) dripsUntilCutOff(little string) {
+	c.t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	stop := make(chan string)
-	go func() { stop <- c.reply() }()
+	go func() {
+		got := c.reply()
+		for strings.HasPrefix(got, "250 ") {
+			got = c.reply()
+		}
+		stop <- got
+	}()
 	for {
 		select {
 		case got := <-stop:
 			if !strings.HasPrefix(got, "421 4.4.2") {
-				t.Errorf("reply %q", got)
+				c.t.Errorf("reply %q", got)
 			}
 			return
 		case <-tick.C:
-			_, _ = c.conn.Write([]byte("x"))
+			_, _ = c.conn.Write([]byte(little))
 		}
 	}
 }

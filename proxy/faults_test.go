@@ -102,8 +102,13 @@ func (f *front) fails(name string, s sink.Script, want string, deliver func(stri
 
 func TestBackendFaultsInTheMessage(t *testing.T) {
 	f := newFront(t, func(f *front) { f.Backend.Timeout = patience })
-	line := strings.Repeat("x", 70) + "\r\n"
-	message := "Subject: x\r\n\r\n" + strings.Repeat(line, 1<<16)
+	f.failsWithin("Subject: x\r\n\r\n"+strings.Repeat(strings.Repeat("x", 70)+"\r\n", 1<<16), nil, f.deliver)
+}
+
+// failsWithin sends a large message while the backend, with its offers, lets it down in the midst of it in one way after the
+// other, and each time one after it.
+func (f *front) failsWithin(large string, offers []string, deliver func(string) string) {
+	f.t.Helper()
 	for _, c := range []struct {
 		name   string
 		action sink.Action
@@ -117,22 +122,22 @@ func TestBackendFaultsInTheMessage(t *testing.T) {
 		{"put off early", sink.Action{Kind: sink.Early, Text: "451 4.3.0 disk", After: 1 << 18, Close: true}, "451 4.3.0 disk"},
 		{"taken early", sink.Action{Kind: sink.Early, Text: "250 2.0.0 fine", After: 1 << 18}, "451 4.4.2"},
 	} {
-		f.sink.Set(sink.Script{On: map[sink.Stage]sink.Action{sink.Body: c.action}})
-		message := message
+		f.sink.Set(sink.Script{Offers: offers, On: map[sink.Stage]sink.Action{sink.Body: c.action}})
+		message := large
 		if c.name == "taken early" { // more than fits between us and the backend
-			message = "Subject: x\r\n\r\n" + strings.Repeat(line, 1<<18)
+			message += strings.Repeat(large, 4)
 		}
-		if got := f.deliver(message); !strings.HasPrefix(got, c.want) {
-			t.Errorf("%s: %q, want %q", c.name, got, c.want)
+		if got := deliver(message); !strings.HasPrefix(got, c.want) {
+			f.t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
-		f.sink.Set(sink.Script{})
-		if got := f.deliver(note); !strings.HasPrefix(got, "250") {
-			t.Errorf("%s: the next message: %q", c.name, got)
+		f.sink.Set(sink.Script{Offers: offers})
+		if got := deliver(note); !strings.HasPrefix(got, "250") {
+			f.t.Errorf("%s: the next message: %q", c.name, got)
 		}
 	}
 	for _, m := range f.taken() {
 		if len(m.Data) > 1<<16 {
-			t.Error("a message that was not acknowledged has been taken")
+			f.t.Error("a message that was not acknowledged has been taken")
 		}
 	}
 }

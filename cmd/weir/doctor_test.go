@@ -377,6 +377,17 @@ func (w *ward) redis(addr, password string) {
 
 // behindProxy listens as what speaks only to those who say by PROXY whom they speak for.
 func (w *ward) behindProxy(greeting string) (addr string) {
+	return w.listens(func(conn net.Conn) {
+		r := bufio.NewReader(conn)
+		if header, err := r.ReadString('\n'); err == nil && strings.HasPrefix(header, "PROXY ") {
+			_, _ = io.WriteString(conn, greeting+"\r\n")
+			_, _ = r.ReadString('\n') // QUIT
+		}
+	})
+}
+
+// listens is a server for the length of the test; it returns its address.
+func (w *ward) listens(serve func(net.Conn)) (addr string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
@@ -386,13 +397,9 @@ func (w *ward) behindProxy(greeting string) (addr string) {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
-				return
+				return // the listener is closed
 			}
-			r := bufio.NewReader(conn)
-			if header, err := r.ReadString('\n'); err == nil && strings.HasPrefix(header, "PROXY ") {
-				_, _ = io.WriteString(conn, greeting+"\r\n")
-				_, _ = r.ReadString('\n') // QUIT
-			}
+			serve(conn)
 			conn.Close()
 		}
 	}()
@@ -421,22 +428,7 @@ func (w *ward) mode(file string, mode os.FileMode) {
 
 // greeter listens and greets with a line; it returns its address.
 func (w *ward) greeter(line string) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	w.t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return // the listener is closed
-			}
-			fmt.Fprintf(conn, "%s\r\n", line)
-			conn.Close()
-		}
-	}()
-	return l.Addr().String()
+	return w.listens(func(conn net.Conn) { fmt.Fprintf(conn, "%s\r\n", line) })
 }
 
 func TestDoctorExits(t *testing.T) {

@@ -9,13 +9,40 @@ import (
 	"testing"
 )
 
-// dovecotConf is for one LMTP server with one user, bob.
-const dovecotConf = `
+// dovecotBase is what each Dovecot is told: it keeps all it has in a folder of its own.
+const dovecotBase = `
 base_dir = %[1]s/run
 state_dir = %[1]s/run
 log_path = %[1]s/log
-protocols = lmtp
 listen = 127.0.0.1
+`
+
+// configDovecot writes a configuration for a Dovecot in dir: settings, in which %[1]s is dir and what follows are values.
+func configDovecot(t *testing.T, dir, settings string, values ...any) (conf string) {
+	t.Helper()
+	conf = filepath.Join(dir, "dovecot.conf")
+	write(t, conf, fmt.Sprintf(dovecotBase, dir)+fmt.Sprintf(settings, append([]any{dir}, values...)...))
+	return conf
+}
+
+// runDovecot runs Dovecot until the test ends, and returns when it is up. It needs root.
+func runDovecot(t *testing.T, conf string, up func() bool) {
+	t.Helper()
+	program := needsAsRoot(t, "dovecot")
+	t.Cleanup(func() {
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(filepath.Dir(conf), "log"))
+			t.Logf("Dovecot said:\n%s", log)
+		}
+		exec.Command(program, "-c", conf, "stop").Run()
+	})
+	start(t, program, "-F", "-c", conf)
+	eventually(t, "Dovecot", up)
+}
+
+// dovecotConf is for one LMTP server with one user, bob.
+const dovecotConf = `
+protocols = lmtp
 hostname = backend.example.org
 mail_location = maildir:%[1]s/mail/%%n
 mail_uid = 65534
@@ -48,7 +75,7 @@ service lmtp {
 // startDovecot runs Dovecot's LMTP server in a folder of its own and returns its address and that folder. It needs root.
 func startDovecot(t *testing.T) (addr, dir string) {
 	t.Helper()
-	program := needsAsRoot(t, "dovecot")
+	needsAsRoot(t, "dovecot")
 	dir = openFolder(t, "dovecot")
 	for _, d := range []string{"mail", "run"} {
 		command(t, "mkdir", filepath.Join(dir, d))
@@ -57,18 +84,8 @@ func startDovecot(t *testing.T) (addr, dir string) {
 	command(t, needs(t, "openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=backend.example.org",
 		"-addext", "subjectAltName=DNS:backend.example.org", "-keyout", filepath.Join(dir, "key.pem"), "-out", filepath.Join(dir, "cert.pem"))
 	addr = freePort(t)
-	conf := filepath.Join(dir, "dovecot.conf")
-	write(t, conf, fmt.Sprintf(dovecotConf, dir, addr[strings.LastIndexByte(addr, ':')+1:]))
 	write(t, filepath.Join(dir, "users"), "bob:{PLAIN}x:65534:65534::"+dir+"/mail/bob::\neve:{PLAIN}x:65534:65534::"+dir+"/mail/eve::\n")
-	t.Cleanup(func() {
-		if t.Failed() {
-			log, _ := os.ReadFile(filepath.Join(dir, "log"))
-			t.Logf("Dovecot said:\n%s", log)
-		}
-		exec.Command(program, "-c", conf, "stop").Run()
-	})
-	start(t, program, "-F", "-c", conf)
-	eventually(t, "Dovecot", func() bool { return listens(addr) })
+	runDovecot(t, configDovecot(t, dir, dovecotConf, portOf(addr)), func() bool { return listens(addr) })
 	return addr, dir
 }
 
@@ -126,17 +143,5 @@ func TestInFrontOfDovecot(t *testing.T) {
 // dovecotMail returns all mail delivered.
 func dovecotMail(t *testing.T, dir string) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(dir, "mail", "*", "new", "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []string
-	for _, f := range files {
-		text, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, string(text))
-	}
-	return all
+	return texts(t, filepath.Join(dir, "mail", "*", "new", "*"))
 }

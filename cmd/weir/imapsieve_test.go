@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -17,11 +16,7 @@ import (
 
 // imapConf is for a Dovecot in which ann reads her mail.
 const imapConf = `
-base_dir = %[1]s/run
-state_dir = %[1]s/run
-log_path = %[1]s/log
 protocols = imap
-listen = 127.0.0.1
 mail_location = maildir:%[1]s/mail/%%n
 first_valid_uid = 1
 ssl = no
@@ -74,7 +69,8 @@ func recipe(t *testing.T, paths *strings.Replacer) (files []string) {
 // startIMAP runs Dovecot with the recipe, and as ann's user a weir whose configuration is returned. It needs root.
 func startIMAP(t *testing.T, records string) (addr, conf string) {
 	t.Helper()
-	program, sievec := needsAsRoot(t, "dovecot"), needs(t, "sievec")
+	needsAsRoot(t, "dovecot")
+	sievec := needs(t, "sievec")
 	if !isExecutable("/usr/lib/dovecot/imap") {
 		lacks(t, "Dovecot's IMAP server is not installed")
 	}
@@ -91,24 +87,16 @@ func startIMAP(t *testing.T, records string) (addr, conf string) {
 	write(t, in("weir.yaml"), "version: 1\nrules: rules.yaml\nverdicts: { dir: verdicts }\n")
 	files := recipe(t, strings.NewReplacer("user = weir", "user = nobody", "user = vmail", "user = nobody", "/usr/local/lib/weir", in("lib"), "/usr/local/bin/weir", in("weir"), "/etc/weir/weir.yaml", in("weir.yaml")))
 	addr = freePort(t)
-	write(t, in("dovecot.conf"), fmt.Sprintf(imapConf, dir, portOf(addr))+files[0])
+	dovecot := configDovecot(t, dir, imapConf+"%[3]s", portOf(addr), files[0])
 	for i, name := range []string{"spam.sieve", "ham.sieve", "learn"} {
 		write(t, in("lib/"+name), files[i+1])
 	}
 	command(t, "chmod", "0755", in("lib/learn"), in("weir"))
 	for _, name := range []string{"spam.sieve", "ham.sieve"} {
-		command(t, sievec, "-c", in("dovecot.conf"), in("lib/"+name))
+		command(t, sievec, "-c", dovecot, in("lib/"+name))
 	}
 	command(t, "chown", "-R", "65534:65534", in("mail"), in("verdicts"))
-	t.Cleanup(func() {
-		if t.Failed() {
-			log, _ := os.ReadFile(in("log"))
-			t.Logf("Dovecot said:\n%s", log)
-		}
-		exec.Command(program, "-c", in("dovecot.conf"), "stop").Run()
-	})
-	start(t, program, "-F", "-c", in("dovecot.conf"))
-	eventually(t, "Dovecot", func() bool { return listens(addr) })
+	runDovecot(t, dovecot, func() bool { return listens(addr) })
 	return addr, in("weir.yaml")
 }
 

@@ -56,7 +56,6 @@ func TestClientsThroughToExim(t *testing.T) {
 	t.Parallel()
 	behind := startExim(t)
 	f := frontOf(t, behind.addr, pinned(behind.dir)...)
-	port := func(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 	count := func() int { return len(behind.delivered(t)) }
 	expect := func(t *testing.T, before, more int) {
 		t.Helper()
@@ -85,7 +84,7 @@ func TestClientsThroughToExim(t *testing.T) {
 	})
 	t.Run("smtplib", func(t *testing.T) {
 		before := count()
-		through(t, false, "", "python3", "testdata/interop/client.py", port(f.plain), port(f.submission), port(f.implicit), port(behind.addr), f.cert)
+		through(t, false, "", "python3", "testdata/interop/client.py", portOf(f.plain), portOf(f.submission), portOf(f.implicit), portOf(behind.addr), f.cert)
 		expect(t, before, 7)
 		large := slices.IndexFunc(behind.delivered(t), func(m string) bool { return strings.Contains(m, "Subject: py-large") })
 		if large < 0 || strings.Count(behind.delivered(t)[large], strings.Repeat("x", 75)+"\n") != 70000 {
@@ -97,7 +96,7 @@ func TestClientsThroughToExim(t *testing.T) {
 		usual := []string{"--host=127.0.0.1", "--domain=client.example.net", "--from=ann@client.example.net", "--tls-trust-file=" + f.cert,
 			"--passwordeval=echo tell no-one", "--user=ann", "--tls=on"}
 		to := func(addr, rcpt string, more ...string) []string {
-			return append(append(append([]string{"--port=" + port(addr)}, usual...), more...), rcpt)
+			return append(append(append([]string{"--port=" + portOf(addr)}, usual...), more...), rcpt)
 		}
 		through(t, true, "", "msmtp", to(f.submission, "eve@elsewhere.example", "--auth=plain")...) // the name is not 127.0.0.1
 		usual[3] = "--tls-fingerprint=" + fingerprint(t, f.cert)

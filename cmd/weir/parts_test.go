@@ -79,6 +79,8 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
+func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
+
 // eventually waits until ok holds, at most within the bound, and fails the test otherwise.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
@@ -195,7 +197,13 @@ virtual_minimum_uid = 1
 // delivered returns the messages in the Maildir, as delivered.
 func (p postfix) delivered(t *testing.T) []string {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join(p.mail, "all", "new", "*"))
+	return texts(t, filepath.Join(p.mail, "all", "new", "*"))
+}
+
+// texts reads the files that a pattern names.
+func texts(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func TestPostfixSendsThroughUs(t *testing.T) {
 	}})
 	f := frontOf(t, box.Addr())
 	queue := startPostfix(t, "virtual_mailbox_domains =", "relay_domains = example.org", "relay_transport = smtp",
-		"relayhost = [127.0.0.1]:"+f.plain[strings.LastIndexByte(f.plain, ':')+1:], "smtp_tls_security_level = may", "smtp_tls_connection_reuse = yes", "smtputf8_enable = yes")
+		"relayhost = [127.0.0.1]:"+portOf(f.plain), "smtp_tls_security_level = may", "smtp_tls_connection_reuse = yes", "smtputf8_enable = yes")
 
 	const n = 200
 	c := client(t, queue.addr, "")

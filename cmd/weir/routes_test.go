@@ -1,7 +1,6 @@
 package main
 
 import (
-	"strings"
 	"testing"
 
 	"weir/filters/lookup"
@@ -10,7 +9,6 @@ import (
 // Mail by MX: the best server that is up, a name without MX by its address, and the DNS's no in the words of its RFC.
 func TestMailByMX(t *testing.T) {
 	usual, best, below := startSink(t), startSink(t), startSink(t)
-	port := func(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
 	zone, err := lookup.MapZone(map[string][]string{
 		"far.example":        {"MX 10 down.far.example.", "MX 20 mail.far.example.", "MX 30 mx1.example.org.", "MX 40 worse.far.example."},
 		"down.far.example":   {"A 127.0.0.77"},
@@ -30,8 +28,8 @@ func TestMailByMX(t *testing.T) {
 	}
 	t.Cleanup(func() { dns.Close() })
 	w := serve(t, usual.Addr(), dns.Addr(), "version: 1\nthresholds: { tag: 6, reject: 15 }\n",
-		"routes:\n  - { domains: [far.example], mx: true, port: "+port(best.Addr())+" }\n"+
-			"  - { domains: [.under.example, plain.example], mx: true, port: "+port(below.Addr())+" }\n")
+		"routes:\n  - { domains: [far.example], mx: true, port: "+portOf(best.Addr())+" }\n"+
+			"  - { domains: [.under.example, plain.example], mx: true, port: "+portOf(below.Addr())+" }\n")
 	for to, want := range map[string]int{
 		"bob@far.example": 250, "bob@a.under.example": 250, "bob@plain.example": 250, "bob@example.org": 250, "bob@under.example": 250,
 		"bob@null.under.example": 556, "bob@loop.under.example": 554, "bob@nowhere.under.example": 550, "bob@text.under.example": 451,

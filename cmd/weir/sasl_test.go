@@ -7,7 +7,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,11 +15,7 @@ import (
 
 // saslConf is for a Dovecot that only knows users: ann, by a password or by a token that it can verify.
 const saslConf = `
-base_dir = %[1]s/run
-state_dir = %[1]s/run
-log_path = %[1]s/log
 protocols = none
-listen = 127.0.0.1
 ssl = no
 disable_plaintext_auth = no
 auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256 xoauth2 oauthbearer
@@ -49,7 +44,7 @@ service auth {
 // needs root.
 func startSASL(t *testing.T) (socket, token string) {
 	t.Helper()
-	program := needsAsRoot(t, "dovecot")
+	needsAsRoot(t, "dovecot")
 	dir := openFolder(t, "dovecot")
 	key := []byte("a key that nobody else has, of 32")
 	for _, d := range []string{"run", "keys/default/HS256"} {
@@ -57,22 +52,12 @@ func startSASL(t *testing.T) (socket, token string) {
 			t.Fatal(err)
 		}
 	}
-	conf := filepath.Join(dir, "dovecot.conf")
-	write(t, conf, fmt.Sprintf(saslConf, dir))
 	write(t, filepath.Join(dir, "users"), "ann:{PLAIN}tell no-one\n")
 	write(t, filepath.Join(dir, "keys/default/HS256/default"), base64.StdEncoding.EncodeToString(key))
 	write(t, filepath.Join(dir, "oauth2.conf"), "introspection_mode = local\nlocal_validation_key_dict = fs:posix:prefix="+dir+"/keys/\nusername_attribute = sub\n")
 	command(t, "chmod", "-R", "a+rX", dir)
-	t.Cleanup(func() {
-		if t.Failed() {
-			log, _ := os.ReadFile(filepath.Join(dir, "log"))
-			t.Logf("Dovecot said:\n%s", log)
-		}
-		exec.Command(program, "-c", conf, "stop").Run()
-	})
-	start(t, program, "-F", "-c", conf)
 	socket = filepath.Join(dir, "auth")
-	eventually(t, "Dovecot", func() bool { _, err := os.Stat(socket); return err == nil })
+	runDovecot(t, configDovecot(t, dir, saslConf), func() bool { _, err := os.Stat(socket); return err == nil })
 	return socket, signed(key, fmt.Sprintf(`{"sub":"ann","iat":%d,"exp":%d}`, time.Now().Add(-time.Minute).Unix(), time.Now().Add(time.Hour).Unix()))
 }
 
@@ -105,7 +90,7 @@ func TestUsersOfPostfixWithDovecot(t *testing.T) {
 	})
 	say := func(wrong bool, mechanism, secret string) {
 		t.Helper()
-		through(t, wrong, "", "msmtp", "--port="+f.submission[strings.LastIndexByte(f.submission, ':')+1:], "--host=127.0.0.1", "--domain=client.example.net",
+		through(t, wrong, "", "msmtp", "--port="+portOf(f.submission), "--host=127.0.0.1", "--domain=client.example.net",
 			"--from=ann@client.example.net", "--tls=on", "--tls-fingerprint="+print, "--user=ann", "--auth="+mechanism, "--passwordeval=echo "+secret, "bob@example.org")
 	}
 	all := []string{"plain", "login", "cram-md5", "scram-sha-1", "scram-sha-256", "xoauth2", "oauthbearer"}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,11 +11,7 @@ import (
 
 // submissionConf is for Dovecot's submission server, which hands mail on to another.
 const submissionConf = `
-base_dir = %[1]s/run
-state_dir = %[1]s/run
-log_path = %[1]s/log
 protocols = submission
-listen = 127.0.0.1
 hostname = backend.example.org
 mail_location = maildir:%[1]s/mail/%%n
 mail_uid = 65534
@@ -45,7 +40,7 @@ service submission-login {
 // A user's message that is no text, by BDAT through Dovecot's submission server, the one in Debian that takes BINARYMIME. It
 // makes CRLF of a bare LF, so there is none here.
 func TestBinaryThroughDovecot(t *testing.T) {
-	program := needsAsRoot(t, "dovecot")
+	needsAsRoot(t, "dovecot")
 	if !isExecutable("/usr/lib/dovecot/submission") {
 		lacks(t, "Dovecot's submission server is not installed")
 	}
@@ -53,11 +48,8 @@ func TestBinaryThroughDovecot(t *testing.T) {
 	mailbox.Set(sink.Script{Offers: []string{"PIPELINING", "8BITMIME", "CHUNKING", "BINARYMIME"}})
 	dir := openFolder(t, "submission")
 	command(t, "mkdir", "-m", "0777", filepath.Join(dir, "run"), filepath.Join(dir, "mail"))
-	addr, conf := freePort(t), filepath.Join(dir, "dovecot.conf")
-	write(t, conf, fmt.Sprintf(submissionConf, dir, portOf(addr), portOf(mailbox.Addr())))
-	t.Cleanup(func() { exec.Command(program, "-c", conf, "stop").Run() })
-	start(t, program, "-F", "-c", conf)
-	eventually(t, "Dovecot", func() bool { return listens(addr) })
+	addr := freePort(t)
+	runDovecot(t, configDovecot(t, dir, submissionConf, portOf(addr), portOf(mailbox.Addr())), func() bool { return listens(addr) })
 	certs := t.TempDir()
 	cert, key := filepath.Join(certs, "cert.pem"), filepath.Join(certs, "key.pem")
 	selfSigned(t, "mx1.example.org", cert, key)
@@ -89,5 +81,3 @@ func TestBinaryThroughDovecot(t *testing.T) {
 		t.Errorf("arrived %+v", all)
 	}
 }
-
-func portOf(addr string) string { return addr[strings.LastIndexByte(addr, ':')+1:] }
