@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"weir/cmd/weir/config"
+	"weir/cmd/weir/systemd"
 	"weir/filters/dnsbl"
 	"weir/filters/lookup"
 	"weir/filters/store"
@@ -178,8 +179,8 @@ func (w *ways) health() []console.Backend {
 }
 
 // openAdmin opens the operator's listener: the one that systemd hands over by the name of admin, or its own.
-func openAdmin(addr string, h *handed) (net.Listener, error) {
-	if s := h.take(config.Listen{Name: "admin", Addr: addr}); s != nil {
+func openAdmin(addr string, h *systemd.Sockets) (net.Listener, error) {
+	if s := h.Take("admin", addr); s != nil {
 		return s.TCPListener, nil
 	}
 	l, err := net.Listen("tcp", addr)

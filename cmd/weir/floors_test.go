@@ -43,6 +43,7 @@ var floors = []floor{
 	{"cmd/weir/config", []string{"rules", "rules/strict", "filters/lookup", "filters/store/redisstore", "scoring/verdictlog", "proxy", "proxy/backend"}, "weir.yaml and what is made of it: it runs nothing"},
 	{"cmd/weir/dns", []string{"rules", "filters", "filters/dnsbl", "filters/lookup", "scoring", "scoring/replay", "scoring/verdictlog"}, "what is known of the DNS lists: it prints nothing"},
 	{"cmd/weir/doctor", []string{"cmd/weir/config", "cmd/weir/dns", "rules", "filters/dnsbl", "filters/lookup", "filters/store/redisstore", "scoring/verdictlog", "proxy/backend"}, "what weir stands on: it prints nothing"},
+	{"cmd/weir/systemd", nil, "a tool below everything"},
 	{"cmd/weir", []string{"..."}, "the only place that knows everybody"},
 }
 
@@ -73,7 +74,7 @@ var owners = map[string][]string{
 	"golang.org/x/term":                   {"cmd/weir"},
 	"golang.org/x/time":                   {"proxy"},
 	"github.com/prometheus/client_golang": {"proxy/console"},
-	"github.com/coreos/go-systemd/v22":    {"cmd/weir"},
+	"github.com/coreos/go-systemd/v22":    {"cmd/weir/systemd"},
 }
 
 // scoringMayNot keeps the verdict free of clock, network and state.

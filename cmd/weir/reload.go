@@ -12,9 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
-
 	"weir/cmd/weir/config"
+	"weir/cmd/weir/systemd"
 	"weir/proxy"
 	"weir/proxy/console"
 	"weir/rules/strict"
@@ -107,7 +106,7 @@ func (r *reloadable) settings(c config.Config) (proxy.Settings, *ways, error) {
 func (r *reloadable) reload(ctx context.Context) console.Reloaded {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.tell(daemon.SdNotifyReloading, daemon.SdNotifyMonotonicUsec())
+	r.told(systemd.Reloading())
 	defer r.ready()
 	found, err := r.exchange(ctx)
 	if err != nil {

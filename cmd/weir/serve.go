@@ -13,10 +13,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"weir/cmd/weir/config"
+	"weir/cmd/weir/systemd"
 	"weir/filters/bulk"
 	"weir/proxy"
 )
@@ -155,11 +155,11 @@ func (a *app) serve(ctx context.Context, c config.Config, f serveFlags) error {
 // listen opens the listeners and serves them until a signal or ctx ends it. The operator's, if there is one, shows w.
 func (r *reloadable) listen(ctx context.Context, w *watched) error {
 	c := r.running
-	sockets, err := handedSockets()
+	sockets, err := systemd.Handed()
 	if err != nil {
-		return err
+		return exit{exitConfig, err}
 	}
-	defer sockets.close()
+	defer sockets.Close()
 	if w.listeners, err = openAll(c, sockets); err != nil {
 		return err
 	}
@@ -174,8 +174,8 @@ func (r *reloadable) listen(ctx context.Context, w *watched) error {
 		defer serveConsole(shown, l, r.log)()
 		say = append(say, "admin", l.Addr())
 	}
-	if err := sockets.err(); err != nil {
-		return err
+	if err := sockets.Unused(); err != nil {
+		return exit{exitConfig, err}
 	}
 	defer r.watchCertificate()()
 	defer r.watchListFiles()()
@@ -197,7 +197,7 @@ func inBackground(f func(ctx context.Context)) (stop func()) {
 }
 
 // openAll opens all listeners, or none. If systemd has handed over sockets, they must be among them.
-func openAll(c config.Config, h *handed) ([]proxy.Listener, error) {
+func openAll(c config.Config, h *systemd.Sockets) ([]proxy.Listener, error) {
 	var all []proxy.Listener
 	for _, l := range c.Listen {
 		open, err := openOne(l, h)
@@ -214,11 +214,11 @@ func openAll(c config.Config, h *handed) ([]proxy.Listener, error) {
 	return all, nil
 }
 
-func openOne(l config.Listen, h *handed) (net.Listener, error) {
-	if s := h.take(l); s != nil {
+func openOne(l config.Listen, h *systemd.Sockets) (net.Listener, error) {
+	if s := h.Take(l.Name, l.Addr); s != nil {
 		return s, nil
 	}
-	if h.any {
+	if h.Any {
 		return nil, exit{exitConfig, fmt.Errorf("listener %s at %s: systemd handed over other sockets, but none for it", l.Name, l.Addr)}
 	}
 	open, err := net.Listen("tcp", l.Addr)
@@ -261,7 +261,7 @@ func (r *reloadable) run(ctx context.Context, listeners []proxy.Listener) error 
 	draining := false
 	drain := func() {
 		draining = true
-		r.tell(daemon.SdNotifyStopping)
+		r.told(systemd.Stopping())
 		all.Go(func() {
 			r.drain(serving, listeners)
 			close(drained)

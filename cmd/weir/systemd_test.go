@@ -19,7 +19,6 @@ import (
 
 	"github.com/coreos/go-systemd/v22/unit"
 
-	"weir/cmd/weir/config"
 	"weir/filters"
 	"weir/proxy"
 )
@@ -250,41 +249,6 @@ func TestSocketsThatDoNotFit(t *testing.T) {
 				t.Errorf("%v: %s", err, log)
 			}
 		})
-	}
-}
-
-func TestSocketsAreMatchedByNameOrAddress(t *testing.T) {
-	open := func(name string) *socket {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { l.Close() })
-		return &socket{TCPListener: l.(*net.TCPListener), name: name}
-	}
-	a, b, c := open("smtp"), open("mail"), open("mail")
-	h := &handed{left: []*socket{c, a, b}}
-	for _, q := range []struct {
-		config.Listen
-		want *socket
-	}{
-		{config.Listen{Name: "smtp", Addr: "192.0.2.1:25"}, a}, {config.Listen{Name: "mail", Addr: b.Addr().String()}, b}, {config.Listen{Name: "other", Addr: c.Addr().String()}, c},
-		{config.Listen{Name: "smtp", Addr: a.Addr().String()}, nil},
-	} {
-		if got := h.take(q.Listen); got != q.want {
-			t.Errorf("%v: the wrong socket", q.Listen)
-		}
-	}
-	for _, q := range []struct {
-		a, b string
-		same bool
-	}{
-		{"[::]:25", "0.0.0.0:25", true}, {"[::]:25", ":25", true}, {"0.0.0.0:25", "127.0.0.1:25", false}, {"127.0.0.1:25", "127.0.0.1:25", true},
-		{"127.0.0.1:25", "127.0.0.1:26", false}, {"127.0.0.1:25", "localhost:25", false}, {"[::ffff:192.0.2.1]:25", "192.0.2.1:25", true},
-	} {
-		if sameAddress(q.a, q.b) != q.same {
-			t.Errorf("%s and %s: same is not %v", q.a, q.b, q.same)
-		}
 	}
 }
 
