@@ -35,11 +35,15 @@ func lift(s string) (rest string, payload []string) {
 
 // chunk returns the lengths of the text up to the next white space and of that, and whether a dot or colon is in it.
 func chunk(s string) (end, gap int, marked bool) {
-	for end < len(s) {
+	for {
+		for end < len(s) && isLetter(s[end]) { // as most are
+			end++
+		}
+		if end == len(s) {
+			return end, 0, marked
+		}
 		c := s[end]
 		switch {
-		case isLetter(c): // most are
-			end++
 		case c > ' ' && c < utf8.RuneSelf:
 			marked = marked || c == '.' || c == ':'
 			end++
@@ -53,7 +57,6 @@ func chunk(s string) (end, gap int, marked bool) {
 			end += size
 		}
 	}
-	return end, 0, marked
 }
 
 func isLetter(c byte) bool { return c|('a'-'A')-'a' < 26 }

@@ -38,7 +38,7 @@ type token struct {
 // lexer finds tokens. Its buffers are used again for each message.
 type lexer struct {
 	folder *folder
-	buf    []byte
+	buf    []byte // the tokens, each followed by one space
 	tokens []token
 	text   text // the last that canonical returned
 }
@@ -48,39 +48,60 @@ type lexer struct {
 func (x *lexer) canonical(s string, skip *names) text {
 	x.scan(s)
 	t := text{buf: x.text.buf[:0], words: x.text.words[:0], numbers: x.text.numbers[:0]}
+	copied := int32(0) // of x.buf: what is plain is copied as it stands, much at once
+	shift := int32(0)  // from a place in x.buf to that in t.buf
 	for i := 0; i < len(x.tokens); {
-		start := len(t.buf)
-		runes := x.tokens[i].runes
-		if n := x.spaced(i); n > 0 {
-			for _, k := range x.tokens[i : i+n] {
-				t.buf = append(t.buf, x.buf[k.start:k.end]...)
-			}
-			i += n
-			runes = uint8(n)
-			readDigits(t.buf[start:])
-		} else {
-			k := x.tokens[i]
+		k := x.tokens[i]
+		if k.isPlain() && !skip.has(x.buf[k.start:k.end]) {
+			t.words = append(t.words, word{k.start + shift, k.end + shift, k.runes})
 			i++
-			if !isWord(k, x.buf[k.start:k.end]) {
-				if k.digits > 1 {
-					t.numbers = append(t.numbers, word{k.start, k.end, k.runes})
-				}
-				continue
-			}
-			t.buf = append(t.buf, x.buf[k.start:k.end]...)
-			if k.digits > 0 {
-				readDigits(t.buf[start:])
-			}
-		}
-		if skip.has(t.buf[start:]) {
-			t.buf, t.named = t.buf[:start], true
 			continue
 		}
-		t.words = append(t.words, word{int32(start), int32(len(t.buf)), runes})
-		t.buf = append(t.buf, ' ')
+		t.buf = append(t.buf, x.buf[copied:k.start]...)
+		i += x.read(i, &t, skip)
+		copied = int32(len(x.buf))
+		if i < len(x.tokens) {
+			copied = x.tokens[i].start
+		}
+		shift = int32(len(t.buf)) - copied
 	}
+	t.buf = append(t.buf, x.buf[copied:]...)
 	x.text = t
 	return t
+}
+
+// isPlain reports whether k is a word as it stands.
+func (k token) isPlain() bool { return k.digits == 0 && k.runes > 1 && k.runes <= longest }
+
+// read adds to t what the token i is, alone or with some that follow, and returns how many they are.
+func (x *lexer) read(i int, t *text, skip *names) int {
+	start := len(t.buf)
+	k, n := x.tokens[i], x.spaced(i)
+	switch {
+	case n > 0:
+		for _, k := range x.tokens[i : i+n] {
+			t.buf = append(t.buf, x.buf[k.start:k.end]...)
+		}
+		k.runes = uint8(n)
+		readDigits(t.buf[start:])
+	case !isWord(k, x.buf[k.start:k.end]):
+		if k.digits > 1 {
+			t.numbers = append(t.numbers, word{k.start, k.end, k.runes})
+		}
+		return 1
+	default:
+		t.buf = append(t.buf, x.buf[k.start:k.end]...)
+		if k.digits > 0 {
+			readDigits(t.buf[start:])
+		}
+	}
+	if skip.has(t.buf[start:]) {
+		t.buf, t.named = t.buf[:start], true
+	} else {
+		t.words = append(t.words, word{int32(start), int32(len(t.buf)), k.runes})
+		t.buf = append(t.buf, ' ')
+	}
+	return max(n, 1)
 }
 
 // names is a small set of words. Most others are told by their length and first letter. The nil set is empty.
@@ -109,10 +130,22 @@ func (x *lexer) scan(s string) {
 	var between rune // the last of them
 	for len(s) > 0 {
 		if open {
-			n := x.plain(s)
-			if s = s[n:]; len(s) == 0 {
+			s = s[x.plain(s):]
+			if len(s) == 0 {
 				break
 			}
+		}
+		c := s[0]
+		if c == ' ' || c == '\n' {
+			open, between = false, rune(c)
+			gap++
+			s = s[1:]
+			continue
+		}
+		if !open && x.folder.plain[c] != 0 {
+			x.begin(gap, between)
+			gap, open = 0, true
+			continue
 		}
 		r, size := utf8.DecodeRuneInString(s)
 		s = s[size:]
@@ -127,15 +160,29 @@ func (x *lexer) scan(s string) {
 			gap++
 		default:
 			if alone := isIdeograph(f); !open || alone {
-				if gap != 1 {
-					between = 0
-				}
-				x.tokens = append(x.tokens, token{start: int32(len(x.buf)), end: int32(len(x.buf)), sep: between})
+				x.begin(gap, between)
 				gap, open = 0, !alone
 			}
 			x.letter(f, r)
 		}
 	}
+	x.space()
+}
+
+// space ends what is in buf, if anything is.
+func (x *lexer) space() {
+	if len(x.buf) > 0 {
+		x.buf = append(x.buf, ' ')
+	}
+}
+
+// begin begins a token, after so many separators, the last of which is given.
+func (x *lexer) begin(gap int, between rune) {
+	if gap != 1 {
+		between = 0
+	}
+	x.space()
+	x.tokens = append(x.tokens, token{start: int32(len(x.buf)), end: int32(len(x.buf)), sep: between})
 }
 
 // plain adds the ASCII letters that s begins with to the token being read, and returns how many they are. It is scan's
