@@ -50,9 +50,9 @@ func (c id) key(f figure) string { return c.folder() + figureNames[f] }
 
 // keys are the names of the first n figures.
 func (c id) keys(n figure) []string {
-	out := make([]string, n)
+	out, folder := make([]string, n), c.folder()
 	for f := range n {
-		out[f] = c.key(f)
+		out[f] = folder + figureNames[f]
 	}
 	return out
 }
@@ -108,20 +108,22 @@ type letter struct {
 
 // deltas are what the message adds to the counters of its campaign c.
 func (m letter) deltas(c id, strict bool, size float64, h store.Hasher) []store.Delta {
+	folder := c.folder()
 	add := func(f figure, n int64, member string) store.Delta {
-		return store.Delta{Key: c.key(f), N: n, Member: member, Life: life}
+		return store.Delta{Key: folder + figureNames[f], N: n, Member: member, Life: life}
 	}
 	exact := int64(0)
 	if strict {
 		exact = 1
 	}
-	out := []store.Delta{
+	out := make([]store.Delta, 0, 8)
+	out = append(out,
 		add(networks, 1, clientNetwork(m.Mail)),
 		add(senders, exact, senderDomain(m.Mail)),
 		add(authors, 0, m.Message.FromDomain()),
 		add(subjects, 0, strings.ToLower(m.Message.Subject())),
 		add(recipients, int64(size*parts), ""),
-	}
+	)
 	for _, d := range m.signers() {
 		out = append(out, add(signers, 0, d))
 	}

@@ -82,21 +82,21 @@ func (c *campaigns) spare(ctx context.Context, at time.Time, from sender, p *pri
 	if from.name == "" {
 		return false, nil
 	}
-	said := c.said(at, from)
-	var unsaid print
-	for _, f := range []struct{ all, left *[]uint64 }{
-		{&p.pairs, &unsaid.pairs}, {&p.terms, &unsaid.terms}, {&p.payload, &unsaid.payload}, {&p.papers, &unsaid.papers}, {&p.files, &unsaid.files},
-		{&p.numbers, &unsaid.numbers},
-	} {
-		left, err := said.unsaid(ctx, *f.all)
-		if err != nil {
-			return false, err
-		}
-		*f.left = left
-	}
-	all, err := said.unsaid(ctx, []uint64{p.all})
-	if err != nil || isCopy(from, p, &unsaid, len(all) == 0) {
+	said := c.said(from)
+	c.keys = said.keys(c.keys[:0], p)
+	lists, err := c.memory.Marked(ctx, at, c.lists[:0], c.keys...)
+	if err != nil {
 		return false, err
+	}
+	c.lists = lists
+	var unsaid print
+	all, left := p.parts(), unsaid.parts()
+	for i, part := range all {
+		n := len(*part)
+		*left[i], lists = unmarked(*part, lists[:n]), lists[n:]
+	}
+	if again := lists[0].Len() > 0; isCopy(from, p, &unsaid, again) {
+		return false, nil
 	}
 	much := len(p.pairs)-len(unsaid.pairs) >= (len(p.pairs)+muchSaid-1)/muchSaid
 	if much {
@@ -154,11 +154,7 @@ func (c *campaigns) say(ctx context.Context, at time.Time, from sender, p *print
 	if from.name == "" {
 		return nil
 	}
-	said := c.said(at, from)
-	c.keys = c.keys[:0]
-	for _, features := range [][]uint64{p.pairs, p.terms, p.payload, p.papers, p.files, p.numbers, {p.all}} {
-		c.keys = said.appendKeys(c.keys, features)
-	}
+	c.keys = c.said(from).keys(c.keys[:0], p)
 	return c.memory.Mark(ctx, at, life, anybody, c.keys...)
 }
 
@@ -195,39 +191,39 @@ func passage(all, some []uint64) int {
 	return n
 }
 
-// said is what one sender has said.
+// said names what one sender has said.
 type said struct {
-	memory store.Store
 	hasher store.Hasher
-	at     time.Time
 	who    uint64
 }
 
-func (c *campaigns) said(at time.Time, from sender) said {
+func (c *campaigns) said(from sender) said {
 	h := c.memory.Hasher()
-	return said{c.memory, h, at, h.Sum([]byte(from.name))}
+	return said{h, h.Sum([]byte(from.name))}
 }
 
-// appendKeys appends the keys of features that the sender has said.
-func (s said) appendKeys(keys, features []uint64) []uint64 {
-	for _, f := range features {
-		keys = append(keys, s.hasher.Pair(s.who, f))
-	}
-	return keys
+// parts are the features of p that are remembered of its sender.
+func (p *print) parts() [6]*[]uint64 {
+	return [...]*[]uint64{&p.pairs, &p.terms, &p.payload, &p.papers, &p.files, &p.numbers}
 }
 
-// unsaid returns those features that the sender had not said.
-func (s said) unsaid(ctx context.Context, features []uint64) ([]uint64, error) {
-	keys := s.appendKeys(make([]uint64, 0, len(features)), features)
-	lists, err := s.memory.Marked(ctx, s.at, make([]store.Postings, 0, len(keys)), keys...)
-	if err != nil {
-		return nil, err
+// keys appends the keys of p's parts, and of all of it, as the sender's.
+func (s said) keys(keys []uint64, p *print) []uint64 {
+	for _, part := range p.parts() {
+		for _, f := range *part {
+			keys = append(keys, s.hasher.Pair(s.who, f))
+		}
 	}
+	return append(keys, s.hasher.Pair(s.who, p.all))
+}
+
+// unmarked returns those features, whose marks are in lists, that have none.
+func unmarked(features []uint64, lists []store.Postings) []uint64 {
 	kept := make([]uint64, 0, len(features))
 	for i := range lists {
 		if lists[i].Len() == 0 {
 			kept = append(kept, features[i])
 		}
 	}
-	return kept, nil
+	return kept
 }
