@@ -13,7 +13,7 @@ type sampler struct {
 // sample returns the k smallest different values of all, in the order of all, and which share of all values they stand
 // for. Two messages keep the same of what they have in common, however much else one of them holds. k is at most mostPairs.
 func (s *sampler) sample(all []uint64, k int) ([]uint64, float64) {
-	kept := s.smallest(all, math.MaxUint64/uint64(max(1, len(all)/(2*k)))) // twice as many as are kept, likely
+	kept := s.smallest(all, math.MaxUint64/uint64(max(1, len(all)*2/(3*k)))) // half as many again as are kept, likely
 	if len(kept) < k {
 		kept = s.smallest(all, math.MaxUint64)
 	}
