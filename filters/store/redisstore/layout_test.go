@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -268,8 +269,8 @@ func TestJournalIsBounded(t *testing.T) {
 	}
 }
 
-// BenchmarkMessage is what is remembered of a message, in memory alone and with Redis beside it: time, and that of the
-// processor.
+// BenchmarkMessage is what is remembered of a message that is like no other, in memory alone and with Redis beside it:
+// time, that of the processor here and in Redis, and the memory it takes there.
 func BenchmarkMessage(b *testing.B) {
 	r := storetest.NewRedis(b)
 	for name, open := range map[string]func(*testing.B) store.Store{
@@ -277,17 +278,47 @@ func BenchmarkMessage(b *testing.B) {
 		"redis":  func(b *testing.B) store.Store { return open(b, Options{Addrs: []string{r.Addr}}) },
 	} {
 		b.Run(name, func(b *testing.B) {
-			s := open(b)
+			s, redis := open(b), raw(b, r.Addr)
 			b.ReportAllocs()
+			bytes, seconds := usage(b, redis)
 			before := processorTime()
 			n := 0
 			for b.Loop() {
 				message(b, s, n, n)
 				n++
 			}
-			b.ReportMetric(float64((processorTime()-before)/time.Duration(n))/float64(time.Microsecond), "cpu-us/op")
+			each := func(x float64) float64 { return x / float64(n) }
+			b.ReportMetric(each((processorTime()-before).Seconds()*1e6), "us-CPU/op")
+			if name == "memory" {
+				return
+			}
+			if err := s.Sync(context.Background(), noon, wanted()); err != nil {
+				b.Fatal(err)
+			}
+			bytesAfter, secondsAfter := usage(b, redis)
+			b.ReportMetric(each((secondsAfter-seconds)*1e6), "us-CPU-redis/op")
+			b.ReportMetric(each(bytesAfter-bytes), "B-redis/op")
 		})
 	}
+}
+
+// usage returns the bytes that Redis holds and the seconds of the processor that it has used.
+func usage(t testing.TB, redis rueidis.Client) (bytes, seconds float64) {
+	t.Helper()
+	info, err := redis.Do(context.Background(), redis.B().Info().Section("memory", "cpu").Build()).ToString()
+	if err != nil {
+		t.Fatal(err)
+	}
+	field := func(name string) float64 {
+		_, after, _ := strings.Cut(info, name+":")
+		value, _, _ := strings.Cut(after, "\r\n")
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			t.Fatalf("%s is %q in %s", name, value, info)
+		}
+		return n
+	}
+	return field("used_memory"), field("used_cpu_user") + field("used_cpu_sys")
 }
 
 func processorTime() time.Duration {
