@@ -181,8 +181,11 @@ func (r *reloadable) listen(ctx context.Context, w *watched) error {
 	defer r.watchListFiles()()
 	defer heedComplaints(c.Verdicts.Dir, w.memory, r.log)()
 	defer r.feedWatchdog()()
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT) // before it is said that we serve
+	defer signal.Stop(signals)
 	r.log.Info("serving", say...)
-	return r.run(ctx, w.listeners)
+	return r.run(ctx, w.listeners, signals)
 }
 
 // inBackground runs f until stop is called, which waits for its end.
@@ -243,11 +246,7 @@ func addresses(all []proxy.Listener) []string {
 }
 
 // run serves until a signal: HUP reloads; TERM and INT drain, a second one ends at once.
-func (r *reloadable) run(ctx context.Context, listeners []proxy.Listener) error {
-	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT)
-	defer signal.Stop(signals)
-
+func (r *reloadable) run(ctx context.Context, listeners []proxy.Listener, signals <-chan os.Signal) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	var all sync.WaitGroup
