@@ -245,6 +245,9 @@ func (a *app) bulkCompare(ctx context.Context, first, second string) error {
 	if l.Exact {
 		fmt.Fprintln(a.out, "the texts are equal")
 	}
+	if l.Skeleton != nil {
+		fmt.Fprintf(a.out, "skeleton of HTML: %.0f%% of %s\n", 100**l.Skeleton, printable(second))
+	}
 	if l.Picture != nil {
 		fmt.Fprintf(a.out, "pictures: %d of 255 signs differ\n", *l.Picture)
 	}

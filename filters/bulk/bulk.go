@@ -8,10 +8,12 @@
 //	words.go fold.go       its canonical words, look-alike letters folded
 //	picture.go             the look of a picture
 //	attachment.go          digests of files
+//	skeleton.go            what is built around the words of a page
 //	print.go sample.go     the fingerprint: hashes of words, pairs of words, addresses, looks
 //	sender.go              less what its sender has said before
 //	campaign.go            which campaigns have these hashes, and what is known of them
 //	evidence.go            whether the message belongs to one, and how surely
+//	frame.go               the same where their skeletons are alike
 //	merge.go               and whether two campaigns are one
 //	bulk.go figures.go     counted, and reported
 //	earned.go              whether its sender is trusted with bulk mail

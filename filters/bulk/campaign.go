@@ -27,7 +27,8 @@ const candidates = 4
 type campaigns struct {
 	memory store.Store
 	keys   []uint64
-	lists  []store.Postings
+	lists  []store.Postings // of the features of the message
+	bones  []store.Postings // of its skeleton
 	votes  map[id]float64
 	best   []candidate
 }
@@ -45,7 +46,11 @@ func (c *campaigns) find(ctx context.Context, at time.Time, p *print) (candidate
 			return candidate{}, unlike, err
 		}
 		c.compare(p, &b)
-		if g := b.grade(p); g > sure || g == sure && b.votes+b.payload > chosen.votes+chosen.payload {
+		g, err := c.judge(ctx, at, p, &b)
+		if err != nil {
+			return candidate{}, unlike, err
+		}
+		if g > sure || g == sure && b.votes+b.payload > chosen.votes+chosen.payload {
 			chosen, sure = b, g
 		}
 	}
@@ -54,12 +59,12 @@ func (c *campaigns) find(ctx context.Context, at time.Time, p *print) (candidate
 
 // recall reads who has marked the features of p, and returns the campaign with the picture most like one of p's.
 func (c *campaigns) recall(ctx context.Context, at time.Time, p *print) (store.Neighbour, error) {
-	c.keys = p.features(c.keys[:0])
+	c.keys = p.marks(c.keys[:0])
 	lists, err := c.memory.Marked(ctx, at, c.lists[:0], c.keys...)
 	if err != nil {
 		return store.Neighbour{}, err
 	}
-	c.lists = lists
+	c.lists, c.bones = lists[:len(c.keys)-len(p.bones.rows)], lists[len(c.keys)-len(p.bones.rows):]
 	return c.near(ctx, at, p)
 }
 
@@ -89,6 +94,13 @@ func (c *campaigns) nominate(near store.Neighbour) []candidate {
 		for _, x := range c.lists[i] {
 			if x.Owner != 0 {
 				c.votes[id(x.Owner)] += w
+			}
+		}
+	}
+	for i := range c.bones {
+		for _, x := range c.bones[i] {
+			if x.Owner != 0 {
+				c.votes[id(x.Owner)] += rowVote * weights[c.bones[i].Len()]
 			}
 		}
 	}
@@ -165,6 +177,7 @@ func (c *campaigns) compare(p *print, b *candidate) {
 	}
 	b.spread += math.Sqrt(ofTerms) + math.Sqrt(ofPairs)
 	b.around += any.next(false, 0)
+	b.likeFrame(c.bones, need)
 }
 
 // run is the weight of a run of neighbours in common.
@@ -210,12 +223,12 @@ func (c *campaigns) fork(ctx context.Context, at time.Time, p *print, other id) 
 	if _, err := c.memory.Add(ctx, at, store.Delta{Key: name.forkOf(other), N: 1, Life: life}); err != nil {
 		return 0, err
 	}
-	return name, c.memory.Hand(ctx, at, uint32(other), uint32(name), p.features(c.keys[:0])...)
+	return name, c.memory.Hand(ctx, at, uint32(other), uint32(name), p.marks(c.keys[:0])...)
 }
 
 // remember leaves the marks of p, now a message of the campaign owner.
 func (c *campaigns) remember(ctx context.Context, at time.Time, p *print, owner id) error {
-	c.keys = p.features(c.keys[:0])
+	c.keys = p.marks(c.keys[:0])
 	if err := c.memory.Mark(ctx, at, life, uint32(owner), c.keys...); err != nil {
 		return err
 	}

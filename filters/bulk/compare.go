@@ -18,6 +18,7 @@ type Likeness struct {
 	Pairs     []string `json:"pairs"`     // the word pairs in common, of those that are kept
 	Words     []string `json:"words"`     // the same of long words
 	Addresses []string `json:"addresses"` // and of hosts, mailboxes, numbers, wallets
+	Skeleton  *float64 `json:"skeleton"`  // the share of the second's skeleton of HTML that the first has; nil if one of them has none
 	Picture   *int     `json:"picture"`   // distance of the nearest pictures, of 255; nil without pictures
 }
 
@@ -34,6 +35,9 @@ func Compare(ctx context.Context, first, second filters.Mail) (Likeness, error) 
 	out := Likeness{Grade: c.grade(&b).String(), Exact: a.exact == b.exact}
 	if len(b.pairs) > 0 {
 		out.OfSecond, out.OfFirst = c.shares(&b)
+	}
+	if len(a.bones.rows) > 0 && len(b.bones.rows) > 0 {
+		out.Skeleton = new(c.rows / float64(len(b.bones.rows)))
 	}
 	if len(a.looks) > 0 && len(b.looks) > 0 {
 		out.Picture = &c.picture
@@ -52,7 +56,7 @@ func (c *campaigns) against(ctx context.Context, first filters.Mail, a, b *print
 	if err := c.remember(ctx, first.At, a, found.id); err != nil {
 		return found, err
 	}
-	lists, err := c.memory.Marked(ctx, first.At, nil, b.features(nil)...)
+	lists, err := c.memory.Marked(ctx, first.At, nil, b.marks(nil)...)
 	if err != nil {
 		return found, err
 	}
@@ -60,7 +64,8 @@ func (c *campaigns) against(ctx context.Context, first filters.Mail, a, b *print
 	if err != nil {
 		return found, err
 	}
-	c.lists, found.picture = lists, near.Distance
+	split := len(lists) - len(b.bones.rows)
+	c.lists, c.bones, found.picture = lists[:split], lists[split:], near.Distance
 	err = c.know(ctx, first.At, &found)
 	c.compare(b, &found)
 	return found, err

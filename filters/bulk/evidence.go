@@ -25,6 +25,8 @@ type candidate struct {
 	spread  float64 // the same and words, each run of neighbours counting as its root: what is scattered over a text is no quotation
 	around  float64 // spread, of what any of its messages has, however few
 	picture int     // distance to its most alike picture
+	rows    float64 // rows of the skeleton in common
+	frame   float64 // the same by weight
 }
 
 // weights of a feature in common, by the number of campaigns that have it: what many say is evidence of none.
@@ -83,7 +85,8 @@ func (b *candidate) grade(p *print) grade {
 		b.payload > 0 && both >= .15 && b.votes >= 7,
 		b.alone && ofMessage >= .08 && b.spread >= 6,
 		b.alone && b.once >= 2 && b.around >= 4,
-		b.papers >= leastPaper:
+		b.papers >= leastPaper,
+		b.framed(p):
 		return loose
 	}
 	return unlike

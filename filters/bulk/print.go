@@ -42,6 +42,7 @@ type print struct {
 	all     uint64   // of the whole text with its numbers, links and names
 	once    uint64   // of the message's identifier
 	looks   []look
+	bones   skeleton // of its HTML
 
 	personal  bool // to one recipient, and not what lists and newsletters say of themselves
 	automatic bool // an answer of a program
@@ -70,6 +71,9 @@ func (p *print) features(keys []uint64) []uint64 {
 	return append(keys, p.pairs...)
 }
 
+// marks appends the keys that a message leaves: its features and its skeleton.
+func (p *print) marks(keys []uint64) []uint64 { return append(p.features(keys), p.bones.rows...) }
+
 // reader makes fingerprints. One goroutine may use it; its buffers are used again for each message.
 type reader struct {
 	lexer   lexer
@@ -79,6 +83,7 @@ type reader struct {
 	terms   []uint64
 	pairs   []uint64
 	sampler sampler
+	builder builder
 }
 
 // read makes the fingerprint of m.
@@ -96,6 +101,7 @@ func (x *reader) read(m filters.Mail) print {
 	}
 	p.all, p.once = x.all(m, t, p.exact), x.hasher.Sum([]byte(m.Message.MessageID()))
 	x.attachments(m, &p)
+	p.bones = x.builder.skeleton(m, x.hasher)
 	if p.words < tooShort || p.words < fewWords && len(p.payload)+len(p.papers)+len(p.looks) == 0 {
 		x.short(m, &p)
 	}
@@ -144,7 +150,7 @@ func (x *reader) text(m filters.Mail) (t text, lifted []string) {
 // short makes a text that is too short to judge equal to another only together with what is beside it: its addresses,
 // files and pictures, or without any, its client; an invitation or a program's answer, with its sender.
 func (x *reader) short(m filters.Mail, p *print) {
-	p.pairs, p.terms = nil, nil
+	p.pairs, p.terms, p.bones.rows = nil, nil, nil
 	for _, a := range slices.Concat(p.payload, p.papers) {
 		p.exact = x.hasher.Pair(p.exact, a)
 	}

@@ -106,6 +106,7 @@ func (c *campaigns) spare(ctx context.Context, at time.Time, from sender, p *pri
 	}
 	p.looks = slices.DeleteFunc(p.looks, func(l look) bool { return !slices.Contains(unsaid.files, l.digest) })
 	p.pairs, p.terms, p.payload, p.papers = unsaid.pairs, unsaid.terms, unsaid.payload, unsaid.papers
+	p.bones = p.bones.less(unsaid.bones.rows)
 	p.exact = said.hasher.Pair(p.exact, p.all)
 	for _, f := range p.files {
 		p.exact = said.hasher.Pair(p.exact, f)
@@ -203,8 +204,8 @@ func (c *campaigns) said(from sender) said {
 }
 
 // parts are the features of p that are remembered of its sender.
-func (p *print) parts() [6]*[]uint64 {
-	return [...]*[]uint64{&p.pairs, &p.terms, &p.payload, &p.papers, &p.files, &p.numbers}
+func (p *print) parts() [7]*[]uint64 {
+	return [...]*[]uint64{&p.pairs, &p.terms, &p.payload, &p.papers, &p.files, &p.numbers, &p.bones.rows}
 }
 
 // keys appends the keys of p's parts, and of all of it, as the sender's.

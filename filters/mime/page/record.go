@@ -23,6 +23,7 @@ type Element struct {
 	Tag    string // in lower case
 	Attrs  []Attr // in order, as many as the page has room for
 	Hidden bool   // a reader sees nothing of what is in it
+	Gone   bool   // nor has it a place: a tiny font and an indented line hide only letters
 	Host   string // of a link: where it leads
 	Text   string // of a link: what a reader sees of it
 }
@@ -98,7 +99,7 @@ func (r *record) element(tag atom.Atom, f *frame, host string) int {
 		return 0
 	}
 	name := f.names.tag
-	e := Element{Tag: name[:min(len(name), maxName)], Attrs: attrs, Hidden: f.gone || f.on&(unseen|tiny|indented) != 0}
+	e := Element{Tag: name[:min(len(name), maxName)], Attrs: attrs, Hidden: f.gone || f.on&(unseen|tiny|indented) != 0, Gone: f.gone || f.on&unseen != 0}
 	if tag == atom.A || tag == atom.Area {
 		e.Host = host
 	}
