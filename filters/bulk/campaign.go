@@ -30,7 +30,7 @@ type campaigns struct {
 	lists  []store.Postings // of the features of the message
 	bones  []store.Postings // of its skeleton
 	votes  map[id]float64
-	best   []candidate
+	best   []candidate // at most candidates
 }
 
 // find returns the campaign that p belongs to, and how surely; unlike if there is none.
@@ -113,12 +113,19 @@ func (c *campaigns) nominate(near store.Neighbour) []candidate {
 		if owner == id(near.Owner) {
 			b.picture = near.Distance
 		}
-		c.best = append(c.best, b)
+		c.propose(b)
 	}
-	slices.SortFunc(c.best, func(a, b candidate) int {
+	return c.best
+}
+
+// propose puts b among the best, in their order, if it is one of them.
+func (c *campaigns) propose(b candidate) {
+	at, _ := slices.BinarySearchFunc(c.best, b, func(a, b candidate) int {
 		return cmp.Or(cmp.Compare(b.votes, a.votes), cmp.Compare(a.id, b.id))
 	})
-	return c.best[:min(len(c.best), candidates)]
+	if at < candidates {
+		c.best = slices.Insert(c.best[:min(len(c.best), candidates-1)], at, b)
+	}
 }
 
 // know reads what is known of a candidate.

@@ -21,7 +21,7 @@ func (c *campaigns) twin(ctx context.Context, at time.Time, p *print, chosen *ca
 	if !chosen.learned() || len(p.pairs) < samePairs {
 		return nil, nil
 	}
-	for i := range c.best[:min(len(c.best), candidates)] {
+	for i := range c.best {
 		b := c.best[i]
 		if b.id == chosen.id {
 			continue
