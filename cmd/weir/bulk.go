@@ -254,7 +254,7 @@ func (a *app) bulkCompare(ctx context.Context, first, second string) error {
 	for _, shared := range []struct {
 		what string
 		all  []string
-	}{{"word pairs", l.Pairs}, {"words", l.Words}, {"addresses", l.Addresses}} {
+	}{{"word pairs", l.Pairs}, {"words", l.Words}, {"rows of letters", l.Letters}, {"addresses", l.Addresses}} {
 		if len(shared.all) > 0 {
 			fmt.Fprintf(a.out, "%s: %s\n", shared.what, printable(strings.Join(shared.all, ", ")))
 		}

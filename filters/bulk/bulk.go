@@ -9,11 +9,13 @@
 //	picture.go             the look of a picture
 //	attachment.go          digests of files
 //	skeleton.go            what is built around the words of a page
-//	print.go sample.go     the fingerprint: hashes of words, pairs of words, addresses, looks
+//	gram.go                letters in a row
+//	print.go sample.go     the fingerprint: hashes of words, pairs of words, letters, addresses, looks
 //	sender.go              less what its sender has said before
 //	campaign.go            which campaigns have these hashes, and what is known of them
 //	evidence.go            whether the message belongs to one, and how surely
 //	frame.go               the same where their skeletons are alike
+//	family.go              or, if to none, whether to several that are one
 //	merge.go               and whether two campaigns are one
 //	bulk.go figures.go     counted, and reported
 //	earned.go              whether its sender is trusted with bulk mail
@@ -189,8 +191,10 @@ func (b *bulk) count(ctx context.Context, m letter, p *print) (counted, error) {
 	switch {
 	case sure == unlike:
 		c.id, err = b.campaigns.fresh(ctx, m.At, p)
+	case sure == loose && len(c.kin) > 0:
+		c.id, err = b.campaigns.fork(ctx, m.At, p, c.kin...)
 	case sure == loose && c.doubtful(p):
-		c.id, err = b.campaigns.fork(ctx, m.At, p, c.id)
+		c.id, err = b.campaigns.part(ctx, m.At, p, c.id)
 	case sure == strict:
 		c.id, err = b.merged(ctx, m, p, &c)
 	}

@@ -41,17 +41,26 @@ func (c *campaigns) find(ctx context.Context, at time.Time, p *print) (candidate
 	}
 	var chosen candidate
 	sure := unlike
-	for _, b := range c.nominate(near) {
-		if err := c.know(ctx, at, &b); err != nil {
+	best := c.nominate(near)
+	votes := 0.
+	for i := range best {
+		b := &best[i]
+		votes += b.votes
+		if err := c.know(ctx, at, b); err != nil {
 			return candidate{}, unlike, err
 		}
-		c.compare(p, &b)
-		g, err := c.judge(ctx, at, p, &b)
+		c.compare(p, b)
+		g, err := c.judge(ctx, at, p, b)
 		if err != nil {
 			return candidate{}, unlike, err
 		}
 		if g > sure || g == sure && b.votes+b.payload > chosen.votes+chosen.payload {
-			chosen, sure = b, g
+			chosen, sure = *b, g
+		}
+	}
+	if sure == unlike && votes >= leastVotes {
+		if kin, ok := c.family(p, best); ok {
+			return kin, loose, nil
 		}
 	}
 	return chosen, sure, nil
@@ -150,9 +159,10 @@ func (c *campaigns) compare(p *print, b *candidate) {
 	payload := 1 + len(p.payload)
 	papers := payload + len(p.papers)
 	terms := papers + len(p.terms)
+	pairs := terms + len(p.pairs)
 	var ofTerms, ofPairs float64 // the runs being read
 	var any run
-	for i := range c.lists {
+	for i := range c.lists[:pairs] {
 		n := c.lists[i].Of(uint32(b.id)).N
 		if n > 0 && i >= terms {
 			b.once++
@@ -215,22 +225,24 @@ func (c *campaigns) fresh(ctx context.Context, at time.Time, p *print) (id, erro
 	}
 }
 
-// fork founds a campaign of p and the first messages of another one. It takes over what they have in common, the other
-// keeps the rest. So the author of words that a sender pasted is not in that sender's campaign, though he wrote first.
-func (c *campaigns) fork(ctx context.Context, at time.Time, p *print, other id) (id, error) {
+// fork founds a campaign of p and the first messages of others. It takes over what they have in common, and the count of
+// the first; they keep the rest. So the author of words that a sender pasted is not in that sender's campaign, though he wrote first.
+func (c *campaigns) fork(ctx context.Context, at time.Time, p *print, others ...id) (id, error) {
 	name, err := c.fresh(ctx, at, p)
 	if err != nil {
 		return 0, err
 	}
 	for f := range figures {
-		if err := c.memory.Copy(ctx, other.key(f), name.key(f)); err != nil {
+		if err := c.memory.Copy(ctx, others[0].key(f), name.key(f)); err != nil {
 			return 0, err
 		}
 	}
-	if _, err := c.memory.Add(ctx, at, store.Delta{Key: name.forkOf(other), N: 1, Life: life}); err != nil {
-		return 0, err
+	for _, other := range others {
+		if err := c.memory.Hand(ctx, at, uint32(other), uint32(name), p.marks(c.keys[:0])...); err != nil {
+			return 0, err
+		}
 	}
-	return name, c.memory.Hand(ctx, at, uint32(other), uint32(name), p.marks(c.keys[:0])...)
+	return name, nil
 }
 
 // remember leaves the marks of p, now a message of the campaign owner.
@@ -245,4 +257,14 @@ func (c *campaigns) remember(ctx context.Context, at time.Time, p *print, owner 
 		}
 	}
 	return nil
+}
+
+// part is fork for a campaign that may be another's: the two are not merged any more.
+func (c *campaigns) part(ctx context.Context, at time.Time, p *print, other id) (id, error) {
+	name, err := c.fork(ctx, at, p, other)
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.memory.Add(ctx, at, store.Delta{Key: name.forkOf(other), N: 1, Life: life})
+	return name, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"strings"
 
 	"weir/filters"
 	"weir/filters/store"
@@ -17,6 +18,7 @@ type Likeness struct {
 	OfSecond  float64  `json:"of_second"`
 	Pairs     []string `json:"pairs"`     // the word pairs in common, of those that are kept
 	Words     []string `json:"words"`     // the same of long words
+	Letters   []string `json:"letters"`   // the same of rows of letters
 	Addresses []string `json:"addresses"` // and of hosts, mailboxes, numbers, wallets
 	Skeleton  *float64 `json:"skeleton"`  // the share of the second's skeleton of HTML that the first has; nil if one of them has none
 	Picture   *int     `json:"picture"`   // distance of the nearest pictures, of 255; nil without pictures
@@ -32,7 +34,11 @@ func Compare(ctx context.Context, first, second filters.Mail) (Likeness, error) 
 	if err != nil {
 		return Likeness{}, fmt.Errorf("comparing: %w", err)
 	}
-	out := Likeness{Grade: c.grade(&b).String(), Exact: a.exact == b.exact}
+	sure := c.grade(&b)
+	if _, kin := all.family(&b, []candidate{c}); sure == unlike && kin {
+		sure = loose
+	}
+	out := Likeness{Grade: sure.String(), Exact: a.exact == b.exact}
 	if len(b.pairs) > 0 {
 		out.OfSecond, out.OfFirst = c.shares(&b)
 	}
@@ -43,7 +49,8 @@ func Compare(ctx context.Context, first, second filters.Mail) (Likeness, error) 
 		out.Picture = &c.picture
 	}
 	names := x.names(second)
-	out.Pairs, out.Words, out.Addresses = names.of(a.pairs, b.pairs), names.of(a.terms, b.terms), names.of(a.payload, b.payload)
+	out.Pairs, out.Words, out.Letters = names.of(a.pairs, b.pairs), names.of(a.terms, b.terms), names.of(a.grams, b.grams)
+	out.Addresses = names.of(a.payload, b.payload)
 	return out, nil
 }
 
@@ -93,6 +100,7 @@ func (x *reader) names(m filters.Mail) spelled {
 			words = append(words, w)
 		}
 	}
+	x.eachGram(t, gramClasses, func(h uint64, end int) { out[h] = t.lettersBefore(end) })
 	for i, w := range words {
 		for _, j := range []int{i + 1, i + 2} {
 			if j < len(words) {
@@ -102,6 +110,12 @@ func (x *reader) names(m filters.Mail) spelled {
 		}
 	}
 	return out
+}
+
+// lettersBefore returns the gram that ends at end.
+func (t *text) lettersBefore(end int) string {
+	letters := strings.ReplaceAll(string(t.buf[max(0, end-2*longest):end]), " ", "")
+	return letters[len(letters)-gramBytes:]
 }
 
 // of spells those of b that are in a, in their order.

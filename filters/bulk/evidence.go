@@ -24,9 +24,9 @@ type candidate struct {
 	votes   float64 // the same by weight
 	spread  float64 // the same and words, each run of neighbours counting as its root: what is scattered over a text is no quotation
 	around  float64 // spread, of what any of its messages has, however few
+	kin     []id    // the campaigns whose family it is
 	picture int     // distance to its most alike picture
-	rows    float64 // rows of the skeleton in common
-	frame   float64 // the same by weight
+	bonesShared
 }
 
 // weights of a feature in common, by the number of campaigns that have it: what many say is evidence of none.
@@ -79,9 +79,10 @@ func (b *candidate) grade(p *print) grade {
 		return unlike
 	case b.reworded(p),
 		both >= .50 && b.pairs >= 10,
-		both >= .22 && one <= 2*both && b.votes >= 14,                    // as much pasted into this one as into others
-		b.learned() && ofCampaign >= .50 && both >= .20 && b.votes >= 10, // more pasted into this one
-		b.learned() && ofMessage >= .70 && both >= .10 && b.votes >= 8,   // a piece of it
+		both >= .22 && one <= 2*both && b.votes >= 14,                              // as much pasted into this one as into others
+		b.learned() && ofCampaign >= .50 && both >= .20 && b.votes >= 10,           // more pasted into this one
+		b.learned() && ofMessage >= .70 && both >= .10 && b.votes >= 8,             // a piece of it
+		!b.learned() && one >= .80 && both >= .20 && b.pairs >= 12 && b.votes >= 6, // the one is in the other
 		b.payload > 0 && both >= .15 && b.votes >= 7,
 		b.alone && ofMessage >= .08 && b.spread >= 6,
 		b.alone && b.once >= 2 && b.around >= 4,

@@ -23,6 +23,12 @@ const (
 	rowVote = .5 // what a row in common weighs where campaigns are nominated, beside a word pair
 )
 
+// bonesShared is what a message's skeleton and a campaign's have in common.
+type bonesShared struct {
+	rows  float64 // rows of the skeleton in common
+	frame float64 // the same by weight
+}
+
 // less returns the skeleton of which only rows are left, none if that is too little.
 func (s skeleton) less(rows []uint64) skeleton {
 	if len(rows) < leastCommon {

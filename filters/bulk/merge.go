@@ -45,8 +45,8 @@ func (c *campaigns) twin(ctx context.Context, at time.Time, p *print, chosen *ca
 
 // same reports whether what the cores of a and b have in common in p is most of all three.
 func (c *campaigns) same(p *print, a, b *candidate) bool {
-	both, first := 0., 1+len(p.payload)+len(p.terms)
-	for i := first; i < len(c.lists); i++ {
+	both, first := 0., 1+len(p.payload)+len(p.papers)+len(p.terms)
+	for i := first; i < first+len(p.pairs); i++ {
 		if c.lists[i].Of(uint32(a.id)).N >= a.need() && c.lists[i].Of(uint32(b.id)).N >= b.need() {
 			both++
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func TestCampaignsStayApart(t *testing.T) {
 func TestDrift(t *testing.T) {
 	s, r := newStream(t, store.NewSeeded(64<<20, [16]byte{7})), rand.New(rand.NewPCG(3, 4))
 	words := strings.Fields(texts(t, "letters")["lottery.txt"])
-	first := strings.Join(words, " ")
+	first := slices.Clone(words)
 	var name string
 	var last *filters.Bulk
 	const steps, copies = 30, 100
@@ -128,7 +129,8 @@ func TestDrift(t *testing.T) {
 	if last.Alike < 7*24*60/8*4/5 || last.AlikeStrict < last.Alike*9/10 {
 		t.Errorf("the last copy: %+v", last)
 	}
-	if got := s.see(mail{body: first}).Facts.Bulk; got.Campaign == name {
-		t.Errorf("what it said seventeen days ago is still its own: %+v", got)
+	gone := slices.DeleteFunc(first, func(w string) bool { return slices.Contains(words, w) })
+	if got := s.see(mail{body: strings.Join(gone, " ")}).Facts.Bulk; len(gone) < len(words)/2 || got.Campaign == name {
+		t.Errorf("what it does not say any more (%d words of %d) is still its own: %+v", len(gone), len(words), got)
 	}
 }

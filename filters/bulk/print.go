@@ -37,6 +37,7 @@ type print struct {
 	terms   []uint64 // of long words: a sample, in the order of the text
 	pairs   []uint64 // of neighbouring words: a sample, in the order of the text
 	share   float64  // the share of all pairs that the sample stands for
+	grams   []uint64 // of letters: a sample, in the order of the text
 	numbers []uint64 // which tell one order or notice from the next
 	files   []uint64 // digests of pictures and of files that are too small to be evidence
 	all     uint64   // of the whole text with its numbers, links and names
@@ -44,6 +45,11 @@ type print struct {
 	looks   []look
 	bones   skeleton // of its HTML
 
+	manner
+}
+
+// manner is how a message is sent.
+type manner struct {
 	personal  bool // to one recipient, and not what lists and newsletters say of themselves
 	automatic bool // an answer of a program
 }
@@ -68,7 +74,8 @@ func (p *print) features(keys []uint64) []uint64 {
 	keys = append(keys, p.payload...)
 	keys = append(keys, p.papers...)
 	keys = append(keys, p.terms...)
-	return append(keys, p.pairs...)
+	keys = append(keys, p.pairs...)
+	return append(keys, p.grams...)
 }
 
 // marks appends the keys that a message leaves: its features and its skeleton.
@@ -82,6 +89,7 @@ type reader struct {
 	words   []uint64
 	terms   []uint64
 	pairs   []uint64
+	grams   []uint64
 	sampler sampler
 	builder builder
 }
@@ -89,10 +97,11 @@ type reader struct {
 // read makes the fingerprint of m.
 func (x *reader) read(m filters.Mail) print {
 	t, lifted := x.text(m)
-	p := print{words: len(t.words), exact: x.hasher.Sum(t.buf), personal: isPersonal(m), automatic: isAutomatic(m)}
+	p := print{words: len(t.words), exact: x.hasher.Sum(t.buf), manner: manner{isPersonal(m), isAutomatic(m)}}
 	x.features(t)
 	p.terms, _ = x.sampler.sample(x.terms, mostTerms)
 	p.pairs, p.share = x.sampler.sample(x.pairs, mostPairs)
+	p.grams = x.sampledGrams(t)
 	for _, n := range t.numbers[:min(len(t.numbers), mostNumbers)] {
 		p.numbers = append(p.numbers, x.hasher.Sum(x.lexer.buf[n.start:n.end]))
 	}
@@ -150,7 +159,7 @@ func (x *reader) text(m filters.Mail) (t text, lifted []string) {
 // short makes a text that is too short to judge equal to another only together with what is beside it: its addresses,
 // files and pictures, or without any, its client; an invitation or a program's answer, with its sender.
 func (x *reader) short(m filters.Mail, p *print) {
-	p.pairs, p.terms, p.bones.rows = nil, nil, nil
+	p.pairs, p.terms, p.grams, p.bones.rows = nil, nil, nil, nil
 	for _, a := range slices.Concat(p.payload, p.papers) {
 		p.exact = x.hasher.Pair(p.exact, a)
 	}

@@ -105,6 +105,9 @@ func (c *campaigns) spare(ctx context.Context, at time.Time, from sender, p *pri
 		}
 	}
 	p.looks = slices.DeleteFunc(p.looks, func(l look) bool { return !slices.Contains(unsaid.files, l.digest) })
+	if len(p.pairs)-len(unsaid.pairs) >= kinFeatures { // whose letters these are is not kept
+		p.grams = nil
+	}
 	p.pairs, p.terms, p.payload, p.papers = unsaid.pairs, unsaid.terms, unsaid.payload, unsaid.papers
 	p.bones = p.bones.less(unsaid.bones.rows)
 	p.exact = said.hasher.Pair(p.exact, p.all)

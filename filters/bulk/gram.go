@@ -1,0 +1,41 @@
+package bulk
+
+// A gram is gramBytes of letters in a row, of whatever words. Pairs of words are lost where each copy has its own slips of
+// the pen, or where words are joined and parted; what lies between is not.
+const (
+	gramBytes = 7
+	mostGrams = 48 // kept
+)
+
+// sampledGrams returns a sample of the grams of t, in the order of the text.
+func (x *reader) sampledGrams(t text) []uint64 {
+	for _, classes := range []uint64{1, gramClasses} { // of a long text those of the first class are enough
+		x.grams = x.grams[:0]
+		x.eachGram(t, classes, func(h uint64, _ int) { x.grams = append(x.grams, h) })
+		if len(x.grams) > 2*mostGrams {
+			break
+		}
+	}
+	return inOrder(x.grams, x.sampler.smallest(x.grams, mostGrams))
+}
+
+// gramClasses are as many parts of all grams, told apart by their last letters and the key.
+const gramClasses = 16
+
+// eachGram calls f with the hash of each gram of t that is of one of the first classes, and where in t.buf it ends. Of a
+// lower class a hash is lower, so that those of the first class are the first to be kept of any text.
+func (x *reader) eachGram(t text, classes uint64, f func(hash uint64, end int)) {
+	const whole = 1<<(8*gramBytes) - 1
+	key := x.hasher.Pair(gramBytes, gramClasses) | 1
+	var last uint64
+	n := 0
+	for _, w := range t.words {
+		for i, c := range t.buf[w.start:w.end] {
+			last = last<<8 | uint64(c)
+			class := (last & 0xffffff) * key >> 60
+			if n++; class < classes && n >= gramBytes {
+				f(class<<60|x.hasher.Pair(last&whole, gramBytes)>>4, int(w.start)+i+1)
+			}
+		}
+	}
+}
