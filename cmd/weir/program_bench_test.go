@@ -98,20 +98,35 @@ func (t target) measure(b *testing.B, messages []string, kept bool) {
 	}
 }
 
-// cpu is the CPU time the target has used, from /proc/PID/stat (proc(5)), in ticks of 10 ms.
+// cpu is the CPU time the target has used.
 func (t target) cpu(b *testing.B) time.Duration {
 	if t.pid == 0 {
 		return 0
 	}
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", t.pid))
+	took, err := cpuOf(t.pid)
 	if err != nil {
 		b.Fatal(err)
 	}
+	return took
+}
+
+// cpuOf is the CPU time a process has used, from /proc/PID/stat (proc(5)), in ticks of 10 ms.
+func cpuOf(pid int) (time.Duration, error) {
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
 	_, after, _ := strings.Cut(string(stat), ") ")
 	fields := strings.Fields(after)
-	user, _ := strconv.Atoi(fields[11])
-	system, _ := strconv.Atoi(fields[12])
-	return time.Duration(user+system) * 10 * time.Millisecond
+	if len(fields) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat: %q", pid, stat)
+	}
+	user, err := strconv.Atoi(fields[11])
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond, err
 }
 
 type benchClient struct {

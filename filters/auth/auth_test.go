@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -254,15 +255,24 @@ func TestCostlyMessagesAreNotVerified(t *testing.T) {
 		"many signed fields":   strings.Replace(sign(t, shop, head+strings.Repeat("\r\na: b", 500)+"\r\n\r\n"+body), " h=", " h="+many, 1),
 		"a run of empty lines": sign(t, shop, letter+strings.Repeat("\r\n", maxEmpty)+"x\r\n"),
 	} {
-		began := time.Now()
+		before := cpu(t)
 		report := checkDKIM(t, r, raw, nil)
 		if got := symbolsOf(report); !slices.Equal(got, []string{DKIMNone}) {
 			t.Errorf("%s: %v", name, report.Hits)
 		}
-		if took := time.Since(began); took > 2*time.Second {
+		if took := cpu(t) - before; took > 2*time.Second {
 			t.Errorf("%s took %v", name, took)
 		}
 	}
+}
+
+// cpu is the CPU time of this process so far: other work on the machine does not count.
+func cpu(t *testing.T) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		t.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func TestOnlyTheFirstSignaturesAreVerified(t *testing.T) {
