@@ -54,7 +54,7 @@ func (c *campaigns) family(p *print, best []candidate) (candidate, bool) {
 			one.kin = append(one.kin, best[k].id)
 		}
 	}
-	return one, one.spread >= scattered
+	return one, one.spread >= scattered && (one.pairs >= kinFeatures || letters >= scatteredTypes)
 }
 
 // scattered counts for one what p has in common with the members of a family, and returns how much of it is of letters.
