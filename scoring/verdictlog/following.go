@@ -19,30 +19,31 @@ type Complaint struct {
 	Spam bool
 }
 
-// Complaints follows what is said of messages beside the log in Dir. The first call of Next reads what was said before and
-// returns none of it. One goroutine may use it.
+// Complaints follows what is said of messages beside the log in Dir, from Since on. One goroutine may use it.
 type Complaints struct {
 	Dir   string
+	Since time.Time
 	marks Marks
 	at    int64
 }
 
-// followedAtOnce bounds how many bytes one call of Next reads.
+// followedAtOnce bounds how many bytes are read at once.
 const followedAtOnce = 1 << 20
 
-// Next returns what has been said since the last call.
+// Next returns what has been said since the last call; the first call what was said from Since on.
 func (c *Complaints) Next() ([]Complaint, error) {
 	if c.marks == nil {
 		c.marks = Marks{}
-		for before := int64(-1); before != c.at; {
-			before = c.at
-			if _, err := c.read(); err != nil {
-				return nil, err
-			}
-		}
-		return nil, nil
 	}
-	return c.read()
+	var all []Complaint
+	for {
+		before := c.at
+		some, err := c.read()
+		if err != nil || c.at == before {
+			return all, err
+		}
+		all = append(all, some...)
+	}
 }
 
 func (c *Complaints) read() ([]Complaint, error) {
@@ -68,7 +69,7 @@ func (c *Complaints) read() ([]Complaint, error) {
 		}
 		was := c.marks[m.ID] == Spam
 		c.marks.add(m)
-		if is := c.marks[m.ID] == Spam; is != was {
+		if is := c.marks[m.ID] == Spam; is != was && !m.Time.Before(c.Since) {
 			all = append(all, Complaint{m.Time, m.ID, is})
 		}
 	}
