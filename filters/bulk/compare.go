@@ -1,10 +1,11 @@
 package bulk
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math"
-	"strings"
+	"unicode/utf8"
 
 	"weir/filters"
 	"weir/filters/store"
@@ -114,8 +115,11 @@ func (x *reader) names(m filters.Mail) spelled {
 
 // lettersBefore returns the gram that ends at end.
 func (t *text) lettersBefore(end int) string {
-	letters := strings.ReplaceAll(string(t.buf[max(0, end-2*longest):end]), " ", "")
-	return letters[len(letters)-gramBytes:]
+	var letters []rune
+	for word := range bytes.FieldsSeq(t.buf[max(0, end-gramLetters*4*utf8.UTFMax):end]) {
+		letters = append(letters, []rune(string(word[repeated(word):]))...)
+	}
+	return string(letters[len(letters)-gramLetters:])
 }
 
 // of spells those of b that are in a, in their order.

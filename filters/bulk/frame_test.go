@@ -28,15 +28,14 @@ func framed(t *testing.T, r *rand.Rand, host string, words func() string) string
 	return strings.ReplaceAll(page, "a.example", host)
 }
 
-// lines yields the words of a letter, of which all but one in so many are replaced.
+// lines yields words of a letter in any order, of which all but one in so many are replaced.
 func lines(r *rand.Rand, letter string, oneIn int) func() string {
 	words := strings.Fields(letter)
-	at := 0
 	return func() string {
 		var b strings.Builder
 		for range 16 {
-			w := words[at%len(words)]
-			if at++; r.IntN(oneIn) > 0 {
+			w := words[r.IntN(len(words))]
+			if r.IntN(oneIn) > 0 {
 				w = junk(r)
 			}
 			b.WriteString(w + " ")

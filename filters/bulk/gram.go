@@ -1,10 +1,12 @@
 package bulk
 
-// A gram is gramBytes of letters in a row, of whatever words. Pairs of words are lost where each copy has its own slips of
+import "unicode/utf8"
+
+// A gram is gramLetters letters in a row, of whatever words. Pairs of words are lost where each copy has its own slips of
 // the pen, or where words are joined and parted; what lies between is not.
 const (
-	gramBytes = 7
-	mostGrams = 48 // kept
+	gramLetters = 7  // of each the last eight bits: alphabets are small
+	mostGrams   = 48 // kept
 )
 
 // sampledGrams returns a sample of the grams of t, in the order of the text.
@@ -25,17 +27,34 @@ const gramClasses = 16
 // eachGram calls f with the hash of each gram of t that is of one of the first classes, and where in t.buf it ends. Of a
 // lower class a hash is lower, so that those of the first class are the first to be kept of any text.
 func (x *reader) eachGram(t text, classes uint64, f func(hash uint64, end int)) {
-	const whole = 1<<(8*gramBytes) - 1
-	key := x.hasher.Pair(gramBytes, gramClasses) | 1
+	const whole = 1<<(8*gramLetters) - 1
+	key := x.hasher.Pair(gramLetters, gramClasses) | 1
 	var last uint64
 	n := 0
 	for _, w := range t.words {
-		for i, c := range t.buf[w.start:w.end] {
-			last = last<<8 | uint64(c)
+		for i := int(w.start) + repeated(t.buf[w.start:w.end]); i < int(w.end); {
+			c, size := rune(t.buf[i]), 1
+			if c >= utf8.RuneSelf {
+				c, size = utf8.DecodeRune(t.buf[i:w.end])
+			}
+			i += size
+			last = last<<8 | uint64(byte(c))
 			class := (last & 0xffffff) * key >> 60
-			if n++; class < classes && n >= gramBytes {
-				f(class<<60|x.hasher.Pair(last&whole, gramBytes)>>4, int(w.start)+i+1)
+			if n++; class < classes && n >= gramLetters {
+				f(class<<60|x.hasher.Pair(last&whole, gramLetters)>>4, i)
 			}
 		}
 	}
+}
+
+// repeated is how many bytes of a word are letters that the word before it ends with.
+func repeated(word []byte) int {
+	if word[0] < utf8.RuneSelf {
+		return 0
+	}
+	last, size := utf8.DecodeLastRune(word)
+	if !isUnspacedLetter(last) {
+		return 0
+	}
+	return len(word) - size
 }

@@ -159,9 +159,14 @@ func (x *lexer) scan(s string) {
 			open, between = false, r
 			gap++
 		default:
-			if alone := isIdeograph(f); !open || alone {
+			if alone := isIdeograph(f); alone {
+				x.alone(f, gap, between)
+				gap, open = 0, false
+				continue
+			}
+			if !open {
 				x.begin(gap, between)
-				gap, open = 0, !alone
+				gap, open = 0, true
 			}
 			x.letter(f, r)
 		}
@@ -183,6 +188,30 @@ func (x *lexer) begin(gap int, between rune) {
 	}
 	x.space()
 	x.tokens = append(x.tokens, token{start: int32(len(x.buf)), end: int32(len(x.buf)), sep: between})
+}
+
+// alone adds the token of f, which is a word of its own. A letter is none: it is taken with the two before it, for two
+// letters in a row are in any text.
+func (x *lexer) alone(f rune, gap int, between rune) {
+	var row [2]rune
+	if n := len(x.tokens); n > 0 && isUnspacedLetter(f) {
+		last := x.buf[x.tokens[n-1].start:x.tokens[n-1].end]
+		for i := len(row) - 1; i >= 0; i-- {
+			r, size := utf8.DecodeLastRune(last)
+			if size == 0 || !isUnspacedLetter(r) {
+				break
+			}
+			row[i] = r
+			last = last[:len(last)-size]
+		}
+	}
+	x.begin(gap, between)
+	for _, r := range row {
+		if r != 0 {
+			x.letter(r, r)
+		}
+	}
+	x.letter(f, f)
 }
 
 // plain adds the ASCII letters that s begins with to the token being read, and returns how many they are. It is scan's
@@ -246,7 +275,12 @@ func (x *lexer) letter(f, r rune) {
 func isIdeograph(r rune) bool { return r >= 0xe00 && isUnspaced(r) }
 
 func isUnspaced(r rune) bool {
-	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
+	return unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana) || isUnspacedLetter(r)
+}
+
+// isUnspacedLetter reports whether r is a letter of an alphabet that puts no space between words.
+func isUnspacedLetter(r rune) bool {
+	return r >= 0xe00 && unicode.In(r, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar)
 }
 
 // spaced returns how many tokens from i on are the letters of one word written apart, as in "f-r-e-e"; 0 if it is none.
