@@ -21,7 +21,7 @@ func TestGone(t *testing.T) {
 		"display:none": true, "DISPLAY : NONE !important": true, "display:none;display:block": false, "display:/**/none": true,
 		"display:block!important;display:none": false, "display:none !ie": false, `d\69splay:none`: true, `display:none;disp\6c ay:block`: false,
 		"font-family:';display:none;'": false, "x:(;display:none;)": false, "x:{;display:none;}": false, "background:url(x;display:none;y)": false,
-		"opacity:0": true, "opacity:.01": true, "opacity:0%": true, "opacity:0.5": false, "opacity:x": false, "opacity:0x": false,
+		"opacity:0": true, "opacity:.01": true, "opacity:0%": true, "opacity:5%": true, "opacity:6%": false, "opacity:1": false, "opacity:0.5": false, "opacity:x": false, "opacity:0x": false,
 		"max-height:0": false, "max-height:0px;overflow:hidden": true, "max-height:10px;overflow:hidden": false, "max-height:0q;overflow:hidden": false,
 		"height:0": false, "height:0;overflow:hidden": true, "width:0;overflow:hidden": true, "overflow:hidden": false,
 		"left:-9999px": false, "position:absolute;left:-9999px": true, "position:absolute;left:-5px": false, "position:fixed;top:-100em": true,
@@ -61,7 +61,7 @@ func TestToneOf(t *testing.T) {
 	for s, want := range map[string]tone{
 		"#fff": white, "#ffffff": white, "#123456ff": said | 0x123456, "#12345678": unknown, "#12345600": transparent, "white": white, "rgb(255,255,255)": white,
 		"rgb(255 255 255 / 0)": transparent, "rgba(1,2,3,1)": said | 0x010203, "rgba(1,2,3,0.5)": unknown, "rgb(1,2)": unknown, "#ggg": unknown,
-		"hsl(0, 0%, 100%)": white, "hsl(9 50% 0%)": said, "hsl(9,9%,50%)": unknown, "hsl(": unknown, "#ffff": unknown, "chartreuse": unknown, "": unknown, "inherit": 0,
+		"hsl(0, 0%, 100%)": white, "hsl(9 50% 0%)": said, "hsl(9,9%,50%)": said | 0x8b7774, "hsl(0,0%,99%)": said | 0xfcfcfc, "hsl(120deg 100% 50% / 1)": said | 0x00ff00, "hsla(0,0%,99%,0)": transparent, "hsla(0,0%,99%,.5)": unknown, "hsl(9,9%)": unknown, "hsl(9,9,50)": unknown, "hsl(x,9%,50%)": unknown, "hsl(": unknown, "#ffff": unknown, "chartreuse": unknown, "": unknown, "inherit": 0,
 	} {
 		if got := toneOf(s); got != want {
 			t.Errorf("%s: got %x, want %x", s, got, want)
@@ -95,6 +95,8 @@ func TestVisibleText(t *testing.T) {
 		"<body bgcolor=000000><font color=fff>x</font>":                                               "x",
 		"<p style='color:#fff'>x</p>much more text than is hidden here":                               "much more text than is hidden here",
 		"<p style='color:#fff;background:url(a.png)'>x</p>much more text here":                        "x\nmuch more text here",
+		"<p style='color:#123456;background:#123456 none'>x</p>much more text here":                   "much more text here",
+		"<p style='color:#fff;background:hsl(0, 0%, 99%)'>x</p>much more text here":                   "much more text here",
 		"<a href=x style='color:#fff;background:#00f'>button</a>":                                     "button",
 		"<div style='color:#fff;background:#111'><p>x</p><table><tr><td bgcolor=#fff>y</table></div>": "x\ny",
 		"<plaintext>a<b>": "a<b>",

@@ -100,7 +100,7 @@ func (l *look) declare(name, value string) {
 		l.set(skipped, value == "hidden")
 	case "opacity":
 		n, unit, ok := number(value)
-		l.set(faint, ok && (unit == "" || unit == "%") && n <= faintest)
+		l.set(faint, ok && (unit == "" && n <= faintest || unit == "%" && n <= faintest*100))
 	case "font-size":
 		l.set(tiny, isTiny(value))
 	case "font":
@@ -210,13 +210,13 @@ func (l *look) declareFont(value string) {
 }
 
 func (l *look) declareBackground(name, value string) {
-	l.set(pictured, strings.Contains(value, "(") && !strings.HasPrefix(value, "rgb"))
+	l.set(pictured, strings.Contains(value, "(") && !strings.HasPrefix(value, "rgb") && !strings.HasPrefix(value, "hsl"))
 	if name == "background-image" || value == "none" {
 		return
 	}
 	l.back = toneOf(value)
 	for word := range strings.FieldsSeq(value) {
-		if t := toneOf(word); t != unknown {
+		if t := toneOf(word); t != unknown && t != 0 {
 			l.back = t
 		}
 	}

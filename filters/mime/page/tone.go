@@ -1,6 +1,7 @@
 package page
 
 import (
+	"math"
 	"strconv"
 	"strings"
 )
@@ -72,18 +73,40 @@ func hexTone(s string) tone {
 	return unknown
 }
 
-// hslTone reads the ends of lightness in hsl(0, 0%, 100%): white and black. What is between depends on the hue.
+// hslTone reads hsl(0, 0%, 100%) and hsla(0, 0%, 100%, 0.5).
 func hslTone(s string) tone {
 	_, s, _ = strings.Cut(s, "(")
 	list := strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(" ,/)", r) })
-	switch {
-	case len(list) != 3:
-	case list[2] == "100%":
-		return white
-	case list[2] == "0%":
-		return said
+	if len(list) != 3 && len(list) != 4 {
+		return unknown
 	}
-	return unknown
+	hue, turn, ok := number(list[0])
+	saturation, ok1 := percent(list[1])
+	light, ok2 := percent(list[2])
+	if !ok || !ok1 || !ok2 || turn != "" && turn != "deg" {
+		return unknown
+	}
+	if len(list) == 4 {
+		switch n, unit, ok := number(list[3]); {
+		case ok && unit == "" && n <= faintest:
+			return transparent
+		case !ok || unit != "" || n < 1:
+			return unknown
+		}
+	}
+	var c tone
+	for _, from := range []float64{0, 8, 4} { // red, green, blue: CSS Color 4, section 7.1
+		k := math.Mod(math.Mod(from+hue/30, 12)+12, 12)
+		part := light - saturation*min(light, 1-light)*max(-1, min(k-3, 9-k, 1))
+		c = c<<8 | tone(math.Round(part*255))
+	}
+	return said | c
+}
+
+// percent reads a part of a hundred as one of 1.
+func percent(s string) (float64, bool) {
+	n, unit, ok := number(s)
+	return min(max(n, 0), 100) / 100, ok && unit == "%"
 }
 
 // rgbTone reads rgb(1, 2, 3) and rgba(1, 2, 3, 0.5).
