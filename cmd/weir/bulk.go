@@ -56,7 +56,7 @@ func (a *app) bulkListCommand() *cobra.Command {
 func (a *app) bulkShowCommand() *cobra.Command {
 	var snapshot string
 	c := &cobra.Command{
-		Use: "show ID", Short: "Show a campaign: its counts by window, and its last messages in the verdict log", Args: cobra.ExactArgs(1),
+		Use: "show ID", Short: "Show a campaign: its counts by window; in the verdict log, what of it stays and varies, when it came, and its last messages", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.bulkShow(c.Context(), snapshot, args[0]) },
 	}
 	snapshotFlag(c, &snapshot)
@@ -136,6 +136,7 @@ var shownWindows = [...]time.Duration{10 * time.Minute, time.Hour, 6 * time.Hour
 type shownCampaign struct {
 	bulk.Campaign
 	Windows  []shownWindow        `json:"windows"`
+	Logged   logged               `json:"logged"`   // what the verdict log says of them
 	Messages []*verdictlog.Record `json:"messages"` // the last ones in the verdict log
 }
 
@@ -159,9 +160,11 @@ func (a *app) bulkShow(ctx context.Context, snapshot, name string) error {
 	if name != shown.ID && !a.json {
 		fmt.Fprintf(a.out, "%s has become %s\n", name, shown.ID)
 	}
-	if shown.Messages, err = a.lastOf(ctx, shown.ID); err != nil {
+	all, err := a.lastOf(ctx, shown.ID)
+	if err != nil {
 		return err
 	}
+	shown.Logged, shown.Messages = loggedOf(all), all[max(0, len(all)-lastShown):]
 	if a.json {
 		return a.printJSON(shown)
 	}
@@ -178,7 +181,7 @@ func (a *app) lastOf(ctx context.Context, name string) ([]*verdictlog.Record, er
 	if err != nil {
 		return nil, err
 	}
-	q.Last = 10
+	q.Last = mostLogged
 	var all []*verdictlog.Record
 	err = verdictlog.Search(ctx, c.Verdicts.Dir, q, func(r *verdictlog.Record) error {
 		all = append(all, r)
@@ -202,6 +205,9 @@ func (a *app) printCampaign(c shownCampaign) error {
 		return exit{exitIO, fmt.Errorf("writing the answer: %w", err)}
 	}
 	if len(c.Messages) > 0 {
+		if err := c.Logged.print(a.out); err != nil {
+			return exit{exitIO, fmt.Errorf("writing the answer: %w", err)}
+		}
 		fmt.Fprintln(a.out)
 	}
 	for _, r := range c.Messages {
