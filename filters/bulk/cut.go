@@ -137,7 +137,8 @@ func isBanner(s string) bool {
 	case "original message", "forwarded message", "исходное сообщение", "пересылаемое сообщение", "mensaje original", "mensaje reenviado",
 		"ursprüngliche nachricht", "weitergeleitete nachricht", "message d'origine", "message d’origine", "message transféré",
 		"messaggio originale", "messaggio inoltrato", "mensagem original", "mensagem encaminhada", "oorspronkelijk bericht",
-		"doorgestuurd bericht", "wiadomość oryginalna", "wiadomość przekazana", "özgün ileti", "переслане повідомлення":
+		"doorgestuurd bericht", "wiadomość oryginalna", "wiadomość przekazana", "özgün ileti", "переслане повідомлення",
+		"原始邮件", "原始郵件", "转发邮件", "轉寄郵件", "回复的原邮件", "转发的邮件", "元のメッセージ", "転送メッセージ", "원본 메시지", "원본 메일", "전달된 메시지":
 		return true
 	}
 	return false
@@ -145,9 +146,10 @@ func isBanner(s string) bool {
 
 // The names that mail programs give to the fields of a message they include, in the languages of isBanner.
 const (
-	authorFields = " from von de da van od kimden от від "
+	authorFields = " from von de da van od kimden от від 发件人 寄件者 差出人 من מאת "
 	otherFields  = " sent date to cc subject gesendet datum an betreff envoyé à objet enviado el para asunto inviato data a oggetto " +
-		"enviada em assunto verzonden aan onderwerp wysłano wysłane do temat gönderilen tarih kime konu дата отправлено кому тема копия надіслано "
+		"enviada em assunto verzonden aan onderwerp wysłano wysłane do temat gönderilen tarih kime konu дата отправлено кому тема копия надіслано " +
+		"发送时间 收件人 抄送 主题 日期 收件者 主旨 送信日時 日時 宛先 件名 تاريخ تم_الإرسال تاريخ_الإرسال إلى الموضوع נשלח תאריך אל נושא "
 )
 
 // longestName is the bytes of a name of a field, with what may stand around it.
@@ -155,12 +157,13 @@ const longestName = 40
 
 // isField reports whether line is a header field whose name is one of names.
 func isField(line, names string) bool {
-	name, _, found := strings.Cut(line, ":")
+	name, _, found := strings.Cut(strings.Replace(line, "：", ":", 1), ":")
 	if !found || len(name) > longestName {
 		return false
 	}
 	name = strings.ToLower(strings.TrimSpace(strings.ReplaceAll(name, "*", "")))
-	return name != "" && !strings.Contains(name, " ") && strings.Contains(names, " "+name+" ")
+	name = strings.ReplaceAll(name, " ", "_")
+	return name != "" && strings.Contains(names, " "+name+" ")
 }
 
 // startsHeader reports whether the first line that is not empty looks like one of an included message.
