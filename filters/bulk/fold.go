@@ -41,8 +41,8 @@ var lookalikes = [...]struct {
 	{'z', "ᴢƶƵȥȤʐʑζΖꓜᏃʒƷꮓ"},
 }
 
-// invisible are letters to Unicode and nothing to the eye.
-var invisible = map[rune]bool{0x115f: true, 0x1160: true, 0x17b4: true, 0x17b5: true, 0x2800: true, 0x3164: true, 0xffa0: true}
+// invisible are letters to Unicode and nothing to the eye, or nothing but longer: 640 stretches an Arabic letter.
+var invisible = map[rune]bool{0x640: true, 0x115f: true, 0x1160: true, 0x17b4: true, 0x17b5: true, 0x2800: true, 0x3164: true, 0xffa0: true}
 
 // What folding makes of a rune besides a letter or digit.
 const (
