@@ -5,8 +5,9 @@ import "unicode/utf8"
 // A gram is gramLetters letters in a row, of whatever words. Pairs of words are lost where each copy has its own slips of
 // the pen, or where words are joined and parted; what lies between is not.
 const (
-	gramLetters = 7  // of each the last eight bits: alphabets are small
-	mostGrams   = 48 // kept
+	gramLetters = 7       // of each the last eight bits: alphabets are small
+	mostGrams   = 48      // kept
+	gramText    = 4 << 10 // bytes of a text that are read for them, the first
 )
 
 // sampledGrams returns a sample of the grams of t, in the order of the text.
@@ -32,16 +33,20 @@ func (x *reader) eachGram(t text, classes uint64, f func(hash uint64, end int)) 
 	var last uint64
 	n := 0
 	for _, w := range t.words {
-		for i := int(w.start) + repeated(t.buf[w.start:w.end]); i < int(w.end); {
-			c, size := rune(t.buf[i]), 1
+		if w.start > gramText {
+			break
+		}
+		word := t.buf[w.start:w.end]
+		for i := repeated(word); i < len(word); {
+			c, size := rune(word[i]), 1
 			if c >= utf8.RuneSelf {
-				c, size = utf8.DecodeRune(t.buf[i:w.end])
+				c, size = utf8.DecodeRune(word[i:])
 			}
 			i += size
+			n++
 			last = last<<8 | uint64(byte(c))
-			class := (last & 0xffffff) * key >> 60
-			if n++; class < classes && n >= gramLetters {
-				f(class<<60|x.hasher.Pair(last&whole, gramLetters)>>4, i)
+			if class := (last & 0xffffff) * key >> 60; class < classes && n >= gramLetters {
+				f(class<<60|x.hasher.Pair(last&whole, gramLetters)>>4, int(w.start)+i)
 			}
 		}
 	}
