@@ -42,7 +42,7 @@ func (a *app) workbench(ctx context.Context, q workbench) (*proxy.Generation, fu
 	if err != nil {
 		return nil, nil, err
 	}
-	l := newLoader(c, resolver, store.NewSeeded(int64(c.Store.Memory.Max), [16]byte{})) // the same mail, the same counts
+	l := newLoader(c, resolver, store.NewSeeded(int64(c.Store.Memory.Max), [16]byte([]byte("the same, always")))) // the same mail, the same counts
 	g, warnings, err := l.load(ctx, c.Rules)
 	if err != nil {
 		resolver.Close()

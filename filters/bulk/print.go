@@ -216,7 +216,7 @@ func (x *reader) features(t text) {
 				continue
 			}
 		}
-		h := x.hasher.Sum(w)
+		h := x.hasher.Word(w)
 		x.words = append(x.words, h)
 		if runes >= termRunes {
 			x.terms = append(x.terms, h)

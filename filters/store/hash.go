@@ -62,6 +62,22 @@ func short(b []byte) uint64 {
 	return 0
 }
 
+// Word returns the hash of a word, which is not its Sum: most words are short, and a third of the price will do.
+func (h Hasher) Word(b []byte) uint64 {
+	var first, last uint64
+	switch n := len(b); {
+	case n > 16:
+		return h.Sum(b)
+	case n >= 8:
+		first, last = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[n-8:])
+	default:
+		for i, c := range b {
+			first |= uint64(c) << (8 * i)
+		}
+	}
+	return h.Pair(h.Pair(first, uint64(len(b))), last)
+}
+
 // Member returns the hash by which a member of a set is known.
 func (h Hasher) Member(s string) uint32 { return uint32(h.Sum([]byte(s)) >> 32) }
 
