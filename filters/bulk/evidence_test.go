@@ -23,6 +23,7 @@ func TestGrade(t *testing.T) {
 		"a little, scattered":              {candidate{members: 9, core: 30, pairs: 12, votes: 9, spread: 10, once: 12, picture: none}, loose},
 		"a little, in one piece":           {candidate{members: 9, core: 30, pairs: 12, votes: 9, spread: 4, once: 12, picture: none}, unlike},
 		"nearer to one than to all":        {candidate{members: 9, core: 30, pairs: 12, votes: 9, spread: 10, once: 36, picture: none}, unlike},
+		"nearly all of it in another":      {candidate{members: 1, core: 100, pairs: 34, votes: 34 * .5, picture: none}, loose},
 		"the same address and some text":   {candidate{members: 1, core: 40, pairs: 11, votes: 10, payload: 1, picture: none}, strict},
 		"the same picture":                 {candidate{members: 1, core: 40, picture: samePicture}, strict},
 		"much the same picture":            {candidate{members: 1, core: 40, picture: farPicture}, loose},

@@ -42,7 +42,7 @@ func (c *campaigns) family(p *print, best []candidate) (candidate, bool) {
 	members, most := kin(owned, len(best))
 	head := &best[most]
 	one := candidate{id: head.id, members: head.members}
-	letters := c.scattered(p, &one, owned, members)
+	letters := c.together(p, &one, owned, members)
 	if head.learned() {
 		ofMessage, ofCampaign := head.shares(p)
 		isCore := ofMessage >= ofMessagePart && ofCampaign >= min(ofCampaignPart, .05*(head.members+1))
@@ -57,8 +57,8 @@ func (c *campaigns) family(p *print, best []candidate) (candidate, bool) {
 	return one, one.spread >= scattered && (one.pairs >= kinFeatures || letters >= scatteredTypes)
 }
 
-// scattered counts for one what p has in common with the members of a family, and returns how much of it is of letters.
-func (c *campaigns) scattered(p *print, one *candidate, owned []uint8, members uint8) (letters float64) {
+// together counts for one what p has in common with the members of a family, and returns how much of it is of letters.
+func (c *campaigns) together(p *print, one *candidate, owned []uint8, members uint8) (letters float64) {
 	lists := c.lists[len(c.lists)-len(owned):]
 	var ofPairs, ofGrams run
 	for i, who := range owned {

@@ -129,6 +129,9 @@ func TestDrift(t *testing.T) {
 	if last.Alike < 7*24*60/8*4/5 || last.AlikeStrict < last.Alike*9/10 {
 		t.Errorf("the last copy: %+v", last)
 	}
+	if got := s.see(mail{body: strings.Join(first, " ")}).Facts.Bulk; got.Campaign == name {
+		t.Errorf("what it said seventeen days ago is still its own: %+v", got)
+	}
 	gone := slices.DeleteFunc(first, func(w string) bool { return slices.Contains(words, w) })
 	if got := s.see(mail{body: strings.Join(gone, " ")}).Facts.Bulk; len(gone) < len(words)/2 || got.Campaign == name {
 		t.Errorf("what it does not say any more (%d words of %d) is still its own: %+v", len(gone), len(words), got)

@@ -64,7 +64,8 @@ func NewMemory(maxBytes int64) *Memory {
 	return NewSeeded(maxBytes, secret)
 }
 
-// NewSeeded is NewMemory with a given secret, for results that repeat and for memories that several processes share.
+// NewSeeded is NewMemory with a given secret, for results that repeat and for memories that several processes share. The
+// secret must look like chance: with one of noughts the cheap hashes do not mix.
 func NewSeeded(maxBytes int64, secret [16]byte) *Memory {
 	counters, err := simplelru.NewLRU[string, *counter](math.MaxInt, nil)
 	if err != nil {
